@@ -1,0 +1,83 @@
+# How everything in Faultline is compiled, in one interface target, and the two functions that
+# declare a module and a test. No global include_directories or add_definitions anywhere else.
+
+set(FL_SANITIZE "" CACHE STRING "Sanitizers: empty, address,undefined or thread")
+option(FL_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+
+find_program(FL_CCACHE ccache)
+if(FL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Worktrees of one checkout share hits: paths are made relative before they are hashed.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND};-E;env;CCACHE_BASEDIR=${PROJECT_SOURCE_DIR};CCACHE_NOHASHDIR=1;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;${FL_CCACHE}")
+endif()
+
+add_library(fl_options INTERFACE)
+target_compile_features(fl_options INTERFACE cxx_std_23)
+target_include_directories(fl_options INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_options(fl_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual
+  -Wformat=2 -Werror -fno-strict-aliasing -ffp-contract=off -fno-omit-frame-pointer
+  -fdiagnostics-color=auto
+  # Fresh stack memory is filled, so that a forgotten initialiser cannot depend on what ran before.
+  -ftrivial-auto-var-init=zero)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports these falsely through std::optional, std::variant and std::vector at -O2.
+  target_compile_options(fl_options INTERFACE
+    -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
+    -Wno-free-nonheap-object -Wno-dangling-pointer -Wno-stringop-overread)
+endif()
+if(FL_SANITIZE)
+  target_compile_options(fl_options INTERFACE -fsanitize=${FL_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(fl_options INTERFACE -fsanitize=${FL_SANITIZE})
+endif()
+if(FL_FUZZ)
+  target_compile_options(fl_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  find_program(FL_LLD NAMES ld.lld-19 ld.lld)
+  if(FL_LLD)
+    target_link_options(fl_options INTERFACE -fuse-ld=${FL_LLD})
+  endif()
+endif()
+
+# fl_module(NAME [SRCS a.cpp ...] [DEPS target ...])
+# A static library fl_NAME, known to others as faultline::NAME, of all .cpp files of the directory
+# unless SRCS names them. DEPS may name only layers that cmake/layers.cmake allows (tests/tidy).
+function(fl_module name)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
+  if(NOT ARG_SRCS)
+    file(GLOB ARG_SRCS CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  endif()
+  if(ARG_SRCS)
+    add_library(fl_${name} STATIC ${ARG_SRCS})
+    target_link_libraries(fl_${name} PUBLIC fl_options ${ARG_DEPS})
+  else()
+    add_library(fl_${name} INTERFACE)
+    target_link_libraries(fl_${name} INTERFACE fl_options ${ARG_DEPS})
+  endif()
+  add_library(faultline::${name} ALIAS fl_${name})
+endfunction()
+
+# fl_test(NAME LABEL label [SRCS ...] [DEPS target ...] [TIMEOUT seconds])
+# One Catch2 executable bin/NAME of all .cpp files of the directory, registered as the ctest NAME.
+function(fl_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
+  if(NOT ARG_SRCS)
+    file(GLOB ARG_SRCS CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SRCS})
+  target_link_libraries(${name} PRIVATE faultline::test_support ${ARG_DEPS})
+  target_precompile_headers(${name} REUSE_FROM fl_test_support)
+  add_test(NAME ${name} COMMAND ${name} --durations yes)
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
