@@ -23,7 +23,7 @@ target_compile_features(fl_options INTERFACE cxx_std_23)
 target_include_directories(fl_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(fl_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual
-  -Wformat=2 -Werror -fno-strict-aliasing -ffp-contract=off -fno-omit-frame-pointer
+  -Wformat=2 -Wno-missing-field-initializers -Werror -fno-strict-aliasing -ffp-contract=off -fno-omit-frame-pointer
   -fdiagnostics-color=auto
   # Fresh stack memory is filled, so that a forgotten initialiser cannot depend on what ran before.
   -ftrivial-auto-var-init=zero)

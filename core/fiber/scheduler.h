@@ -82,8 +82,8 @@ private:
 
 struct SpawnOptions {
     std::string_view name = "fiber";  // static; shows in timeline, stall reports
-    std::uint32_t stack_kib = 0;      // 0: the default, 64 (256 under a sanitizer); guard page always
-    Domain* domain = nullptr;         // null: the spawner's
+    std::uint32_t stack_kib = 0;  // 0: the default, 64 (256 under a sanitizer); guard page always
+    Domain* domain = nullptr;     // null: the spawner's
 };
 
 // Thrown out of every park of a killed fiber. Not a std::exception; only the fiber's entry point
@@ -118,6 +118,8 @@ public:
 
     // Constant while a fiber runs; changes only when the driver is polled.
     MonoTime now() const noexcept { return now_; }
+    // For drivers: the time of what they are about to deliver. Never goes back.
+    void advance(MonoTime t) noexcept;
     Driver& driver() noexcept { return driver_; }
     std::size_t live_fibers() const noexcept { return live_; }
     // Switches into fibers so far: the simulator's measure of work, the stall detector's pulse.
