@@ -2,13 +2,14 @@
 // PODs of ids and numbers. Strings are interned by the Recorder (Label).
 #pragma once
 #include <cstdint>
+#include <string_view>
 #include <variant>
 
 #include "core/base/ids.h"
 
 namespace faultline::sim {
 
-using Label = std::uint32_t;  // Recorder::intern; 0 is ""
+using Label = StrongId<struct LabelTag, std::uint32_t>;  // Recorder::intern; 0 is ""
 
 // --- nodes -----------------------------------------------------------------------------------
 struct NodeStarted {
@@ -64,6 +65,11 @@ struct MessageDropped {
 };
 // --- disk --------------------------------------------------------------------------------------
 enum class DiskOp : std::uint8_t { read, write, sync, truncate, create, rename, remove, sync_dir };
+inline constexpr std::string_view kDiskOpType =
+    "enum:read,write,sync,truncate,create,rename,remove,sync_dir";
+// What a power loss did to an unsynced piece. dir_entry: a created, renamed or removed name.
+enum class LossKind : std::uint8_t { kept, dropped, torn, garbage, dir_entry };
+inline constexpr std::string_view kLossKindType = "enum:kept,dropped,torn,garbage,dir_entry";
 struct DiskDone {
     NodeId node;
     DiskOp op;
@@ -75,8 +81,8 @@ struct DiskLost {
     NodeId node;
     Label path;
     std::uint64_t off, len;
-    std::uint8_t how;
-};  // at power loss: 0 kept 1 dropped 2 torn 3 garbage 4 directory entry
+    LossKind how;
+};  // at power loss
 // --- faults: `fault` is the index in the scenario ------------------------------------------------
 struct FaultArmed {
     std::uint32_t fault;

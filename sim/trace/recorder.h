@@ -9,10 +9,12 @@
 #include "core/base/result.h"
 #include "core/env/probe.h"
 #include "sim/trace/events.h"
+#include "sim/trace/names.h"
 
 namespace faultline::sim {
 
-// An oracle, the story, the effect counters.
+// An oracle, the story, the effect counters. Called after the event is hashed and written; may
+// record further events (a Violation), which then come after this one.
 class Listener {
 public:
     virtual ~Listener() = default;
@@ -20,41 +22,61 @@ public:
     virtual void on_sim(MonoTime, const SimEvent&) {}
 };
 
-class TraceFile;  // docs/formats/trace.md
+class TraceFile;
 
-// Every event of a run passes here once, in order. Hashing is always on; it costs a few
-// nanoseconds for each field.
+// Every event of a run passes here once, in order; single-threaded. Hashing is always on; it costs
+// a few nanoseconds for each field and, like the file, allocates nothing per event.
 class Recorder final : public probe::Sink {
 public:
     Recorder();
     ~Recorder() override;
-    // Events are written to `path` from now on. `header_json` becomes the trace's head (scenario,
-    // seed, node names). invalid when the file cannot be made.
-    Result<void> write_to(std::string_view path, std::string_view header_json);
-    // Flushes and ends the trace file, with the hash in its last record.
+    // Events are written to `path` from now on; call it before the first one, else the file's hash
+    // would not be the run's (asserted). `head_json` is the trace's head, see trace_head.h and
+    // docs/formats/trace.md. io when the file cannot be made.
+    Result<void> write_to(std::string_view path, std::string_view head_json);
+    // Flushes and ends the trace file, with the hash in its last record. io when anything of the
+    // file could not be written. Without a file it does nothing.
     Result<void> finish();
 
     void record(MonoTime at, const SimEvent& event);
     void on(MonoTime at, NodeId node, const probe::Event& event) override;
     probe::PartitionKey intern(std::string_view topic, PartitionIndex index) override;
+    // Counted; not part of the hash, because a site has neither time nor node.
     void reached(probe::Site) override;
     bool perturb(probe::Site) override;
 
     Label intern(std::string_view text);
-    std::string_view text(Label) const;
-    // "orders-0"
-    std::string_view partition_name(probe::PartitionKey) const;
+    std::string_view text(Label label) const { return names_.text(label); }
+    // "orders-0"; "" for 0.
+    std::string_view partition_name(probe::PartitionKey key) const {
+        return names_.partition_name(key);
+    }
 
+    // Not owned; called in the order of adding.
     void add_listener(Listener& listener) { listeners_.push_back(&listener); }
+    // Who decides whether a rare branch is taken; without one, none is. Not owned.
+    class Perturb {
+    public:
+        virtual ~Perturb() = default;
+        virtual bool take(probe::Site) = 0;
+    };
+    void set_perturb(Perturb* perturb) { perturb_ = perturb; }
+
+    // Over all events so far; docs/formats/trace.md says what exactly is hashed.
     const Hash128& hash() const noexcept { return hash_; }
     std::uint64_t events() const noexcept { return events_; }
     std::uint64_t reached_count(probe::Site) const;
 
 private:
-    struct Impl;
+    template <class E>
+    void take(MonoTime at, const NodeId* node, std::size_t type, const E& event);
+
     Hash128 hash_;
     std::uint64_t events_ = 0;
+    Names names_;
     std::vector<Listener*> listeners_;
-    std::unique_ptr<Impl> impl_;
+    Perturb* perturb_ = nullptr;
+    std::unique_ptr<TraceFile> file_;
+    std::uint64_t reached_[static_cast<std::size_t>(probe::Site::count_)] = {};
 };
 }  // namespace faultline::sim
