@@ -1,0 +1,113 @@
+#include "sim/scenario/scenario.h"
+
+#include "tests/support/catch.h"
+
+using namespace faultline;
+using namespace faultline::sim;
+
+namespace {
+constexpr std::string_view kGood = R"({
+  "name": "crash",
+  "seed": 7,
+  "length": "20s",
+  "cluster": {
+    "shards": 2,
+    "config": {"log.flush.before.ack": true, "log.segment.bytes": 65536},
+    "topics": [{"name": "orders", "partitions": 2, "config": {"retention.ms": "1000"}}]
+  },
+  "workload": [
+    {"producer": "orders", "rate": 100, "count": 50, "compression": "lz4"},
+    {"id": "reader", "consumer": "orders"}
+  ],
+  "faults": [
+    {"do": "power_loss", "at": "2s", "unsynced": "torn", "restart_after": "1s"},
+    {"id": "dir", "do": "crash", "when": {"disk": "create", "path": "*.log", "nth": 2}}
+  ]
+})";
+
+std::string error_of(std::string_view text, const std::vector<Override>& set = {}) {
+    Scenario s;
+    const auto e = parse_scenario("x.json", text, set, s);
+    return e ? e->text : "";
+}
+
+std::string replaced(std::string_view what, std::string_view by) {
+    std::string text(kGood);
+    const auto at = text.find(what);
+    REQUIRE(at != std::string::npos);
+    return text.replace(at, what.size(), by);
+}
+}  // namespace
+
+TEST_CASE("scenario: a whole document is read", "[scenario]") {
+    Scenario s;
+    REQUIRE_FALSE(parse_scenario("x.json", kGood, {}, s).has_value());
+    CHECK(s.name == "crash");
+    CHECK(s.seed == 7);
+    CHECK(s.length == 20s);
+    CHECK(s.cluster.config.at("log.flush.before.ack") == "true");
+    CHECK(s.cluster.config.at("log.segment.bytes") == "65536");
+    REQUIRE(s.producers.size() == 1);
+    CHECK(s.producers[0].id == "p1");
+    CHECK(s.producers[0].compression == "lz4");
+    CHECK(s.producers[0].idempotence);
+    REQUIRE(s.consumers.size() == 1);
+    CHECK(s.consumers[0].id == "reader");
+    REQUIRE(s.faults.size() == 2);
+    CHECK(s.faults[0].id == "power_loss-1");
+    CHECK(s.faults[0].unsynced == Unsynced::torn);
+    CHECK(s.faults[0].duration == Duration{1s});
+    CHECK(s.faults[1].when.disk_op == "create");
+    CHECK(s.faults[1].when.nth == 2);
+    CHECK(s.expect.holds);
+}
+
+TEST_CASE("scenario: errors name file, line, column, pointer, what is allowed, nearest word",
+          "[scenario]") {
+    CHECK(error_of(replaced("\"power_loss\"", "\"power_los\"")) ==
+          "x.json:15:6: /faults/0/do: \"power_los\" is not known, did you mean \"power_loss\"?; "
+          "allowed: crash, power_loss, pause, sync_error, disk_capacity, bit_rot, slow_disk, "
+          "clock_jump, cut_each_byte, drop_response, partition");
+    CHECK(error_of(replaced("\"rate\": 100", "\"rat\": 100"))
+              .starts_with(
+                  "x.json:11:28: /workload/0/rat: is not known here, did you mean \"rate\"?"));
+    CHECK(error_of(replaced("\"2s\"", "\"2 s\"")) ==
+          "x.json:15:26: /faults/0/at: is \"2 s\"; must be a time with its unit, such as "
+          "\"250ms\", \"10s\", \"2h\", \"30d\"");
+    CHECK(error_of(replaced("\"shards\": 2", "\"shards\": 0")) ==
+          "x.json:6:5: /cluster/shards: is 0; must be a whole number from 1 to 16");
+    CHECK(error_of(replaced("\"name\": \"crash\",", "")) ==
+          "x.json:1:1: /: \"name\" is missing; it must be given");
+    CHECK(error_of(replaced("\"consumer\": \"orders\"", "\"consumer\": \"order\""))
+              .find("\"reader\" uses topic \"order\"") != std::string::npos);
+    CHECK(error_of("{\"name\": 1,}").starts_with("x.json:1:12: /: not JSON: syntax error"));
+    CHECK(error_of("[]") == "x.json:1:1: /: is an array; must be an object");
+    CHECK(error_of(replaced("\"unsynced\": \"torn\"", "\"factor\": 3"))
+              .find("/faults/0/factor: is not known here") != std::string::npos);
+}
+
+TEST_CASE("scenario: --set changes one place", "[scenario]") {
+    Scenario s;
+    REQUIRE_FALSE(parse_scenario("x.json", kGood,
+                                 {{"/workload/0/rate", "7"},
+                                  {"/cluster/config/log.flush.before.ack", "false"},
+                                  {"/faults/0/at", "3s"}},
+                                 s)
+                      .has_value());
+    CHECK(s.producers[0].rate == 7);
+    CHECK(s.cluster.config.at("log.flush.before.ack") == "false");
+    CHECK(s.faults[0].when.at == 3s);
+    CHECK(error_of(kGood, {{"nonsense", "1"}}).starts_with("--set nonsense=1: no such place"));
+    CHECK(error_of(kGood, {{"/seed", "\"x\""}}).find("/seed: is \"x\"") != std::string::npos);
+}
+
+TEST_CASE("scenario: any damage of the text gives one line, never a crash", "[scenario]") {
+    for (std::size_t n = 0; n < kGood.size(); ++n) {
+        const std::string error = error_of(kGood.substr(0, n));
+        REQUIRE_FALSE(error.empty());
+        REQUIRE(error.find('\n') == std::string::npos);
+        std::string flipped(kGood);
+        flipped[n] = flipped[n] == '7' ? '{' : '7';
+        REQUIRE(error_of(flipped).find('\n') == std::string::npos);
+    }
+}
