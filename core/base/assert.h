@@ -20,11 +20,10 @@ void set_assert_hook(AssertHook) noexcept;
 [[noreturn]] void assert_failed(const AssertInfo&);
 }  // namespace faultline
 
-#define FL_ASSERT(cond)                                                                       \
-    (static_cast<bool>(cond) ? void(0)                                                        \
-                             : ::faultline::assert_failed({#cond, __FILE__, __LINE__, 0}))
+#define FL_ASSERT(cond) \
+    (static_cast<bool>(cond) ? void(0) : ::faultline::assert_failed({#cond, __FILE__, __LINE__, 0}))
 // The id is the number of a row in docs/INVARIANTS.md; tests/tidy checks that both exist.
-#define FL_INVARIANT(id, cond)                                                                \
-    (static_cast<bool>(cond) ? void(0)                                                        \
+#define FL_INVARIANT(id, cond)         \
+    (static_cast<bool>(cond) ? void(0) \
                              : ::faultline::assert_failed({#cond, __FILE__, __LINE__, (id)}))
 #define FL_UNREACHABLE() ::faultline::assert_failed({"unreachable", __FILE__, __LINE__, 0})

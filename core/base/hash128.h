@@ -18,7 +18,8 @@ public:
     std::string hex() const {  // 32 lower-case digits
         std::string out;
         for (const std::uint64_t half : {high(), low()}) {
-            for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[half >> shift & 15U];
+            for (int shift = 60; shift >= 0; shift -= 4)
+                out += "0123456789abcdef"[half >> shift & 15U];
         }
         return out;
     }

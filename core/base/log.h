@@ -1,14 +1,15 @@
 // Logging for people. No test parses a log line; what programs read is a probe event.
 #pragma once
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace faultline {
 
 enum class LogLevel : std::uint8_t {
-    trace, debug,
+    trace,
+    debug,
     info,   // life cycle: at most one line per partition and state change
     warn,   // unusual, healed by itself
     error,  // the operator must act
@@ -28,13 +29,21 @@ public:
         if (enabled(level)) write(level, fmt::format(format, std::forward<Args>(args)...));
     }
     template <class... Args>
-    void debug(fmt::format_string<Args...> f, Args&&... a) { log(LogLevel::debug, f, std::forward<Args>(a)...); }
+    void debug(fmt::format_string<Args...> f, Args&&... a) {
+        log(LogLevel::debug, f, std::forward<Args>(a)...);
+    }
     template <class... Args>
-    void info(fmt::format_string<Args...> f, Args&&... a) { log(LogLevel::info, f, std::forward<Args>(a)...); }
+    void info(fmt::format_string<Args...> f, Args&&... a) {
+        log(LogLevel::info, f, std::forward<Args>(a)...);
+    }
     template <class... Args>
-    void warn(fmt::format_string<Args...> f, Args&&... a) { log(LogLevel::warn, f, std::forward<Args>(a)...); }
+    void warn(fmt::format_string<Args...> f, Args&&... a) {
+        log(LogLevel::warn, f, std::forward<Args>(a)...);
+    }
     template <class... Args>
-    void error(fmt::format_string<Args...> f, Args&&... a) { log(LogLevel::error, f, std::forward<Args>(a)...); }
+    void error(fmt::format_string<Args...> f, Args&&... a) {
+        log(LogLevel::error, f, std::forward<Args>(a)...);
+    }
 
 private:
     LogLevel threshold_ = LogLevel::info;

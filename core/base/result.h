@@ -12,20 +12,20 @@ namespace faultline {
 // A closed list: one enumerator per decision a caller can take, not one per cause.
 // The cause is in Error::sys and Error::where.
 enum class Errc : std::uint16_t {
-    cancelled,     // our stop token fired, or our node is dead: unwind, do not retry, do not log
-    timed_out,     // the Deadline passed; the operation may or may not have happened
-    closed,        // peer or we closed the connection or channel in an orderly way
-    unreachable,   // connect failed, reset, no route: retry with back-off
-    not_found,     // no such file, topic, offset
-    exists,        // already there
-    no_space,      // ENOSPC or EDQUOT: refuse writes, keep serving reads
-    io,            // EIO or a failed fsync: the File is poisoned, see env/disk.h
-    corrupt,       // bytes fail their checksum or their grammar
-    too_large,     // over a stated limit
-    busy,          // locked by another, or a bounded queue is full
-    invalid,       // the caller's input is not allowed
-    not_owner,     // this shard or node no longer owns the object: refresh the route
-    fenced,        // a newer epoch exists: step down
+    cancelled,    // our stop token fired, or our node is dead: unwind, do not retry, do not log
+    timed_out,    // the Deadline passed; the operation may or may not have happened
+    closed,       // peer or we closed the connection or channel in an orderly way
+    unreachable,  // connect failed, reset, no route: retry with back-off
+    not_found,    // no such file, topic, offset
+    exists,       // already there
+    no_space,     // ENOSPC or EDQUOT: refuse writes, keep serving reads
+    io,           // EIO or a failed fsync: the File is poisoned, see env/disk.h
+    corrupt,      // bytes fail their checksum or their grammar
+    too_large,    // over a stated limit
+    busy,         // locked by another, or a bounded queue is full
+    invalid,      // the caller's input is not allowed
+    not_owner,    // this shard or node no longer owns the object: refresh the route
+    fenced,       // a newer epoch exists: step down
 };
 
 // Exhaustive; returns the enumerator's name.
@@ -48,15 +48,13 @@ class [[nodiscard]] Result {
     std::expected<T, Error> v_;
 
 public:
-    Result()
-        requires(std::is_void_v<T>)
-    = default;
+    Result() requires(std::is_void_v<T>) = default;
     template <class U>
-        requires(!std::is_void_v<T> && std::is_constructible_v<T, U &&> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, Result> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, Error>)
-    Result(U&& value) : v_(std::in_place, std::forward<U>(value)) {}  // NOLINT: implicit by design
-    Result(Error e) : v_(std::unexpect, e) {}                         // NOLINT: implicit by design
+    requires(!std::is_void_v<T> && std::is_constructible_v<T, U&&> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Result> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Error>) Result(U&& value)
+        : v_(std::in_place, std::forward<U>(value)) {}  // NOLINT: implicit by design
+    Result(Error e) : v_(std::unexpect, e) {}           // NOLINT: implicit by design
 
     [[nodiscard]] bool ok() const noexcept { return v_.has_value(); }
     explicit operator bool() const noexcept { return ok(); }
@@ -75,11 +73,11 @@ public:
 #define FL_CAT_(a, b) a##b
 #define FL_CAT(a, b) FL_CAT_(a, b)
 #define FL_TRY(decl, ...) FL_TRY_(FL_CAT(fl_r_, __LINE__), decl, __VA_ARGS__)
-#define FL_TRY_(tmp, decl, ...)           \
-    auto&& tmp = (__VA_ARGS__);           \
-    if (!tmp.ok()) return tmp.error();    \
+#define FL_TRY_(tmp, decl, ...)        \
+    auto&& tmp = (__VA_ARGS__);        \
+    if (!tmp.ok()) return tmp.error(); \
     decl = *std::move(tmp)
-#define FL_CHECK(...)                                                           \
-    do {                                                                        \
-        if (auto&& fl_r_ = (__VA_ARGS__); !fl_r_.ok()) return fl_r_.error();    \
+#define FL_CHECK(...)                                                        \
+    do {                                                                     \
+        if (auto&& fl_r_ = (__VA_ARGS__); !fl_r_.ok()) return fl_r_.error(); \
     } while (false)

@@ -55,7 +55,7 @@ public:
     }
     void reserve(std::size_t n) {
         if (n <= capacity_) return;
-        T* fresh = static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{alignof(T)}));
+        T* fresh = static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{alignof(T)}));
         std::uninitialized_move_n(data_, size_, fresh);
         std::destroy_n(data_, size_);
         free_heap();
@@ -78,11 +78,9 @@ public:
 
 private:
     T* inline_data() noexcept { return reinterpret_cast<T*>(room_); }
-    bool on_heap() const noexcept {
-        return data_ != reinterpret_cast<const T*>(room_);
-    }
+    bool on_heap() const noexcept { return data_ != reinterpret_cast<const T*>(room_); }
     void free_heap() noexcept {
-        if (on_heap()) ::operator delete(data_, std::align_val_t{alignof(T)});
+        if (on_heap()) ::operator delete (data_, std::align_val_t{alignof(T)});
     }
     void clear_storage() noexcept {
         clear();

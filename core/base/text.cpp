@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fmt/format.h>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace faultline {
 namespace {

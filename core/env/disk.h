@@ -11,10 +11,10 @@
 namespace faultline {
 
 enum class OpenMode : std::uint8_t {
-    read,         // not_found when missing
-    read_write,   // not_found when missing
-    create,       // read and write; made when missing
-    create_new,   // read and write; exists when present
+    read,        // not_found when missing
+    read_write,  // not_found when missing
+    create,      // read and write; made when missing
+    create_new,  // read and write; exists when present
 };
 enum class SyncMode : std::uint8_t { data, data_and_metadata };
 
@@ -67,9 +67,9 @@ class Disk {
 public:
     virtual ~Disk() = default;
     virtual Result<FileRef> open(const std::string& path, OpenMode) = 0;
-    virtual Result<void> remove(const std::string& path) = 0;      // a file or an empty directory
+    virtual Result<void> remove(const std::string& path) = 0;  // a file or an empty directory
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  // atomic
-    virtual Result<void> create_dir(const std::string& path) = 0;  // exists when present
+    virtual Result<void> create_dir(const std::string& path) = 0;             // exists when present
     virtual Result<std::vector<DirEntry>> list(const std::string& path) = 0;  // sorted by name
     virtual Result<void> sync_dir(const std::string& path) = 0;
     // Makes and locks the file `path`. busy when another process holds it.

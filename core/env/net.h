@@ -73,7 +73,8 @@ public:
 class Network {
 public:
     virtual ~Network() = default;
-    // Parks. Resolves the host. unreachable (refused, no route, unknown host), timed_out, cancelled.
+    // Parks. Resolves the host. unreachable (refused, no route, unknown host), timed_out,
+    // cancelled.
     virtual Result<ConnectionPtr> connect(const Endpoint&, Deadline, fiber::StopToken = {}) = 0;
     // Never parks for long. busy when the port is taken, invalid for a bad address.
     virtual Result<std::unique_ptr<Listener>> listen(const Endpoint&) = 0;

@@ -20,6 +20,8 @@ namespace faultline::probe {
 // A partition in events: a number that the sink gave to "topic-index". 0 without a sink.
 using PartitionKey = std::uint32_t;
 
+// One event per line, as a table.
+// clang-format off
 // --- storage -------------------------------------------------------------------------------
 struct LogOpened       { PartitionKey partition; Offset log_start, log_end; bool clean; };
 struct TornTailCut     { PartitionKey partition; Offset log_end; std::uint64_t bytes; };
@@ -46,11 +48,13 @@ struct ProduceAcked    { PartitionKey partition; std::int32_t client; std::int64
 struct ProduceFailed   { PartitionKey partition; std::int32_t client; std::int64_t first_record; std::int32_t count; std::int16_t error; bool maybe_written; };
 struct RecordDelivered { PartitionKey partition; std::int32_t consumer; Offset at; std::int32_t client; std::int64_t record; };
 
-using Event = std::variant<LogOpened, TornTailCut, CorruptionFound, BatchAppended, LogFlushed,
-                           LogTruncated, LogStartMoved, SegmentRolled, SegmentDeleted, LogDirFailed,
-                           DiskFull, BrokerReady, BrokerStopped, HighWatermark, LeaderChanged,
-                           ProduceAnswered, ConnectionShut, ProduceSent, ProduceAcked,
-                           ProduceFailed, RecordDelivered>;
+// clang-format on
+
+using Event =
+    std::variant<LogOpened, TornTailCut, CorruptionFound, BatchAppended, LogFlushed, LogTruncated,
+                 LogStartMoved, SegmentRolled, SegmentDeleted, LogDirFailed, DiskFull, BrokerReady,
+                 BrokerStopped, HighWatermark, LeaderChanged, ProduceAnswered, ConnectionShut,
+                 ProduceSent, ProduceAcked, ProduceFailed, RecordDelivered>;
 
 // Rare branches that must happen in SOME run of a sweep ("sometimes assertions").
 enum class Site : std::uint16_t {
@@ -82,7 +86,8 @@ public:
     template <class Make>
     void emit([[maybe_unused]] Make&& make) const {
 #if FL_PROBES
-        if (sink_ != nullptr) [[unlikely]] sink_->on(*now_, node_, Event{make()});
+        if (sink_ != nullptr) [[unlikely]]
+            sink_->on(*now_, node_, Event{make()});
 #endif
     }
     PartitionKey intern([[maybe_unused]] std::string_view topic,
@@ -94,12 +99,14 @@ public:
     }
     void reached([[maybe_unused]] Site s) const {
 #if FL_PROBES
-        if (sink_ != nullptr) [[unlikely]] sink_->reached(s);
+        if (sink_ != nullptr) [[unlikely]]
+            sink_->reached(s);
 #endif
     }
     bool perturb([[maybe_unused]] Site s) const {
 #if FL_PROBES
-        if (sink_ != nullptr) [[unlikely]] return sink_->perturb(s);
+        if (sink_ != nullptr) [[unlikely]]
+            return sink_->perturb(s);
 #endif
         return false;
     }

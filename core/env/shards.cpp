@@ -6,7 +6,8 @@
 namespace faultline {
 
 void Shards::CallMark::check_not_inside() {
-    // A closure that came by call() may only post: calls between shards form a graph without cycles.
+    // A closure that came by call() may only post: calls between shards form a graph without
+    // cycles.
     FL_ASSERT(!fiber::Scheduler::current().fiber_mark());
 }
 Shards::CallMark::CallMark() { fiber::Scheduler::current().fiber_mark() = true; }

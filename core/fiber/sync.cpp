@@ -10,12 +10,9 @@ Result<void> wait_in(WaitList& list, Deadline deadline, StopToken stop) {
     Waiter waiter;
     list.push_back(waiter);
     switch (waiter.park(deadline, stop)) {
-        case Wake::signalled:
-            return {};
-        case Wake::timed_out:
-            return Error{Errc::timed_out, 0, "fiber.wait"};
-        case Wake::cancelled:
-            break;
+        case Wake::signalled: return {};
+        case Wake::timed_out: return Error{Errc::timed_out, 0, "fiber.wait"};
+        case Wake::cancelled: break;
     }
     return Error{Errc::cancelled, 0, "fiber.wait"};
 }

@@ -1,6 +1,7 @@
 #include "sim/scenario/object_reader.h"
 
 #include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

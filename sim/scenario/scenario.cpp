@@ -1,9 +1,10 @@
 #include "sim/scenario/scenario.h"
 
 #include <algorithm>
+#include <set>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <set>
 
 #include "sim/scenario/object_reader.h"
 
@@ -106,9 +107,7 @@ void read_fault_details(ObjectReader& r, FaultSpec& f) {
         f.duration = d;
     };
     switch (f.kind) {
-        case FaultKind::crash:
-            lasting("restart_after");
-            break;
+        case FaultKind::crash: lasting("restart_after"); break;
         case FaultKind::power_loss:
             lasting("restart_after");
             if (const auto i = r.word("unsynced", kUnsyncedWords))
@@ -158,8 +157,7 @@ void read_fault_details(ObjectReader& r, FaultSpec& f) {
             r.string("to", f.to);
             lasting("for");
             break;
-        case FaultKind::count_:
-            break;
+        case FaultKind::count_: break;
     }
 }
 

@@ -24,16 +24,11 @@ std::string quoted(std::string_view text) {
 
 std::string_view to_string(NodeRole role) noexcept {
     switch (role) {
-        case NodeRole::broker:
-            return "broker";
-        case NodeRole::controller:
-            return "controller";
-        case NodeRole::producer:
-            return "producer";
-        case NodeRole::consumer:
-            return "consumer";
-        case NodeRole::client:
-            return "client";
+        case NodeRole::broker: return "broker";
+        case NodeRole::controller: return "controller";
+        case NodeRole::producer: return "producer";
+        case NodeRole::consumer: return "consumer";
+        case NodeRole::client: return "client";
     }
     FL_UNREACHABLE();
 }
