@@ -1,0 +1,122 @@
+// INV-80 acked-is-durable: an acknowledged record stays in the log, at its offset, within the
+// contract of its acknowledgement:
+//   acks=all with flush.before.ack   survives crash and power loss
+//   any other acknowledgement        survives a crash; power loss may take a suffix of the log
+// Bit rot that the broker reports (CorruptionFound) takes a partition out of service; with a single
+// replica its records are unavailable, and reported, but never silently gone.
+#include <algorithm>
+#include <fmt/format.h>
+#include <set>
+
+#include "core/base/text.h"
+#include "sim/oracle/oracle.h"
+
+namespace faultline::sim {
+namespace {
+
+struct Ack {
+    std::int64_t first_offset, last_offset;
+    std::int32_t client;
+    std::int64_t first_record;
+    MonoTime at;
+    bool lost = false;  // taken by a power loss that the contract allows
+};
+
+struct Log {
+    std::vector<Ack> acks;  // in order of acknowledgement
+    std::int64_t start = 0;
+    bool power_lost = false;  // since the log was opened last
+    bool corrupt = false;
+    std::map<std::int64_t, std::pair<std::int32_t, std::int64_t>> audited;  // offset -> record
+};
+
+class AckedIsDurable final : public Oracle {
+public:
+    AckedIsDurable(Judge& judge, const Cast& cast)
+        : Oracle(judge, 80, "acked-is-durable"), cast_(cast) {}
+
+    void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
+        if (const auto* e = std::get_if<probe::ProduceAcked>(&event)) {
+            if (e->first.v < 0 || e->count == 0) return;  // acks=0: nothing was promised
+            logs_[e->partition].acks.push_back(
+                {e->first.v, e->first.v + e->count - 1, e->client, e->first_record, at});
+        } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
+            if (d->consumer == cast_.auditor()) {
+                logs_[d->partition].audited[d->at.v] = {d->client, d->record};
+            }
+        } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
+            shortened(at, o->partition, o->log_end.v, "was recovered and ends at");
+            logs_[o->partition].power_lost = false;
+        } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
+            shortened(at, t->partition, t->to.v, "was truncated to");
+        } else if (const auto* s = std::get_if<probe::LogStartMoved>(&event)) {
+            logs_[s->partition].start = s->to.v;  // whether it may: INV-86
+        } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
+            logs_[c->partition].corrupt = true;
+        }
+    }
+
+    void on_sim(MonoTime, const SimEvent& event) override {
+        const auto* crash = std::get_if<NodeCrashed>(&event);
+        if (crash == nullptr || !crash->power_loss) return;
+        for (auto& [key, log] : logs_) log.power_lost = true;  // today's cluster is one broker
+    }
+
+    void finish(MonoTime at) override {
+        for (const auto& [key, log] : logs_) {
+            if (log.corrupt) continue;  // out of service, and said so
+            for (const Ack& ack : log.acks) check_audit(at, key, log, ack);
+        }
+    }
+
+private:
+    void shortened(MonoTime at, probe::PartitionKey key, std::int64_t end, std::string_view how) {
+        Log& log = logs_[key];
+        for (Ack& ack : log.acks) {
+            ++premises_;
+            if (ack.last_offset < end || ack.lost) continue;
+            if (log.power_lost && !cast_.promises_durability(ack.client)) {
+                ack.lost = true;
+                continue;
+            }
+            violate(at,
+                    fmt::format(
+                        "{} acknowledged record {} of {} at offset {} of {} at {}, but "
+                        "the log {} offset {} at {}",
+                        "the broker",
+                        ack.first_record + (end > ack.first_offset ? end - ack.first_offset : 0),
+                        cast_.producer_name(ack.client), std::max(ack.first_offset, end),
+                        partition_name(key), format_seconds(ack.at - MonoTime{}), how, end,
+                        format_seconds(at - MonoTime{})));
+            return;
+        }
+    }
+
+    void check_audit(MonoTime at, probe::PartitionKey key, const Log& log, const Ack& ack) {
+        if (ack.lost) return;
+        for (std::int64_t o = std::max(ack.first_offset, log.start); o <= ack.last_offset; ++o) {
+            ++premises_;
+            const auto it = log.audited.find(o);
+            const std::int64_t record = ack.first_record + (o - ack.first_offset);
+            if (it != log.audited.end() && it->second == std::pair{ack.client, record}) continue;
+            const std::string found = it == log.audited.end()
+                                          ? std::string("nothing")
+                                          : fmt::format("record {} of {}", it->second.second,
+                                                        cast_.producer_name(it->second.first));
+            violate(at, fmt::format("the broker acknowledged record {} of {} at offset {} of {} at "
+                                    "{}, but at the end a reader finds {} there",
+                                    record, cast_.producer_name(ack.client), o, partition_name(key),
+                                    format_seconds(ack.at - MonoTime{}), found));
+            return;
+        }
+    }
+
+    const Cast& cast_;
+    std::map<probe::PartitionKey, Log> logs_;
+};
+}  // namespace
+
+std::unique_ptr<Oracle> make_acked_is_durable(Judge& judge, const Cast& cast) {
+    return std::make_unique<AckedIsDurable>(judge, cast);
+}
+}  // namespace faultline::sim

@@ -1,0 +1,71 @@
+// INV-82 log-prefix: an offset holds one record for ever. Whatever was acknowledged or delivered at
+// an offset is what every later reader finds there, unless the log was cut below it in between.
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "sim/oracle/oracle.h"
+
+namespace faultline::sim {
+namespace {
+
+class LogPrefix final : public Oracle {
+public:
+    LogPrefix(Judge& judge, const Cast& cast) : Oracle(judge, 82, "log-prefix"), cast_(cast) {}
+
+    void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
+        if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
+            for (std::int32_t i = 0; a->first.v >= 0 && i < a->count; ++i) {
+                hold(at, a->partition, a->first.v + i, {a->client, a->first_record + i, at},
+                     "was acknowledged");
+            }
+        } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
+            hold(at, d->partition, d->at.v, {d->client, d->record, at}, "was delivered");
+        } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
+            cut(o->partition, o->log_end.v);
+        } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
+            cut(t->partition, t->to.v);
+        }
+    }
+
+private:
+    struct Record {
+        std::int32_t client;
+        std::int64_t record;
+        MonoTime since;
+    };
+
+    void cut(probe::PartitionKey key, std::int64_t end) {
+        auto& log = logs_[key];
+        if (std::cmp_less(end, log.size())) log.resize(static_cast<std::size_t>(end));
+    }
+
+    void hold(MonoTime at, probe::PartitionKey key, std::int64_t offset, Record now,
+              std::string_view how) {
+        auto& log = logs_[key];
+        const auto i = static_cast<std::size_t>(offset);
+        if (i >= log.size()) log.resize(i + 1, {-1, -1, {}});
+        Record& before = log[i];
+        if (before.client < 0) {
+            before = now;
+            return;
+        }
+        ++premises_;
+        if (before.client == now.client && before.record == now.record) return;
+        violate(at,
+                fmt::format("offset {} of {} held record {} of {} at {}, but record {} of {} {} "
+                            "there at {}",
+                            offset, partition_name(key), before.record,
+                            cast_.producer_name(before.client),
+                            format_seconds(before.since - MonoTime{}), now.record,
+                            cast_.producer_name(now.client), how, format_seconds(at - MonoTime{})));
+    }
+
+    const Cast& cast_;
+    std::map<probe::PartitionKey, std::vector<Record>> logs_;
+};
+}  // namespace
+
+std::unique_ptr<Oracle> make_log_prefix(Judge& judge, const Cast& cast) {
+    return std::make_unique<LogPrefix>(judge, cast);
+}
+}  // namespace faultline::sim

@@ -1,0 +1,100 @@
+// One property of a run per class. An oracle reads the events as they happen and speaks at the
+// first that contradicts its property; it counts how often the premise held, so that a run in which
+// it had nothing to check is seen.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/time.h"
+#include "sim/scenario/scenario.h"
+#include "sim/trace/recorder.h"
+
+namespace faultline::sim {
+
+struct Finding {
+    std::int32_t invariant = 0;  // docs/INVARIANTS.md
+    std::string_view name;
+    MonoTime at;
+    std::string sentence;  // the two facts that contradict each other
+};
+
+// Keeps the first finding, tells the trace, and lets the run stop there.
+class Judge {
+public:
+    explicit Judge(Recorder& recorder) : recorder_(recorder) {}
+    void report(Finding finding);
+    const std::optional<Finding>& finding() const noexcept { return finding_; }
+    Recorder& recorder() noexcept { return recorder_; }
+
+private:
+    Recorder& recorder_;
+    std::optional<Finding> finding_;
+};
+
+class Oracle : public Listener {
+public:
+    Oracle(Judge& judge, std::int32_t invariant, std::string_view name)
+        : judge_(judge), invariant_(invariant), name_(name) {}
+    // After the last event. Liveness and completeness are judged here.
+    virtual void finish(MonoTime) {}
+    std::int32_t invariant() const noexcept { return invariant_; }
+    std::string_view name() const noexcept { return name_; }
+    std::uint64_t premises() const noexcept { return premises_; }
+
+protected:
+    void violate(MonoTime at, std::string sentence) {
+        judge_.report({invariant_, name_, at, std::move(sentence)});
+    }
+    std::string_view partition_name(probe::PartitionKey key) const {
+        return judge_.recorder().partition_name(key);
+    }
+    Judge& judge_;
+    std::uint64_t premises_ = 0;
+
+private:
+    std::int32_t invariant_;
+    std::string_view name_;
+};
+
+// What a client number in an event stands for. Producers come first, then consumers, then the
+// auditor, which reads everything from the beginning when the faults are over.
+struct Cast {
+    std::vector<ProducerSpec> producers;
+    std::vector<ConsumerSpec> consumers;
+    std::map<std::string, std::int64_t> retention_ms;  // by topic; -1: for ever
+    bool flush_before_ack = true;                      // of the cluster's configuration
+    std::map<std::string, bool> topic_flush_before_ack;
+
+    std::int32_t auditor() const { return static_cast<std::int32_t>(consumers.size()); }
+    const std::string& producer_name(std::int32_t client) const {
+        return producers[static_cast<std::size_t>(client)].id;
+    }
+    // The name of a consumer, or "the auditor".
+    std::string consumer_name(std::int32_t consumer) const;
+    // Does an acknowledgement of this producer promise to survive power loss?
+    bool promises_durability(std::int32_t client) const;
+};
+
+// "orders" of "orders-0".
+std::string_view topic_of(std::string_view partition);
+
+// All oracles that today's broker can violate, in order of their invariant.
+std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast);
+
+std::unique_ptr<Oracle> make_acked_is_durable(Judge&, const Cast&);  // INV-80
+std::unique_ptr<Oracle> make_dense_offsets(Judge&, const Cast&);     // INV-81
+std::unique_ptr<Oracle> make_log_prefix(Judge&, const Cast&);        // INV-82
+std::unique_ptr<Oracle> make_no_phantom(Judge&, const Cast&);        // INV-83
+std::unique_ptr<Oracle> make_producer_order(Judge&, const Cast&);    // INV-84
+std::unique_ptr<Oracle> make_high_watermark(Judge&, const Cast&);    // INV-85
+std::unique_ptr<Oracle> make_retention_earned(Judge&, const Cast&);  // INV-86
+// Reported by the workload, not by an oracle of their own:
+inline constexpr std::int32_t kNoCorruptData = 87;  // no damaged batch reaches a client as data
+inline constexpr std::int32_t kProgress = 88;       // after the faults, clients finish
+inline constexpr std::int32_t kNoAbort = 89;        // no FL_ASSERT fails
+}  // namespace faultline::sim
