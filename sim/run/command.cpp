@@ -1,0 +1,101 @@
+#include "sim/run/command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "sim/run/execute.h"
+
+namespace faultline::sim {
+namespace {
+
+constexpr int kBadInput = 2, kNotDeterministic = 3;
+
+void print(std::FILE* to, const std::string& text) { std::fwrite(text.data(), 1, text.size(), to); }
+
+int bad_input(const std::string& line) {
+    print(stderr, line + "\n");
+    return kBadInput;
+}
+
+std::optional<std::string> read_text(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return std::nullopt;
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (in.bad()) return std::nullopt;
+    return text;
+}
+
+// The same run in two other processes. 0, or 3 with a line that says which hash differed.
+int check_replays(const RunOptions& options, const Outcome& outcome) {
+    std::vector<std::string> arguments = {"faultline", "sim", "run", options.file, "--seed",
+                                          std::to_string(outcome.seed), "--last-line-only"};
+    for (const Override& o : options.set) {
+        arguments.push_back("--set");
+        arguments.push_back(o.pointer + "=" + o.value);
+    }
+    for (const Replay& replay : replay_perturbed(arguments)) {
+        const std::string hash = hash_of(replay.last_line);
+        if (hash == outcome.hash) continue;
+        print(stderr, fmt::format("not deterministic: this process got hash {}, another one ({}) got "
+                                  "{}\n",
+                                  outcome.hash, replay.perturbation,
+                                  hash.empty() ? "no verdict: \"" + replay.last_line + "\"" : hash));
+        return kNotDeterministic;
+    }
+    if (!options.json) print(stdout, "replayed twice in perturbed processes: equal hashes\n");
+    return 0;
+}
+
+// Draws the trace; a line on stderr for each picture that failed.
+bool draw(const RunOptions& options, const std::string& trace) {
+    bool good = true;
+    for (const std::string& out : options.timelines) {
+        const auto error = options.render(trace, out);
+        if (error) print(stderr, *error + "\n");
+        good = good && !error;
+        if (!error && !options.json) print(stdout, fmt::format("timeline {}\n", out));
+    }
+    return good;
+}
+}  // namespace
+
+int run_command(const RunOptions& options) {
+    apply_perturbation();
+    const auto text = read_text(options.file);
+    if (!text) return bad_input(fmt::format("{}: cannot be read; name a scenario file", options.file));
+    Scenario scenario;
+    if (const auto e = parse_scenario(options.file, *text, options.set, scenario)) {
+        return bad_input(e->text);
+    }
+    const bool keep_trace = !options.trace.empty();
+    std::string trace = options.trace;
+    if (trace.empty() && !options.timelines.empty()) {
+        trace = fmt::format("{}.{}.trace", options.timelines.front(), ::getpid());
+    }
+    const auto ran = execute(scenario, {.seed = options.seed.value_or(scenario.seed),
+                                        .trace = trace,
+                                        .story = !options.last_line_only});
+    if (!ran.ok()) {
+        return bad_input(fmt::format("{}: cannot be written ({}); name a file in a directory that "
+                                     "exists",
+                                     trace, to_string(ran.error())));
+    }
+    const Outcome& outcome = *ran;
+    if (options.last_line_only) {
+        print(stdout, outcome.last_line() + "\n");
+        return outcome.exit_code();
+    }
+    int code = outcome.exit_code();
+    if (!draw(options, trace)) code = std::max(code, kBadInput);
+    if (!keep_trace && !trace.empty()) std::remove(trace.c_str());
+    if (options.check) code = std::max(code, check_replays(options, outcome));
+    // The verdict stays the last line.
+    print(stdout, options.json ? to_json(outcome) : to_text(outcome));
+    return code;
+}
+}  // namespace faultline::sim
