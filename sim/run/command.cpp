@@ -1,12 +1,12 @@
 #include "sim/run/command.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <unistd.h>
+
+#include <fmt/format.h>
 
 #include "sim/run/execute.h"
 
@@ -32,8 +32,9 @@ std::optional<std::string> read_text(const std::string& path) {
 
 // The same run in two other processes. 0, or 3 with a line that says which hash differed.
 int check_replays(const RunOptions& options, const Outcome& outcome) {
-    std::vector<std::string> arguments = {"faultline", "sim", "run", options.file, "--seed",
-                                          std::to_string(outcome.seed), "--last-line-only"};
+    std::vector<std::string> arguments = {"faultline",       "sim",    "run",
+                                          options.file,      "--seed", std::to_string(outcome.seed),
+                                          "--last-line-only"};
     for (const Override& o : options.set) {
         arguments.push_back("--set");
         arguments.push_back(o.pointer + "=" + o.value);
@@ -41,10 +42,11 @@ int check_replays(const RunOptions& options, const Outcome& outcome) {
     for (const Replay& replay : replay_perturbed(arguments)) {
         const std::string hash = hash_of(replay.last_line);
         if (hash == outcome.hash) continue;
-        print(stderr, fmt::format("not deterministic: this process got hash {}, another one ({}) got "
-                                  "{}\n",
-                                  outcome.hash, replay.perturbation,
-                                  hash.empty() ? "no verdict: \"" + replay.last_line + "\"" : hash));
+        print(stderr,
+              fmt::format("not deterministic: this process got hash {}, another one ({}) got "
+                          "{}\n",
+                          outcome.hash, replay.perturbation,
+                          hash.empty() ? "no verdict: \"" + replay.last_line + "\"" : hash));
         return kNotDeterministic;
     }
     if (!options.json) print(stdout, "replayed twice in perturbed processes: equal hashes\n");
@@ -67,7 +69,8 @@ bool draw(const RunOptions& options, const std::string& trace) {
 int run_command(const RunOptions& options) {
     apply_perturbation();
     const auto text = read_text(options.file);
-    if (!text) return bad_input(fmt::format("{}: cannot be read; name a scenario file", options.file));
+    if (!text)
+        return bad_input(fmt::format("{}: cannot be read; name a scenario file", options.file));
     Scenario scenario;
     if (const auto e = parse_scenario(options.file, *text, options.set, scenario)) {
         return bad_input(e->text);
@@ -81,9 +84,10 @@ int run_command(const RunOptions& options) {
                                         .trace = trace,
                                         .story = !options.last_line_only});
     if (!ran.ok()) {
-        return bad_input(fmt::format("{}: cannot be written ({}); name a file in a directory that "
-                                     "exists",
-                                     trace, to_string(ran.error())));
+        return bad_input(
+            fmt::format("{}: cannot be written ({}); name a file in a directory that "
+                        "exists",
+                        trace, to_string(ran.error())));
     }
     const Outcome& outcome = *ran;
     if (options.last_line_only) {

@@ -32,8 +32,8 @@ struct RunOptions {
 int run_command(const RunOptions& options);
 
 // Runs this program again with `arguments` under two sets of perturbations (another address space
-// layout, allocator fill, stack fill, hash salt, locale, time zone, directory) and returns what each
-// printed last on stdout. Nothing when a child could not be started or died by a signal.
+// layout, allocator fill, stack fill, hash salt, locale, time zone, directory) and returns what
+// each printed last on stdout. Nothing when a child could not be started or died by a signal.
 struct Replay {
     std::string perturbation;  // for the message
     std::string last_line;

@@ -1,9 +1,9 @@
 #include "sim/run/outcome.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
@@ -36,8 +36,9 @@ int Outcome::exit_code() const {
 
 std::string Outcome::last_line() const {
     const auto biting = std::ranges::count_if(faults, [](const auto& f) { return f.effects > 0; });
-    return fmt::format("verdict={} seed={} hash={} sim_s={} wall_s={} events={} faults={}", verdict(),
-                       seed, hash, seconds(sim_time), seconds(wall_time), events, biting);
+    return fmt::format("verdict={} seed={} hash={} sim_s={} wall_s={} events={} faults={}",
+                       verdict(), seed, hash, seconds(sim_time), seconds(wall_time), events,
+                       biting);
 }
 
 std::optional<std::string> Outcome::violation_line() const {
@@ -51,11 +52,12 @@ std::string to_text(const Outcome& o) {
     for (const std::string& sentence : o.story) out += sentence + "\n";
     out += "\n";
     for (const FaultReport& f : o.faults) {
-        out += fmt::format("fault   {:<14} {:<14} {} effect{}\n", f.id, to_string(f.kind), f.effects,
-                           f.effects == 1 ? "" : "s");
+        out += fmt::format("fault   {:<14} {:<14} {} effect{}\n", f.id, to_string(f.kind),
+                           f.effects, f.effects == 1 ? "" : "s");
     }
     for (const OracleReport& r : o.oracles) {
-        out += fmt::format("oracle  INV-{} {:<20} checked {} times\n", r.invariant, r.name, r.premises);
+        out += fmt::format("oracle  INV-{} {:<20} checked {} times\n", r.invariant, r.name,
+                           r.premises);
     }
     out += fmt::format("records {} acknowledged, {} refused, {} delivered\n", o.acked, o.failed,
                        o.delivered);
@@ -88,7 +90,8 @@ std::string to_json(const Outcome& o) {
     }
     j["oracles"] = nlohmann::ordered_json::array();
     for (const OracleReport& r : o.oracles) {
-        j["oracles"].push_back({{"invariant", r.invariant}, {"name", r.name}, {"checked", r.premises}});
+        j["oracles"].push_back(
+            {{"invariant", r.invariant}, {"name", r.name}, {"checked", r.premises}});
     }
     j["records"] = {{"acknowledged", o.acked}, {"refused", o.failed}, {"delivered", o.delivered}};
     j["story"] = o.story;

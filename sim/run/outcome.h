@@ -43,7 +43,8 @@ struct Outcome {
     std::string_view verdict() const;
     // 0 holds (or the expected violation came), 1 violated, 3 vacuous.
     int exit_code() const;
-    // The contract's last line: verdict=... seed=... hash=... sim_s=... wall_s=... events=... faults=...
+    // The contract's last line: verdict=... seed=... hash=... sim_s=... wall_s=... events=...
+    // faults=...
     std::string last_line() const;
     // "violated INV-80 acked-is-durable at 4.213s: ...", or nothing.
     std::optional<std::string> violation_line() const;

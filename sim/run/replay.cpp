@@ -1,11 +1,11 @@
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <cstring>
+#include <fmt/format.h>
 
 #include "core/base/salted_hash.h"
 #include "core/fiber/stack_pool.h"
@@ -23,16 +23,18 @@ struct Perturbation {
 const std::vector<Perturbation>& perturbations() {
     static const std::vector<Perturbation> all = {
         {"fill a5, salt 1",
-         {"MALLOC_PERTURB_=165", "FAULTLINE_STACK_FILL=165", "FAULTLINE_HASH_SALT=1", "TZ=Asia/Tokyo",
-          "LC_ALL=tr_TR.UTF-8", "MALLOC_ARENA_MAX=1"}},
+         {"MALLOC_PERTURB_=165", "FAULTLINE_STACK_FILL=165", "FAULTLINE_HASH_SALT=1",
+          "TZ=Asia/Tokyo", "LC_ALL=tr_TR.UTF-8", "MALLOC_ARENA_MAX=1"}},
         {"fill 3c, salt 2, other environment",
-         {"MALLOC_PERTURB_=60", "FAULTLINE_STACK_FILL=60", "FAULTLINE_HASH_SALT=2", "TZ=America/Lima",
-          "LC_ALL=C", "MALLOC_MMAP_THRESHOLD_=4096", "FAULTLINE_PADDING=" + std::string(5000, 'x')}},
+         {"MALLOC_PERTURB_=60", "FAULTLINE_STACK_FILL=60", "FAULTLINE_HASH_SALT=2",
+          "TZ=America/Lima", "LC_ALL=C", "MALLOC_MMAP_THRESHOLD_=4096",
+          "FAULTLINE_PADDING=" + std::string(5000, 'x')}},
     };
     return all;
 }
 
-// Runs argv with exactly this environment (beside PATH and LD_LIBRARY_PATH); its stdout, or nothing.
+// Runs argv with exactly this environment (beside PATH and LD_LIBRARY_PATH); its stdout, or
+// nothing.
 std::string capture(const std::vector<std::string>& arguments,
                     const std::vector<std::string>& environment) {
     int ends[2];
@@ -42,7 +44,8 @@ std::string capture(const std::vector<std::string>& arguments,
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     std::vector<std::string> keep = environment;
     for (const char* name : {"PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "HOME"}) {
-        if (const char* value = std::getenv(name)) keep.push_back(fmt::format("{}={}", name, value));
+        if (const char* value = std::getenv(name))
+            keep.push_back(fmt::format("{}={}", name, value));
     }
     std::vector<char*> argv, envp;
     std::vector<std::string> words = arguments;
@@ -51,7 +54,8 @@ std::string capture(const std::vector<std::string>& arguments,
     argv.push_back(nullptr);
     envp.push_back(nullptr);
     pid_t child = 0;
-    const int failed = ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), envp.data());
+    const int failed =
+        ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), envp.data());
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     std::string out;

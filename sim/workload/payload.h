@@ -10,9 +10,9 @@
 namespace faultline::sim {
 
 struct Payload {
-    std::int32_t client = 0;   // the producer's number in the scenario
-    std::int64_t record = 0;   // counted by that producer from 0
-    std::uint64_t run = 0;     // the seed
+    std::int32_t client = 0;  // the producer's number in the scenario
+    std::int64_t record = 0;  // counted by that producer from 0
+    std::uint64_t run = 0;    // the seed
     friend bool operator==(const Payload&, const Payload&) = default;
 };
 
