@@ -118,6 +118,8 @@ public:
 
     // Constant while a fiber runs; changes only when the driver is polled.
     MonoTime now() const noexcept { return now_; }
+    // For a probe, which reads the time as a load. Valid as long as the scheduler.
+    const MonoTime* now_pointer() const noexcept { return &now_; }
     // For drivers: the time of what they are about to deliver. Never goes back.
     void advance(MonoTime t) noexcept;
     Driver& driver() noexcept { return driver_; }

@@ -1,0 +1,316 @@
+// The view of a SimDisk that one incarnation of a node has: core/env/disk.h.
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/assert.h"
+#include "sim/world/sim_disk.h"
+
+namespace faultline::sim {
+namespace {
+
+// "./a//b/" and "a/b" are one path.
+std::string normal(const std::string& path) {
+    std::string out;
+    std::size_t at = 0;
+    while (at < path.size()) {
+        const std::size_t slash = std::min(path.find('/', at), path.size());
+        const std::string part = path.substr(at, slash - at);
+        if (!part.empty() && part != ".") out += (out.empty() ? "" : "/") + part;
+        at = slash + 1;
+    }
+    return out;
+}
+
+class Lock final : public DirLock {
+public:
+    Lock(std::shared_ptr<Incarnation> incarnation, bool& held)
+        : incarnation_(std::move(incarnation)), held_(held) {}
+    ~Lock() override {
+        if (incarnation_->alive) held_ = false;
+    }
+
+private:
+    std::shared_ptr<Incarnation> incarnation_;
+    bool& held_;
+};
+}  // namespace
+
+class SimFile final : public File {
+public:
+    SimFile(SimDisk& disk, std::shared_ptr<Incarnation> incarnation, InodeRef inode,
+            std::string path)
+        : disk_(disk),
+          incarnation_(std::move(incarnation)),
+          inode_(std::move(inode)),
+          path_(std::move(path)),
+          poison_(inode_->poison) {}
+
+    Result<IoBuf> read(std::uint64_t off, std::size_t len) override {
+        if (!incarnation_->alive) return dead("disk.read");
+        // From the page cache: it costs next to nothing, unless the disk is made slow.
+        if (disk_.factor_ > 1) disk_.pause_for(*incarnation_, disk_.options_.write_latency);
+        const auto& bytes = inode_->cache;
+        if (off >= bytes.size()) return IoBuf{};
+        return IoBuf::copy_of({bytes.data() + off, std::min<std::size_t>(len, bytes.size() - off)});
+    }
+
+    Result<void> write(std::uint64_t off, const IoBuf& data) override {
+        FL_CHECK(usable("disk.write"));
+        const std::uint64_t end = off + data.size();
+        std::uint64_t room = UINT64_MAX;
+        if (end > inode_->cache.size()) {
+            const std::uint64_t used = disk_.used();
+            const std::uint64_t free = used < disk_.capacity_ ? disk_.capacity_ - used : 0;
+            room = inode_->cache.size() + free;
+        }
+        // A full disk takes what fits.
+        const std::uint64_t taken = end <= room ? data.size() : room > off ? room - off : 0;
+        if (taken > 0) {
+            if (inode_->cache.size() < off + taken) grow(off + taken);
+            data.copy_out(0, {inode_->cache.data() + off, taken});
+            inode_->pending.push_back({disk_.operations_, false, off, taken});
+        }
+        const bool full = taken < data.size();
+        disk_.done(DiskOp::write, path_, inode_->label, off, taken, full ? 28 : 0);
+        disk_.pause_for(*incarnation_, disk_.options_.write_latency);
+        if (!full) return {};
+        disk_.faults_.effect(disk_.capacity_fault_, incarnation_->node, "a write found no space");
+        return Error{Errc::no_space, 28, "disk.write"};
+    }
+
+    Result<void> sync(SyncMode) override {
+        FL_CHECK(usable("disk.sync"));
+        const std::uint64_t upto = disk_.operations_;
+        disk_.pause_for(*incarnation_, disk_.options_.sync_latency);
+        FL_CHECK(usable("disk.sync"));
+        if (auto* fault = disk_.sync_fault(path_)) {
+            --fault->left;
+            // The kernel marks the pages clean although they never reached the platter.
+            const auto lost = std::erase_if(inode_->pending,
+                                            [&](const PendingWrite& w) { return w.number < upto; });
+            ++inode_->poison;
+            disk_.done(DiskOp::sync, path_, inode_->label, 0, 0, 5);
+            disk_.faults_.effect(
+                fault->fault, incarnation_->node,
+                "fsync of " + path_ + " failed and forgot " + std::to_string(lost) + " writes");
+            return Error{Errc::io, 5, "disk.sync"};
+        }
+        std::uint64_t bytes = 0;
+        auto& pending = inode_->pending;
+        std::size_t kept = 0;
+        for (const PendingWrite& w : pending) {
+            if (w.number < upto) {
+                disk_.apply(*inode_, w, w.len);
+                bytes += w.truncate ? 0 : w.len;
+            } else {
+                pending[kept++] = w;
+            }
+        }
+        pending.resize(kept);
+        disk_.done(DiskOp::sync, path_, inode_->label, 0, bytes, 0);
+        return {};
+    }
+
+    Result<void> truncate(std::uint64_t size) override {
+        FL_CHECK(usable("disk.truncate"));
+        inode_->cache.resize(size);
+        inode_->pending.push_back({disk_.operations_, true, size, 0});
+        disk_.done(DiskOp::truncate, path_, inode_->label, size, 0, 0);
+        disk_.pause_for(*incarnation_, disk_.options_.meta_latency);
+        return {};
+    }
+
+    Result<void> preallocate(std::uint64_t) override { return usable("disk.preallocate"); }
+
+    Result<std::uint64_t> size() override {
+        if (!incarnation_->alive) return dead("disk.size");
+        return inode_->cache.size();
+    }
+
+private:
+    Result<void> usable(const char* where) const {
+        if (!incarnation_->alive) return dead(where);
+        if (poison_ != inode_->poison) return Error{Errc::io, 5, where};
+        return {};
+    }
+    void grow(std::uint64_t size) {
+        auto& bytes = inode_->cache;
+        if (size > bytes.capacity())
+            bytes.reserve(std::max<std::uint64_t>(size, bytes.capacity() * 2));
+        bytes.resize(size);
+    }
+
+    SimDisk& disk_;
+    std::shared_ptr<Incarnation> incarnation_;
+    InodeRef inode_;
+    std::string path_;
+    std::uint32_t poison_;
+};
+
+class MountedDisk final : public Disk {
+public:
+    MountedDisk(SimDisk& disk, std::shared_ptr<Incarnation> incarnation)
+        : disk_(disk), incarnation_(std::move(incarnation)) {}
+
+    Result<FileRef> open(const std::string& raw, OpenMode mode) override {
+        FL_CHECK(alive("disk.open"));
+        const std::string path = normal(raw);
+        auto it = disk_.names_.find(path);
+        const bool exists = it != disk_.names_.end();
+        if (exists && it->second->is_dir) return Error{Errc::invalid, 21, "disk.open"};
+        if (exists && mode == OpenMode::create_new) return Error{Errc::exists, 17, "disk.open"};
+        if (!exists) {
+            if (mode == OpenMode::read || mode == OpenMode::read_write ||
+                !has_dir(parent_of(path))) {
+                return Error{Errc::not_found, 2, "disk.open"};
+            }
+            if (disk_.used() >= disk_.capacity_) {
+                disk_.faults_.effect(disk_.capacity_fault_, incarnation_->node,
+                                     "a file found no space");
+                return Error{Errc::no_space, 28, "disk.open"};
+            }
+            it = disk_.names_.emplace(path, make_inode(path, false)).first;
+            InodeRef inode = it->second;
+            disk_.entry_changed(path, inode);
+            disk_.done(DiskOp::create, path, inode->label, 0, 0, 0);
+            disk_.pause_for(*incarnation_, disk_.options_.meta_latency);
+            return FileRef(std::make_shared<SimFile>(disk_, incarnation_, std::move(inode), path));
+        }
+        return FileRef(std::make_shared<SimFile>(disk_, incarnation_, it->second, path));
+    }
+
+    Result<void> remove(const std::string& raw) override {
+        FL_CHECK(alive("disk.remove"));
+        const std::string path = normal(raw);
+        const auto it = disk_.names_.find(path);
+        if (it == disk_.names_.end()) return Error{Errc::not_found, 2, "disk.remove"};
+        if (it->second->is_dir && has_children(path)) return Error{Errc::busy, 39, "disk.remove"};
+        const Label label = it->second->label;
+        disk_.names_.erase(it);
+        disk_.entry_changed(path, nullptr);
+        return finish(DiskOp::remove, path, label);
+    }
+
+    Result<void> rename(const std::string& raw_from, const std::string& raw_to) override {
+        FL_CHECK(alive("disk.rename"));
+        const std::string from = normal(raw_from), to = normal(raw_to);
+        if (!disk_.names_.contains(from) || !has_dir(parent_of(to))) {
+            return Error{Errc::not_found, 2, "disk.rename"};
+        }
+        // A directory takes its children along; the order of the entries keeps parents first.
+        std::vector<std::pair<std::string, InodeRef>> moved;
+        for (const auto& [path, inode] : disk_.names_) {
+            if (path == from || path.starts_with(from + "/")) moved.emplace_back(path, inode);
+        }
+        for (const auto& [path, inode] : moved) {
+            const std::string target = to + path.substr(from.size());
+            disk_.names_.erase(path);
+            disk_.names_[target] = inode;
+            inode->label = disk_.recorder_.intern(target);
+            // One entry of the parent changes; children are reached through it, durable or not.
+            disk_.pending_entries_.push_back({disk_.operations_, parent_of(to), target, inode});
+            disk_.pending_entries_.push_back({disk_.operations_, parent_of(to), path, nullptr});
+        }
+        return finish(DiskOp::rename, to, disk_.names_[to]->label);
+    }
+
+    Result<void> create_dir(const std::string& raw) override {
+        FL_CHECK(alive("disk.create_dir"));
+        const std::string path = normal(raw);
+        if (path.empty() || disk_.names_.contains(path))
+            return Error{Errc::exists, 17, "disk.create_dir"};
+        if (!has_dir(parent_of(path))) return Error{Errc::not_found, 2, "disk.create_dir"};
+        const InodeRef inode = make_inode(path, true);
+        disk_.names_[path] = inode;
+        disk_.entry_changed(path, inode);
+        return finish(DiskOp::create, path, inode->label);
+    }
+
+    Result<std::vector<DirEntry>> list(const std::string& raw) override {
+        FL_CHECK(alive("disk.list"));
+        const std::string path = normal(raw);
+        if (!has_dir(path)) return Error{Errc::not_found, 2, "disk.list"};
+        std::vector<DirEntry> entries;
+        const std::string prefix = path.empty() ? "" : path + "/";
+        for (auto it = disk_.names_.lower_bound(prefix); it != disk_.names_.end(); ++it) {
+            if (!it->first.starts_with(prefix)) break;
+            const std::string name = it->first.substr(prefix.size());
+            if (name.empty() || name.find('/') != std::string::npos) continue;
+            entries.push_back({name, it->second->is_dir, it->second->cache.size()});
+        }
+        // Paths are ordered with '/' among the letters, names are not.
+        std::ranges::sort(entries, {}, &DirEntry::name);
+        return entries;
+    }
+
+    Result<void> sync_dir(const std::string& raw) override {
+        FL_CHECK(alive("disk.sync_dir"));
+        const std::string path = normal(raw);
+        if (!has_dir(path)) return Error{Errc::not_found, 2, "disk.sync_dir"};
+        const std::uint64_t upto = disk_.operations_;
+        disk_.pause_for(*incarnation_, disk_.options_.sync_latency);
+        FL_CHECK(alive("disk.sync_dir"));
+        const std::string key = path.empty() ? "." : path;
+        std::erase_if(disk_.pending_entries_, [&](const auto& e) {
+            if (e.parent != key || e.number >= upto) return false;
+            if (e.inode == nullptr) {
+                disk_.durable_names_.erase(e.path);
+            } else {
+                disk_.durable_names_[e.path] = e.inode;
+            }
+            return true;
+        });
+        disk_.done(DiskOp::sync_dir, path, disk_.recorder_.intern(key), 0, 0, 0);
+        return {};
+    }
+
+    Result<std::unique_ptr<DirLock>> lock(const std::string& raw) override {
+        FL_CHECK(alive("disk.lock"));
+        const std::string path = normal(raw);
+        if (!has_dir(parent_of(path))) return Error{Errc::not_found, 2, "disk.lock"};
+        bool& held = disk_.locks_[path];
+        if (held) return Error{Errc::busy, 11, "disk.lock"};
+        held = true;
+        return std::unique_ptr<DirLock>(std::make_unique<Lock>(incarnation_, held));
+    }
+
+    Result<Usage> usage(const std::string&) override {
+        FL_CHECK(alive("disk.usage"));
+        const std::uint64_t used = disk_.used();
+        return Usage{used < disk_.capacity_ ? disk_.capacity_ - used : 0, disk_.capacity_};
+    }
+
+private:
+    Result<void> alive(const char* where) const {
+        if (!incarnation_->alive) return dead(where);
+        return {};
+    }
+    Result<void> finish(DiskOp op, const std::string& path, Label label) {
+        disk_.done(op, path, label, 0, 0, 0);
+        disk_.pause_for(*incarnation_, disk_.options_.meta_latency);
+        return {};
+    }
+    bool has_dir(const std::string& path) const {
+        if (path.empty() || path == "." || path == "/") return true;
+        const auto it = disk_.names_.find(path);
+        return it != disk_.names_.end() && it->second->is_dir;
+    }
+    bool has_children(const std::string& path) const {
+        const auto it = disk_.names_.lower_bound(path + "/");
+        return it != disk_.names_.end() && it->first.starts_with(path + "/");
+    }
+    InodeRef make_inode(const std::string& path, bool is_dir) const {
+        auto inode = std::make_shared<Inode>();
+        inode->label = disk_.recorder_.intern(path);
+        inode->is_dir = is_dir;
+        return inode;
+    }
+
+    SimDisk& disk_;
+    std::shared_ptr<Incarnation> incarnation_;
+};
+
+std::unique_ptr<Disk> SimDisk::mount(std::shared_ptr<Incarnation> incarnation) {
+    return std::make_unique<MountedDisk>(*this, std::move(incarnation));
+}
+}  // namespace faultline::sim

@@ -1,0 +1,127 @@
+// A node's disk: what programs see (the page cache), what survives power loss (the platter), and
+// what lies between them. It outlives the node's incarnations.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/env/disk.h"
+#include "core/fiber/scheduler.h"
+#include "sim/trace/recorder.h"
+#include "sim/world/faults.h"
+#include "sim/world/incarnation.h"
+
+namespace faultline::sim {
+
+struct DiskOptions {
+    std::uint64_t capacity = std::uint64_t{1} << 40;
+    Duration write_latency = 10us, sync_latency = 1ms, meta_latency = 20us;
+};
+
+// What becomes of each unsynced operation when power is lost.
+enum class Fate : std::uint8_t { kept, dropped, torn, garbage, random };
+
+struct PowerLoss {
+    Fate writes = Fate::random;
+    bool drop_dir_entries = false;
+    FaultId fault = kNoFault;
+};
+
+// One change of a file that no sync has covered.
+struct PendingWrite {
+    std::uint64_t number;    // of all operations on this disk: the identity of its fate
+    bool truncate;           // else a write
+    std::uint64_t off, len;  // truncate: the new size in off
+};
+
+struct Inode {
+    std::vector<std::byte> cache, platter;
+    std::vector<PendingWrite> pending;
+    std::uint32_t poison = 0;  // handles opened before the last failed sync are useless
+    Label label{};
+    bool is_dir = false;
+};
+using InodeRef = std::shared_ptr<Inode>;
+
+class SimDisk {
+public:
+    SimDisk(NodeId node, DiskOptions options, std::uint64_t seed, fiber::Scheduler& scheduler,
+            Recorder& recorder, FaultLog& faults);
+
+    // The node's view of it; calls of a dead incarnation return Errc::cancelled.
+    std::unique_ptr<Disk> mount(std::shared_ptr<Incarnation> incarnation);
+
+    // --- what can go wrong ------------------------------------------------------------------
+    // Power is gone: pending operations meet their fate, caches are empty.
+    void lose_power(const PowerLoss& loss);
+    // kill -9: locks are free again, nothing is lost.
+    void release_locks() { locks_.clear(); }
+    void wipe();
+    void set_capacity(std::uint64_t bytes, FaultId fault) {
+        capacity_ = bytes;
+        capacity_fault_ = fault;
+    }
+    void set_slow(std::uint32_t factor, FaultId fault) {
+        factor_ = factor;
+        slow_fault_ = fault;
+    }
+    // The next `times` syncs of files that match fail and forget what they should have written.
+    void fail_syncs(std::string glob, std::uint32_t times, FaultId fault);
+    // Flips one bit at `at` of the first file that matches and is long enough.
+    bool flip_bit(const std::string& glob, std::uint64_t at, FaultId fault);
+    // Calls fn once, after the nth operation of this kind on a matching path.
+    void on_operation(DiskOp op, std::string glob, std::uint32_t nth, std::function<void()> fn);
+
+    std::uint64_t used() const;
+    const DiskOptions& options() const noexcept { return options_; }
+    // Files and their content as programs see them, for tests.
+    std::map<std::string, InodeRef>& names() noexcept { return names_; }
+
+private:
+    friend class MountedDisk;
+    friend class SimFile;
+    struct PendingEntry {  // one change of a directory that no sync_dir has covered
+        std::uint64_t number;
+        std::string parent, path;
+        InodeRef inode;  // null: the entry is gone
+    };
+    struct SyncFault {
+        std::string glob;
+        std::uint32_t left;
+        FaultId fault;
+    };
+    struct Watch {
+        DiskOp op;
+        std::string glob;
+        std::uint32_t left;
+        std::function<void()> fn;
+    };
+    void pause_for(Incarnation& incarnation, Duration latency);
+    void done(DiskOp op, const std::string& path, Label label, std::uint64_t off, std::uint64_t len,
+              std::uint16_t sys);
+    void lose_writes(const std::string& path, Inode& inode, const PowerLoss& loss);
+    void apply(Inode& inode, const PendingWrite& write, std::uint64_t len);
+    Fate fate_of(const PowerLoss& loss, std::uint64_t number) const;
+    void entry_changed(const std::string& path, InodeRef inode);
+    SyncFault* sync_fault(const std::string& path);
+
+    NodeId node_;
+    DiskOptions options_;
+    std::uint64_t seed_;
+    fiber::Scheduler& scheduler_;
+    Recorder& recorder_;
+    FaultLog& faults_;
+    std::map<std::string, InodeRef> names_, durable_names_;
+    std::vector<PendingEntry> pending_entries_;
+    std::map<std::string, bool> locks_;
+    std::vector<SyncFault> sync_faults_;
+    std::vector<Watch> watches_;
+    std::uint64_t capacity_, operations_ = 0;
+    std::uint32_t factor_ = 1;
+    FaultId capacity_fault_ = kNoFault, slow_fault_ = kNoFault;
+};
+}  // namespace faultline::sim

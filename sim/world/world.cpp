@@ -1,0 +1,232 @@
+#include "sim/world/world.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "core/base/assert.h"
+#include "sim/world/sim_shards.h"
+
+namespace faultline::sim {
+namespace {
+
+// What nodes log is for a person who debugs a seed: FAULTLINE_LOG=1 prints it with virtual times.
+class NodeLogger final : public Logger {
+public:
+    NodeLogger(const fiber::Scheduler& scheduler, std::string node)
+        : scheduler_(scheduler), node_(std::move(node)) {
+        static const bool wanted = std::getenv("FAULTLINE_LOG") != nullptr;
+        set_threshold(wanted ? LogLevel::debug : LogLevel::error);
+        silent_ = !wanted;
+    }
+    void write(LogLevel, std::string_view line) override {
+        if (silent_) return;
+        const std::int64_t us = scheduler_.now().ns / 1000;
+        const std::string text =
+            fmt::format("{:>4}.{:06} [{}] {}\n", us / 1'000'000, us % 1'000'000, node_, line);
+        std::fwrite(text.data(), 1, text.size(), stderr);
+    }
+
+private:
+    const fiber::Scheduler& scheduler_;
+    std::string node_;
+    bool silent_ = false;
+};
+}  // namespace
+
+struct World::Shard {
+    Shard(Life& life, unsigned index, fiber::Scheduler& scheduler, Rng stream, std::string name);
+    std::string name;
+    fiber::Domain domain;
+    Clock clock;
+    ClockControl control;
+    Rng rng;
+    NodeLogger log;
+    SimShards shards;
+    std::unique_ptr<Network> net;
+    std::unique_ptr<Disk> disk;
+    std::unique_ptr<Env> env;
+};
+
+// One incarnation. Kept until the world ends: files and connections may outlive its death.
+struct World::Life {
+    std::shared_ptr<Incarnation> incarnation;
+    fiber::StopSource stop;
+    std::unique_ptr<ShardMail> mail;
+    std::vector<std::unique_ptr<Shard>> shards;
+};
+
+struct World::Node {
+    NodeId id;
+    std::string name;
+    unsigned shards;
+    Main main;
+    std::unique_ptr<SimDisk> disk;
+    std::vector<std::unique_ptr<Life>> lives;
+    Duration wall_offset{std::chrono::milliseconds(kEpochMs)};
+    std::int64_t drift_ppm = 0;
+    Life* life() const {
+        return lives.empty() || !lives.back()->incarnation->alive ? nullptr : lives.back().get();
+    }
+};
+
+World::Shard::Shard(Life& life, unsigned index, fiber::Scheduler& scheduler, Rng stream,
+                    std::string label)
+    : name(std::move(label)),
+      domain(name),
+      clock(scheduler),
+      control(clock),
+      rng(stream),
+      log(scheduler, name),
+      shards(*life.mail, ShardId{static_cast<std::uint16_t>(index)}) {}
+
+World::World(std::uint64_t seed, Recorder& recorder, WorldOptions options)
+    : seed_(seed),
+      seed_value_(seed),
+      options_(options),
+      recorder_(recorder),
+      driver_(seed_.fork("schedule")),
+      scheduler_(driver_),
+      faults_(recorder, driver_),
+      network_(options.network, seed_.fork("network"), driver_, scheduler_, recorder, faults_) {
+    driver_.attach(scheduler_);
+}
+
+World::~World() {
+    for (const auto& n : nodes_) {
+        if (n->life() != nullptr) end_life(*n);
+    }
+}
+
+World::Node& World::node(NodeId id) {
+    FL_ASSERT(id.v >= 1 && std::cmp_less_equal(id.v, nodes_.size()));
+    return *nodes_[static_cast<std::size_t>(id.v) - 1];
+}
+const World::Node& World::node(NodeId id) const { return const_cast<World*>(this)->node(id); }
+
+NodeId World::add_node(std::string name, unsigned shards, Main main) {
+    auto fresh = std::make_unique<Node>();
+    fresh->id = NodeId{static_cast<std::int32_t>(nodes_.size()) + 1};
+    fresh->name = std::move(name);
+    fresh->shards = shards;
+    fresh->main = std::move(main);
+    const std::uint64_t disk_seed =
+        seed_.fork("disk").fork(static_cast<std::uint64_t>(fresh->id.v)).next();
+    fresh->disk = std::make_unique<SimDisk>(fresh->id, options_.disk, disk_seed, scheduler_,
+                                            recorder_, faults_);
+    network_.add_host(fresh->id, fresh->name);
+    nodes_.push_back(std::move(fresh));
+    return nodes_.back()->id;
+}
+
+const std::string& World::name(NodeId id) const { return node(id).name; }
+SimDisk& World::disk(NodeId id) { return *node(id).disk; }
+bool World::running(NodeId id) const { return node(id).life() != nullptr; }
+
+void World::build_shard(Node& n, Life& life, unsigned index) {
+    const auto stream = static_cast<std::uint64_t>(n.id.v) << 40 |
+                        static_cast<std::uint64_t>(life.incarnation->number) << 16 | index;
+    auto shard = std::make_unique<Shard>(life, index, scheduler_, seed_.fork("node").fork(stream),
+                                         fmt::format("{} s{}", n.name, index));
+    shard->control.set_wall_offset(n.wall_offset);
+    shard->control.set_drift_ppm(n.drift_ppm);
+    shard->net = network_.attach(life.incarnation, n.name);
+    shard->disk = n.disk->mount(life.incarnation);
+    shard->env.reset(new Env{n.id, ShardId{static_cast<std::uint16_t>(index)}, shard->clock,
+                             shard->rng, scheduler_, *shard->net, *shard->disk, shard->shards,
+                             probe::Probe(&recorder_, n.id, scheduler_.now_pointer()), shard->log});
+    life.mail->set_target(index, *shard->env, shard->domain);
+    life.shards.push_back(std::move(shard));
+}
+
+void World::start(NodeId id) {
+    Node& n = node(id);
+    if (n.life() != nullptr) return;
+    auto life = std::make_unique<Life>();
+    life->incarnation = std::make_shared<Incarnation>(Incarnation{
+        .node = id, .number = static_cast<std::int32_t>(n.lives.size()), .alive = true});
+    life->mail = std::make_unique<ShardMail>(
+        n.shards, seed_.fork("mail").fork(static_cast<std::uint64_t>(id.v)), driver_, scheduler_,
+        life->incarnation);
+    for (unsigned i = 0; i < n.shards; ++i) build_shard(n, *life, i);
+    network_.machine_up(id);
+    recorder_.record(now(), NodeStarted{id, life->incarnation->number});
+    Life& l = *life;
+    n.lives.push_back(std::move(life));
+    scheduler_.spawn({.name = "main", .stack_kib = 256, .domain = &l.shards[0]->domain},
+                     [this, &n, &l] {
+                         n.main(*l.shards[0]->env, l.stop.token());
+                         // Its fibers are joined; whatever mail is still under way dies with it.
+                         // Not from in here: this fiber is one of those that end.
+                         driver_.at(now(), [this, &n, &l] {
+                             if (n.life() != &l) return;
+                             end_life(n);
+                             recorder_.record(now(), NodeStopped{n.id, true});
+                         });
+                     });
+}
+
+void World::end_life(Node& n) {
+    Life& life = *n.life();
+    life.incarnation->alive = false;  // first: what unwinds now has no effects
+    for (auto it = life.shards.rbegin(); it != life.shards.rend(); ++it)
+        scheduler_.kill((*it)->domain);
+    network_.process_died(n.id);
+    n.disk->release_locks();
+}
+
+void World::stop(NodeId id) {
+    if (Life* life = node(id).life()) life->stop.request_stop();
+}
+
+void World::crash(NodeId id) {
+    Node& n = node(id);
+    if (n.life() == nullptr) return;
+    recorder_.record(now(), NodeCrashed{id, false});
+    end_life(n);
+}
+
+void World::lose_power(NodeId id, const PowerLoss& loss) {
+    Node& n = node(id);
+    recorder_.record(now(), NodeCrashed{id, true});
+    network_.machine_died(id);
+    if (n.life() != nullptr) end_life(n);
+    n.disk->lose_power(loss);
+}
+
+void World::set_paused(NodeId id, bool paused) {
+    Life* life = node(id).life();
+    if (life == nullptr) return;
+    recorder_.record(now(), NodePaused{id, paused});
+    for (const auto& shard : life->shards) {
+        if (paused) {
+            scheduler_.pause(shard->domain);
+        } else {
+            scheduler_.resume(shard->domain);
+        }
+    }
+}
+
+void World::jump_clock(NodeId id, Duration by) {
+    Node& n = node(id);
+    n.wall_offset += by;
+    recorder_.record(now(), ClockJumped{id, by.count() / 1'000'000});
+    if (Life* life = n.life()) {
+        for (const auto& shard : life->shards) shard->control.set_wall_offset(n.wall_offset);
+    }
+}
+
+void World::set_drift(NodeId id, std::int64_t ppm) {
+    Node& n = node(id);
+    n.drift_ppm = ppm;
+    if (Life* life = n.life()) {
+        for (const auto& shard : life->shards) shard->control.set_drift_ppm(ppm);
+    }
+}
+
+void World::run_until(MonoTime end) {
+    driver_.at(end, [this] { scheduler_.stop(); });
+    scheduler_.run();
+}
+}  // namespace faultline::sim
