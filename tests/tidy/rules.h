@@ -30,7 +30,7 @@ Findings check_constructors(const Tree&);
 Findings check_ratchet(const Tree&);  // known violations may only shrink
 // rule_docs.cpp
 Findings check_invariants(const Tree&);  // docs/INVARIANTS.md against FL_INVARIANT, both ways
-Findings check_scenarios(const Tree&);   // names are unique and are the file's
+Findings check_scenarios(const Tree&);   // every scenario has a name of its own
 Findings check_links(const Tree&);       // links and paths in documents exist
 Findings check_top_level(const Tree&);
 
