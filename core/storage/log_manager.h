@@ -1,0 +1,128 @@
+// The logs of one shard over the node's log directories, and the fibers that keep them.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/random.h"
+#include "core/fiber/scheduler.h"
+#include "core/fiber/sync.h"
+#include "core/storage/log_config.h"
+#include "core/storage/log_dir.h"
+#include "core/storage/partition_log.h"
+
+namespace faultline::storage {
+
+struct LogManagerOptions {
+    std::vector<std::string> dirs;  // log.dirs; made when missing
+    Uuid cluster_id;                // zero: keep what meta.properties says, else make one
+    NodeId node;
+    LogConfig defaults;                         // of partitions that are on disk at open()
+    std::int64_t retention_check_ms = 300'000;  // log.retention.check.interval.ms
+    std::int64_t checkpoint_ms = 60'000;        // log.flush.offset.checkpoint.interval.ms
+    std::int64_t flush_check_ms = 1'000;        // how often flush.ms is looked at
+    std::uint32_t recovery_fibers_per_dir = 2;  // num.recovery.threads.per.data.dir
+    // With several shards, each has a manager of its partitions: `owns` picks them, and one
+    // manager, the primary, holds the locks, marks and checkpoint files. The primary opens first.
+    bool primary = true;
+    std::function<bool(const TopicPartition&)> owns;  // empty: all
+};
+
+// What the primary found at open(); the other shards' managers start from it.
+struct LogDirState {
+    bool clean = false;
+    bool failed = false;
+    std::map<TopicPartition, Offset> recovery_points, log_starts;
+};
+
+struct OfflinePartition {  // its files stay as they are
+    TopicPartition partition;
+    Error error;
+};
+
+// Owns every PartitionLog of this shard. All of its methods belong to that shard.
+class LogManager {
+public:
+    LogManager(const LogContext&, Rng&, LogManagerOptions);
+    ~LogManager();  // requires close(), or that the node was killed
+    LogManager(const LogManager&) = delete;
+    LogManager& operator=(const LogManager&) = delete;
+
+    // Locks and reads the directories, recovers all logs, starts the keeping fibers. Parks.
+    // busy: another process holds a directory; invalid: a directory of another cluster or node.
+    // A partition that cannot be opened is in offline(), and the rest goes on. `states` is for a
+    // manager that is not primary: the primary's states(), one per directory.
+    Result<void> open(std::vector<LogDirState> states = {});
+    const std::vector<LogDirState>& states() const noexcept { return states_; }
+    const Uuid& cluster_id() const noexcept { return options_.cluster_id; }
+
+    // Null when this shard has no such log, or it is offline. Never parks. A caller that parks
+    // while it uses the log keeps the reference: the partition may be deleted meanwhile.
+    LogRef find(const TopicPartition&) const;
+    // Of partition.metadata; zero when unknown.
+    Uuid topic_id(const TopicPartition&) const;
+    std::vector<TopicPartition> partitions() const;  // in order; without the offline ones
+    const std::vector<OfflinePartition>& offline() const noexcept { return offline_; }
+
+    // Makes the log on the healthy directory with the fewest partitions. exists; io when no
+    // directory is healthy; no_space. Parks.
+    Result<LogRef> create(const TopicPartition&, const Uuid& topic_id, const LogConfig&);
+    // Renames the directory away (durable when it returns) and removes its files in the
+    // background. Readers keep what they hold. not_found. Parks.
+    Result<void> remove(const TopicPartition&);
+
+    // How far retention may go for a partition; without it, up to durable_end.
+    void set_retention_limit(std::function<Offset(const PartitionLog&)> limit);
+
+    // One pass of each keeping fiber, for those who cannot wait. Parks.
+    void run_retention();
+    Result<void> checkpoint_recovery_points();
+    Result<void> checkpoint_log_starts();
+    // What this manager's logs would write to the checkpoints of directory `index`. Parks.
+    LogDirState collect(std::uint32_t index);
+    // Adds the other shards' entries to the checkpoints: set on the primary. Parks.
+    void set_peers(std::function<std::vector<LogDirState>(std::uint32_t index)> peers);
+
+    // Closes all logs, writes the checkpoints and, where every log closed well, the clean mark.
+    // `broker_epoch` goes into the mark (KIP-966). Parks.
+    Result<void> close(std::int64_t broker_epoch = -1);
+
+private:
+    struct Entry {
+        LogRef log;
+        Uuid topic_id;
+    };
+    struct Dir {
+        LogDirRef health;
+        std::unique_ptr<DirLock> lock;
+        bool any_lost = false;  // a partition here is offline: no clean mark
+    };
+    Result<void> open_dir(std::uint32_t index);
+    Result<void> check_meta(std::uint32_t index);
+    Result<void> load_state(std::uint32_t index);
+    Result<void> open_logs(std::uint32_t index);
+    void open_one(std::uint32_t index, const std::string& name, const TopicPartition&);
+    Result<void> write_checkpoint(std::uint32_t index, bool recovery_points);
+    void start_keepers();
+    void remove_files(const std::string& path);
+
+    LogContext context_;
+    Rng rng_;
+    LogManagerOptions options_;
+    std::vector<Dir> dirs_;
+    std::vector<LogDirState> states_;
+    std::map<TopicPartition, Entry> logs_;
+    std::vector<OfflinePartition> offline_;
+    std::function<Offset(const PartitionLog&)> limit_;
+    std::function<std::vector<LogDirState>(std::uint32_t)> peers_;
+    fiber::Mutex checkpoint_mutex_;  // one writer of a checkpoint file and its .tmp at a time
+    fiber::Group keepers_;
+    fiber::Group removals_;
+    bool closed_ = false;
+};
+}  // namespace faultline::storage

@@ -1,0 +1,160 @@
+// The log of one partition on a Disk: append, read, truncate, durability.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/iobuf.h"
+#include "core/base/result.h"
+#include "core/base/small_vec.h"
+#include "core/base/time.h"
+#include "core/env/disk.h"
+#include "core/fiber/scheduler.h"
+#include "core/storage/log_config.h"
+#include "core/storage/log_dir.h"
+
+namespace faultline::storage {
+
+struct LogOpenOptions {
+    TopicPartition partition;
+    std::string path;  // the partition's directory, made when missing
+    LogConfig config;
+    bool clean = false;               // the log directory was shut down cleanly
+    Offset recovery_point{0};         // below it everything is known to be durable
+    std::optional<Offset> log_start;  // of the checkpoint, when it has one
+    std::uint64_t jitter_seed = 0;    // spreads rolls by time, see segment.jitter.ms
+};
+
+struct AppendResult {
+    Offset first, last;
+    std::int64_t max_timestamp = -1;  // of the batches' headers; -1 when there is none
+    Offset end() const { return last + 1; }
+};
+
+struct ReadOptions {
+    Offset from;
+    std::uint64_t max_bytes = 1'048'576;
+    Offset up_to{INT64_MAX};  // batches that reach this offset are not returned
+    bool min_one = true;      // the first batch comes even when it is over max_bytes
+};
+
+struct ReadResult {
+    SmallVec<FileSlice, 2> slices;  // whole batches, in order; empty at the end of the log
+    std::uint64_t bytes = 0;
+    Offset first;  // base offset of the first batch; may be below `from`
+    Offset next;   // one past the last offset in `slices`; `from` when empty
+};
+
+struct TimestampOffset {
+    std::int64_t timestamp;
+    Offset offset;
+    Epoch epoch;  // of the batch that holds it
+};
+
+struct EpochEnd {  // KIP-101, KIP-279
+    Epoch epoch;   // the largest known epoch <= the one asked for
+    Offset end;    // where it ends: the start of the next one, or log_end
+};
+
+struct LogStats {
+    std::uint64_t bytes = 0;
+    std::size_t segments = 0;
+};
+
+// Owns the files of one partition. Used by the fibers of one shard; any number of them may append,
+// read and wait at once. Methods that say "Parks" may switch fibers; a caller that kept state of
+// the log across them reads it again. Every batch it is given was validated by core/wire.
+//
+// Order of offsets: log_start <= durable_end <= log_end. log_end is what reads can see (the page
+// cache); durable_end is what a power loss cannot take.
+//
+// Errors of all writing methods: io after the directory failed (for ever), no_space while the disk
+// is full (nothing of the append is in the log; a later one may succeed), closed after close().
+class PartitionLog {
+public:
+    // Opens or makes the log; recovers it unless options.clean. Parks.
+    // corrupt: bytes that a crash cannot explain are damaged; nothing was cut
+    // (docs/formats/segment.md).
+    static Result<std::shared_ptr<PartitionLog>> open(const LogContext&, LogDirRef, LogOpenOptions);
+    ~PartitionLog();  // asserts nothing about the files: without close() the next open recovers
+    PartitionLog(const PartitionLog&) = delete;
+    PartitionLog& operator=(const PartitionLog&) = delete;
+
+    // As the leader: assigns offsets and stamps `epoch` (both outside the batches' CRC), in the
+    // order of the calls. `batches` holds one or more whole batches; their offsets are ignored.
+    // Parks until the bytes are written (readable), not until they are durable. Appends that wait
+    // for the same file go out in one gather-write. invalid: not a sequence of whole batches;
+    // too_large: over segment.bytes; busy: over 64 MiB wait already.
+    Result<AppendResult> append(IoBuf batches, Epoch epoch);
+    // As a follower: batches carry their offsets and epochs. invalid when the first base offset is
+    // not what append would assign next, or offsets are not ascending.
+    Result<AppendResult> append_assigned(IoBuf batches);
+
+    Offset log_start() const noexcept;
+    Offset log_end() const noexcept;      // one past the last readable offset
+    Offset durable_end() const noexcept;  // one past the last synced offset
+    // Starts a sync when one is needed and parks until durable_end() >= `offset`. One sync serves
+    // all that wait. timed_out, cancelled; io when the sync failed; fenced when the log was
+    // truncated below `offset`; closed.
+    Result<void> wait_durable(Offset offset, Deadline, fiber::StopToken = {});
+    // Makes all that is written durable. Parks.
+    Result<void> flush();
+    // Syncs when flush.ms has passed since something was written unsynced. Parks.
+    Result<void> flush_if_due();
+
+    // Whole batches from the one that holds `from` on. Parks unless the tail is in memory.
+    // not_found: `from` is below log_start or above log_end (Kafka: OFFSET_OUT_OF_RANGE);
+    // corrupt: the batch at `from` is damaged (never served). On a failed directory only what is
+    // durable is returned.
+    Result<ReadResult> read(const ReadOptions&);
+    // The first record with a timestamp >= `timestamp_ms`, below `up_to`. Parks.
+    Result<std::optional<TimestampOffset>> offset_for_timestamp(std::int64_t timestamp_ms,
+                                                                Offset up_to = Offset{INT64_MAX});
+    // The largest timestamp and the first record that has it (ListOffsets -3, KIP-734). Parks.
+    Result<std::optional<TimestampOffset>> max_timestamp();
+
+    // Cuts everything at and above `offset` (the batch that holds it goes as a whole); durable when
+    // it returns. A no-op at or above log_end. Appends that wait fail with fenced. Parks.
+    Result<void> truncate_to(Offset offset);
+    // Throws everything away and starts an empty log at `offset` (a follower out of range). Parks.
+    Result<void> truncate_fully_and_start_at(Offset offset);
+    // Moves log_start up to `offset` and removes segments below it; invalid above log_end. Durable
+    // after LogManager::checkpoint_log_starts(). Parks.
+    Result<void> delete_records_before(Offset offset);
+    // Ends the active segment if it holds anything. Parks.
+    Result<void> roll();
+    // Removes what retention.ms and retention.bytes no longer keep, never at or above `limit`
+    // (the high watermark). Returns how many segments went. Parks.
+    Result<std::size_t> apply_retention(Offset limit);
+
+    // A new leader epoch starts at log_end, before its first batch. Durable when it returns. Parks.
+    Result<void> assign_epoch(Epoch epoch);
+    std::optional<Epoch> latest_epoch() const noexcept;
+    // Empty when no epoch <= `epoch` is known. Never parks.
+    std::optional<EpochEnd> end_offset_for_epoch(Epoch epoch) const;
+
+    void update_config(const LogConfig&);
+    const LogConfig& config() const noexcept;
+    const TopicPartition& partition() const noexcept;
+    const std::string& path() const noexcept;
+    const LogDirRef& dir() const noexcept;
+    LogStats stats() const noexcept;
+    // Writes what a restart would like to find (indexes, epochs) without waiting for a clean
+    // shutdown, and syncs. Returns the recovery point. Parks.
+    Result<Offset> checkpoint();
+    // Waits for appends in flight, refuses new ones, makes everything durable. Idempotent. Parks.
+    Result<void> close();
+    // Refuses everything from now on; files are left as they are (the partition was deleted).
+    // Waits for appends and syncs in flight. Parks.
+    void abandon();
+
+private:
+    struct Impl;
+    explicit PartitionLog(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+using LogRef = std::shared_ptr<PartitionLog>;
+}  // namespace faultline::storage
