@@ -1,0 +1,63 @@
+#include "runtime/posix/posix_shards.h"
+
+#include "core/base/assert.h"
+#include "core/env/env.h"
+
+namespace faultline::posix {
+
+ShardLinks::ShardLinks(std::vector<EpollDriver*> d) : drivers(std::move(d)) {
+    for (std::size_t i = 0; i < drivers.size() * drivers.size(); ++i) {
+        boxes.push_back(std::make_unique<Mailbox>());
+    }
+}
+
+PosixShards::PosixShards(ShardId self, ShardLinks& links) : self_(self), links_(links) {
+    for (std::size_t i = 0; i < links.drivers.size(); ++i) out_.push_back(std::make_unique<Out>());
+}
+
+void PosixShards::start(Env& env, fiber::Group& group, fiber::Domain& domain) {
+    env_ = &env;
+    group_ = &group;
+    domain_ = &domain;
+    links_.drivers[self_.v]->add_inbox(*this);
+}
+
+Result<void> PosixShards::post(ShardId to, Task fn) {
+    FL_ASSERT(to.v < links_.drivers.size());
+    Out& out = *out_[to.v];
+    Mailbox& box = links_.box(self_.v, to.v);
+    const auto guard = out.mutex.lock();
+    while (true) {
+        if (links_.down.load(std::memory_order_relaxed)) {
+            return Error{Errc::cancelled, 0, "shards.post"};
+        }
+        if (box.try_push(fn)) break;
+        box.say_starving();
+        if (box.try_push(fn)) break;
+        fiber::Waiter waiter;
+        struct Parked {
+            fiber::Waiter*& slot;
+            ~Parked() { slot = nullptr; }
+        } parked{out.waiter};
+        out.waiter = &waiter;
+        (void)waiter.park({});  // only drain() wakes it
+    }
+    links_.drivers[to.v]->ring();
+    return {};
+}
+
+void PosixShards::drain() noexcept {
+    const auto spawn = [this](Task task) {
+        group_->spawn(
+            {.name = "posted", .domain = domain_},
+            [env = env_, task = std::move(task)](fiber::StopToken) mutable { task(*env); });
+    };
+    for (unsigned from = 0; from < count(); ++from) {
+        if (links_.box(from, self_.v).drain(spawn)) links_.drivers[from]->ring();
+    }
+    // Somebody may have made room for us, or the node is going down.
+    for (const auto& out : out_) {
+        if (out->waiter != nullptr) out->waiter->wake();
+    }
+}
+}  // namespace faultline::posix

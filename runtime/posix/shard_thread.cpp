@@ -1,0 +1,161 @@
+#include "runtime/posix/shard_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#include "core/base/assert.h"
+#include "runtime/posix/stall_watch.h"
+
+namespace faultline::posix {
+namespace {
+constexpr std::uint32_t kMainStackKib = 256;
+
+Duration wall_offset() noexcept {
+    timespec wall{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    const MonoTime mono = EpollDriver::clock();
+    return Duration{wall.tv_sec * 1'000'000'000LL + wall.tv_nsec - mono.ns};
+}
+
+// A signal handler would have to unwind a fiber's stack that libgcc cannot see through, and the
+// thread sanitizer delays signals: no stall reports there.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool kWatchStalls = false;
+#else
+constexpr bool kWatchStalls = true;
+#endif
+}  // namespace
+
+void NodeShared::broadcast_die() noexcept {
+    links.down = true;
+    for (ShardThread* t : threads) t->die();
+}
+
+// SIGTERM, SIGINT and SIGHUP as events of shard 0. They are blocked in every thread.
+class ShardThread::SignalSource final : public EventSource {
+public:
+    explicit SignalSource(ShardThread& shard) : shard_(shard) {
+        sigset_t set;
+        sigemptyset(&set);
+        for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, s);
+        fd_ = Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+        FL_ASSERT(fd_.valid() && shard.driver_.add(fd_.get(), *this).ok());
+    }
+    void on_events(std::uint32_t) noexcept override {
+        signalfd_siginfo info{};
+        while (::read(fd_.get(), &info, sizeof info) == sizeof info) {
+            if (info.ssi_signo == SIGHUP) {
+                shard_.hang_up();
+            } else {
+                shard_.env_.log.info("signal {}: stopping", info.ssi_signo);
+                shard_.request_stop();
+            }
+        }
+    }
+
+private:
+    ShardThread& shard_;
+    Fd fd_;
+};
+
+ShardThread::ShardThread(ShardId self, NodeShared& shared, EpollDriver& driver, std::uint64_t seed,
+                         std::unique_ptr<Logger> log)
+    : shared_(shared),
+      driver_(driver),
+      log_(std::move(log)),
+      scheduler_(driver),
+      clock_(scheduler_),
+      clock_control_(clock_),
+      rng_(seed),
+      network_(self, driver, shared.pool, shared.acceptor),
+      shards_(self, shared.links),
+      env_{.node = shared.options.node,
+           .shard = self,
+           .clock = clock_,
+           .rng = rng_,
+           .fibers = scheduler_,
+           .net = network_,
+           .disk = shared.disk,
+           .shards = shards_,
+           .probe = {shared.options.probes, shared.options.node, &driver.last_look()},
+           .log = *log_},
+      posted_(scheduler_),
+      keeper_(scheduler_) {
+    driver_.add_inbox(*this);
+    driver_.set_ticker([this](MonoTime now) { tick(now); });
+    shards_.start(env_, posted_, domain_);
+}
+
+ShardThread::~ShardThread() { FL_ASSERT(!thread_.joinable()); }
+
+void ShardThread::tick(MonoTime) noexcept { clock_control_.set_wall_offset(wall_offset()); }
+
+void ShardThread::start(int processor, Node::Main first) {
+    thread_ = std::thread([this, first = std::move(first)]() mutable {
+        ::pthread_setname_np(::pthread_self(),
+                             ("fl-shard-" + std::to_string(env_.shard.v)).c_str());
+        thread_main(std::move(first));
+    });
+    if (processor >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(static_cast<unsigned>(processor), &set);
+        (void)::pthread_setaffinity_np(thread_.native_handle(), sizeof set, &set);
+    }
+}
+
+void ShardThread::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void ShardThread::thread_main(Node::Main first) {
+    // The default rounds every sleep up by 50 microseconds.
+    (void)::prctl(PR_SET_TIMERSLACK, 1000UL);
+    clock_control_.set_wall_offset(wall_offset());
+    if (kWatchStalls && shared_.options.stall_report.count() > 0) {
+        watch_ = std::make_unique<StallWatch>(scheduler_, *log_, shared_.options.stall_report);
+        driver_.set_stall_watch(watch_.get());
+    }
+    std::unique_ptr<SignalSource> signals;
+    if (first && shared_.options.handle_signals) signals = std::make_unique<SignalSource>(*this);
+    if (first) run_first(std::move(first));
+    scheduler_.run();
+    // What is left is killed where it is parked.
+    if (!domain_.empty()) log_->warn("fibers of shard {} are unwound", env_.shard.v);
+    scheduler_.kill(domain_);
+    scheduler_.kill(keeper_domain_);
+    driver_.set_stall_watch(nullptr);
+    watch_.reset();
+}
+
+void ShardThread::run_first(Node::Main first) {
+    scheduler_.spawn({.name = "main", .stack_kib = kMainStackKib, .domain = &domain_},
+                     [this, first = std::move(first)]() mutable {
+                         first(env_, stop_.token());
+                         for (ShardThread* t : shared_.threads) t->finish();
+                     });
+}
+
+void ShardThread::drain() noexcept {
+    if (stop_requested_.exchange(false)) stop_.request_stop();
+    if (hang_up_requested_.exchange(false) && shared_.options.on_hangup) {
+        posted_.spawn({.name = "hangup", .domain = &domain_},
+                      [this](fiber::StopToken) { shared_.options.on_hangup(env_); });
+    }
+    if (finish_requested_.exchange(false)) {
+        keeper_.spawn({.name = "keeper", .domain = &keeper_domain_},
+                      [this](fiber::StopToken) { drain_posted(); });
+    }
+    if (die_requested_.exchange(false)) scheduler_.stop();
+}
+
+// Posted closures may still post and answer calls, so no shard ends before all have drained.
+void ShardThread::drain_posted() {
+    (void)posted_.join(clock_.in(shared_.options.grace));  // else they are killed
+    if (shared_.drained.fetch_add(1) + 1 == shared_.threads.size()) shared_.broadcast_die();
+}
+}  // namespace faultline::posix
