@@ -1,0 +1,64 @@
+// Which things of a run are drawn one by one, and which are told as one: 800 identical round trips
+// are a band with a number, the one that got no answer is an arrow.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "visualize/run_model.h"
+
+namespace faultline::visualize {
+
+// Exchanges of one kind between two nodes, without a turn of the run between them.
+struct Traffic {
+    std::int64_t from, to, api;
+    Ns begin, end;
+    std::vector<std::size_t> exchanges;  // indices into Run::exchanges, by begin
+    std::size_t unanswered;
+    Ns median;  // time from request to response, of the answered
+    std::string label(const Run&) const;
+};
+
+struct RecordGroup {
+    std::int64_t node, partition;
+    bool read;
+    Ns begin, end;
+    std::int64_t count, first, last;
+    std::string label(const Run&) const;
+};
+
+// Disk work that succeeded.
+struct DiskGroup {
+    std::int64_t node;
+    Ns begin, end;
+    std::int64_t writes = 0, syncs = 0, others = 0, bytes = 0;
+    std::string label() const;
+};
+
+struct MarkGroup {
+    std::int64_t node;
+    Ns begin, end;
+    std::string text;
+    Weight weight;
+};
+
+struct Picture {
+    std::vector<std::size_t> arrows;  // indices into Run::exchanges
+    std::vector<Traffic> traffic;
+    std::vector<RecordGroup> records;
+    std::vector<DiskGroup> disk;
+    std::vector<MarkGroup> marks;  // by begin; with what power losses took
+    std::size_t hidden_marks = 0;  // minor ones left out for want of room
+};
+
+// `full`: every exchange is an arrow and every mark is shown.
+Picture make_picture(const Run& run, bool full);
+
+// "2.310 s"; with microseconds below a tenth of a second: "12.345 ms".
+std::string time_text(Ns at, Ns whole_run);
+// A duration in at most four characters and a unit: "850 us", "1.2 ms", "13 s".
+std::string duration_text(Ns duration);
+// "1,234,567"
+std::string grouped(std::int64_t number);
+// "orders-0/0.log": the last two parts, without leading zeros of a segment's name.
+std::string short_path(const std::string& path);
+}  // namespace faultline::visualize

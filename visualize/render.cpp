@@ -1,0 +1,93 @@
+#include "visualize/render.h"
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "visualize/pftrace.h"
+#include "visualize/timeline_dot.h"
+#include "visualize/timeline_html.h"
+#include "visualize/timeline_json.h"
+#include "visualize/timeline_svg.h"
+#include "visualize/timeline_txt.h"
+
+namespace faultline::visualize {
+namespace {
+struct Form {
+    std::string_view extension;
+    std::string (*draw)(const Run&, bool full);
+};
+constexpr Form kForms[] = {
+    {"svg", timeline_svg}, {"html", timeline_html}, {"dot", timeline_dot},
+    {"txt", timeline_txt}, {"json", timeline_json}, {"pftrace", pftrace},
+};
+
+std::expected<const Form*, std::string> form_of(std::string_view extension) {
+    std::string all;
+    for (const Form& form : kForms) {
+        if (form.extension == extension) return &form;
+        all += fmt::format("{}.{}", all.empty() ? "" : " ", form.extension);
+    }
+    return std::unexpected(
+        fmt::format("no timeline form '.{}'; the output's name may end in {}", extension, all));
+}
+
+std::expected<std::string, std::string> draw(const Trace& trace, const Form& form,
+                                             const Filter& filter, bool full) {
+    Run run = make_run(trace);
+    if (auto ok = apply(filter, run); !ok) return std::unexpected(ok.error());
+    return form.draw(run, full);
+}
+}  // namespace
+
+std::expected<std::string, std::string> render(std::string_view trace_bytes,
+                                               std::string_view extension, const Filter& filter,
+                                               bool full) {
+    const auto form = form_of(extension);
+    if (!form) return std::unexpected(form.error());
+    const auto trace = read_trace(trace_bytes);
+    if (!trace) return std::unexpected(to_string(trace.error()));
+    return draw(*trace, **form, filter, full);
+}
+
+std::expected<Rendered, std::string> render(const RenderOptions& options) {
+    const std::size_t slash = options.output.rfind('/'), dot = options.output.rfind('.');
+    const bool has_extension =
+        dot != std::string::npos && (slash == std::string::npos || dot > slash);
+    const auto form = form_of(has_extension ? options.output.substr(dot + 1) : std::string());
+    if (!form) return std::unexpected(form.error());
+    std::ifstream in(options.trace, std::ios::binary);
+    if (!in) return std::unexpected(fmt::format("{}: cannot be read", options.trace));
+    const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const auto trace = read_trace(bytes);
+    if (!trace)
+        return std::unexpected(fmt::format("{}: {}", options.trace, to_string(trace.error())));
+    const auto drawn = draw(*trace, **form, options.filter, options.full);
+    if (!drawn) return std::unexpected(fmt::format("{}: {}", options.trace, drawn.error()));
+    std::ofstream out(options.output, std::ios::binary | std::ios::trunc);
+    out << *drawn;
+    out.close();
+    if (!out) return std::unexpected(fmt::format("{}: cannot be written", options.output));
+    if (trace->complete) return Rendered{};
+    return Rendered{
+        fmt::format("{}: the trace is incomplete, drawn up to its last whole event ({})",
+                    options.trace, to_string(trace->cut))};
+}
+
+std::expected<Ns, std::string> parse_time(std::string_view text) {
+    double number = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+    const double scale = unit == "ns"                  ? 1
+                         : unit == "us"                ? 1e3
+                         : unit == "ms"                ? 1e6
+                         : unit == "s" || unit.empty() ? 1e9
+                                                       : 0;
+    if (ec != std::errc{} || scale == 0 || number < 0 || number * scale > 9e18) {
+        return std::unexpected(fmt::format("'{}' is not a time like 2.5s or 300ms", text));
+    }
+    return static_cast<Ns>(number * scale + 0.5);
+}
+}  // namespace faultline::visualize
