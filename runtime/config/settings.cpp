@@ -253,7 +253,11 @@ std::vector<std::string> Settings::list(std::string_view key) const {
 std::vector<std::string> Settings::without_effect() const {
     std::vector<std::string> names;
     for (const auto& [name, value] : values_) {
-        if (!asked_.contains(name)) names.push_back(name);
+        if (asked_.contains(name)) continue;
+        const KnownKey* known = find_key(name);
+        const bool is_preset =
+            known != nullptr && known->preset != kNull && known->preset == value.text;
+        if (!is_preset) names.push_back(name);
     }
     return names;
 }

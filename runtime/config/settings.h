@@ -51,8 +51,8 @@ public:
     std::optional<std::string> text_if_any(std::string_view key) const;
     std::vector<std::string> list(std::string_view key) const;
 
-    // Keys that were asked for by a getter, and keys that were given but never asked for: those
-    // have no effect.
+    // Keys that were asked for by a getter, and keys that were given a value other than their
+    // default but never asked for: those have no effect.
     const std::set<std::string, std::less<>>& asked() const { return asked_; }
     std::vector<std::string> without_effect() const;
     // As it would stand in a file; "[hidden]" for secrets.

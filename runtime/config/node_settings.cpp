@@ -1,0 +1,234 @@
+#include "runtime/config/node_settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace faultline::config {
+namespace {
+
+constexpr std::int64_t kMinute = 60'000;
+constexpr std::int64_t kHour = 60 * kMinute;
+
+// The first of ms, minutes and hours that is given counts, as Kafka says; negative is for ever.
+std::int64_t millis(const Settings& settings, std::string_view ms, std::string_view minutes,
+                    std::string_view hours) {
+    if (const auto value = settings.number_if_any(ms)) return *value;
+    if (!minutes.empty()) {
+        if (const auto value = settings.number_if_any(minutes)) {
+            return *value < 0 ? -1 : *value * kMinute;
+        }
+    }
+    const std::int64_t value = settings.number(hours);
+    return value < 0 ? -1 : value * kHour;
+}
+
+// Reads the settings group by group; each group is one function.
+class Reader {
+public:
+    Reader(const Settings& settings, std::vector<Problem>& problems)
+        : settings_(settings), problems_(problems) {}
+
+    NodeSettings run() {
+        identity();
+        listeners();
+        directories();
+        log();
+        topics();
+        connections();
+        return std::move(out_);
+    }
+
+private:
+    void wrong(std::string_view key, std::string what, std::string right) {
+        problems_.push_back(settings_.problem(key, std::move(what), std::move(right)));
+    }
+
+    void identity() {
+        const auto node = settings_.number_if_any("node.id");
+        if (!node) wrong("node.id", "is missing", "a number from 0, such as node.id=1");
+        out_.node = NodeId{static_cast<std::int32_t>(node.value_or(0))};
+
+        const auto roles = settings_.list("process.roles");
+        const auto has = [&](std::string_view role) {
+            return std::find(roles.begin(), roles.end(), role) != roles.end();
+        };
+        if (!has("broker") || !has("controller")) {
+            wrong("process.roles", roles.empty() ? "is missing" : "has one role alone",
+                  "process.roles=broker,controller: this version is one node that is both");
+        }
+        const auto voters = settings_.list("controller.quorum.voters");
+        if (voters.size() > 1) {
+            wrong("controller.quorum.voters", fmt::format("names {} voters", voters.size()),
+                  "one voter or none: a quorum of several nodes is not in this version");
+        }
+        out_.shards =
+            static_cast<unsigned>(settings_.number_if_any("faultline.shards").value_or(0));
+    }
+
+    // Listener name -> security protocol; names that are protocols stand for themselves.
+    std::map<std::string, std::string> protocols() {
+        std::map<std::string, std::string> map;
+        for (const auto& entry : settings_.list("listener.security.protocol.map")) {
+            const auto colon = entry.find(':');
+            if (colon == std::string::npos) {
+                wrong("listener.security.protocol.map", fmt::format("\"{}\" has no colon", entry),
+                      "NAME:PROTOCOL, such as CLIENT:PLAINTEXT");
+                continue;
+            }
+            map[entry.substr(0, colon)] = entry.substr(colon + 1);
+        }
+        return map;
+    }
+
+    void listeners() {
+        const auto map = protocols();
+        const auto controllers = settings_.list("controller.listener.names");
+        const auto advertised = advertised_listeners();
+        for (const auto& text : settings_.list("listeners")) {
+            const auto url = parse_listener(text);
+            if (!url) {
+                wrong("listeners", fmt::format("\"{}\" is no listener", text),
+                      "NAME://HOST:PORT, such as PLAINTEXT://0.0.0.0:9092");
+                continue;
+            }
+            // The controller is in the same process and needs no port of its own.
+            if (std::find(controllers.begin(), controllers.end(), url->name) != controllers.end()) {
+                continue;
+            }
+            const auto protocol = map.find(url->name);
+            if (protocol == map.end()) {
+                wrong("listeners", fmt::format("{} has no security protocol", url->name),
+                      fmt::format("an entry {}:PLAINTEXT in listener.security.protocol.map",
+                                  url->name));
+            } else if (protocol->second != "PLAINTEXT") {
+                wrong("listeners", fmt::format("{} is {}", url->name, protocol->second),
+                      "PLAINTEXT: this version has no TLS and no SASL");
+            }
+            const auto told = advertised.find(url->name);
+            out_.listeners.push_back({url->name, url->endpoint,
+                                      told == advertised.end() ? url->endpoint : told->second});
+        }
+        if (out_.listeners.empty() && problems_.empty()) {
+            wrong("listeners", "has no listener for clients", "such as PLAINTEXT://:9092");
+        }
+    }
+
+    std::map<std::string, Endpoint> advertised_listeners() {
+        std::map<std::string, Endpoint> found;
+        for (const auto& text : settings_.list("advertised.listeners")) {
+            const auto url = parse_listener(text);
+            if (!url || url->endpoint.host == "0.0.0.0") {
+                wrong("advertised.listeners",
+                      fmt::format("\"{}\" is nothing that a client can connect to", text),
+                      "NAME://HOST:PORT with a host that clients reach");
+                continue;
+            }
+            found[url->name] = url->endpoint;
+        }
+        return found;
+    }
+
+    void directories() {
+        out_.log_dirs = settings_.list("log.dirs");
+        if (out_.log_dirs.empty()) out_.log_dirs = settings_.list("log.dir");
+        if (out_.log_dirs.empty()) wrong("log.dirs", "is empty", "at least one directory");
+        auto sorted = out_.log_dirs;
+        std::sort(sorted.begin(), sorted.end());
+        const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+        if (twice != sorted.end()) {
+            wrong("log.dirs", fmt::format("has {} twice", *twice), "each directory once");
+        }
+        out_.retention_check_ms = settings_.number("log.retention.check.interval.ms");
+        out_.checkpoint_ms = settings_.number("log.flush.offset.checkpoint.interval.ms");
+        // Kafka's default is never, because its flush.ms is; ours looks once a second then.
+        out_.flush_check_ms =
+            std::min<std::int64_t>(settings_.number("log.flush.scheduler.interval.ms"), 1000);
+        out_.recovery_fibers_per_dir =
+            static_cast<std::uint32_t>(settings_.number("num.recovery.threads.per.data.dir"));
+    }
+
+    void log() {
+        storage::LogConfig& log = out_.log;
+        log.segment_bytes = settings_.number("log.segment.bytes");
+        log.segment_ms = millis(settings_, "log.roll.ms", "", "log.roll.hours");
+        log.segment_jitter_ms =
+            millis(settings_, "log.roll.jitter.ms", "", "log.roll.jitter.hours");
+        log.segment_index_bytes = settings_.number("log.index.size.max.bytes");
+        log.index_interval_bytes = settings_.number("log.index.interval.bytes");
+        log.retention_ms =
+            millis(settings_, "log.retention.ms", "log.retention.minutes", "log.retention.hours");
+        log.retention_bytes = settings_.number("log.retention.bytes");
+        log.flush_messages = settings_.number("log.flush.interval.messages");
+        if (const auto ms = settings_.number_if_any("log.flush.interval.ms")) log.flush_ms = *ms;
+        out_.flush_before_ack = settings_.flag("log.flush.before.ack");
+        const auto policy = settings_.list("log.cleanup.policy");
+        if (std::find(policy.begin(), policy.end(), "compact") != policy.end()) {
+            wrong("log.cleanup.policy", "asks for compaction",
+                  "delete: this version does not compact");
+        }
+        log.cleanup_delete = !policy.empty();
+        out_.log_append_time = settings_.text("log.message.timestamp.type") == "LogAppendTime";
+        out_.message_max_bytes = static_cast<std::int32_t>(settings_.number("message.max.bytes"));
+    }
+
+    void topics() {
+        out_.num_partitions = static_cast<std::int32_t>(settings_.number("num.partitions"));
+        out_.auto_create_topics = settings_.flag("auto.create.topics.enable");
+        out_.delete_topics = settings_.flag("delete.topic.enable");
+        out_.min_insync_replicas =
+            static_cast<std::int32_t>(settings_.number("min.insync.replicas"));
+        if (const auto factor = settings_.number("default.replication.factor"); factor > 1) {
+            wrong("default.replication.factor", fmt::format("is {}", factor),
+                  "1: this version is one node");
+        }
+    }
+
+    void connections() {
+        const auto number = [&](std::string_view key) {
+            return static_cast<std::int32_t>(settings_.number(key));
+        };
+        out_.request_max_bytes = number("socket.request.max.bytes");
+        out_.fetch_max_bytes = number("fetch.max.bytes");
+        out_.max_connections = number("max.connections");
+        out_.connections_max_idle_ms = settings_.number("connections.max.idle.ms");
+        out_.queued_max_requests = number("queued.max.requests");
+    }
+
+    const Settings& settings_;
+    std::vector<Problem>& problems_;
+    NodeSettings out_;
+};
+}  // namespace
+
+std::optional<ListenerUrl> parse_listener(std::string_view text) {
+    const auto sep = text.find("://");
+    if (sep == std::string_view::npos || sep == 0) return std::nullopt;
+    ListenerUrl url;
+    url.name = text.substr(0, sep);
+    std::string_view rest = text.substr(sep + 3);
+    std::string_view host;
+    if (rest.starts_with('[')) {
+        const auto close = rest.find("]:");
+        if (close == std::string_view::npos) return std::nullopt;
+        host = rest.substr(1, close - 1);
+        rest.remove_prefix(close + 2);
+    } else {
+        const auto colon = rest.find(':');
+        if (colon == std::string_view::npos) return std::nullopt;
+        host = rest.substr(0, colon);
+        rest.remove_prefix(colon + 1);
+    }
+    url.endpoint.host = host;
+    const auto [end, error] =
+        std::from_chars(rest.data(), rest.data() + rest.size(), url.endpoint.port);
+    if (error != std::errc{} || end != rest.data() + rest.size()) return std::nullopt;
+    return url;
+}
+
+NodeSettings read_node_settings(const Settings& settings, std::vector<Problem>& problems) {
+    return Reader(settings, problems).run();
+}
+}  // namespace faultline::config

@@ -1,0 +1,57 @@
+// What a configuration means for one node, as typed values: the only reader of Kafka's key names.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/env/net.h"
+#include "core/storage/log_config.h"
+#include "runtime/config/settings.h"
+
+namespace faultline::config {
+
+struct ListenerSettings {
+    std::string name;  // "PLAINTEXT", or what listener.security.protocol.map calls it
+    Endpoint bind;     // an empty host is every address of the machine
+    Endpoint advertised;
+};
+
+struct NodeSettings {
+    NodeId node;
+    std::vector<ListenerSettings> listeners;  // at least one
+    std::vector<std::string> log_dirs;        // at least one
+    unsigned shards = 0;                      // 0: one per core
+    // What a new topic starts with, and what its keys override.
+    storage::LogConfig log;
+    bool flush_before_ack = true;
+    std::int32_t num_partitions = 1;
+    std::int32_t message_max_bytes = 0;
+    std::int32_t min_insync_replicas = 1;
+    bool log_append_time = false;
+    bool auto_create_topics = true;
+    bool delete_topics = true;
+    // Upkeep of the log directories.
+    std::int64_t retention_check_ms = 0;
+    std::int64_t checkpoint_ms = 0;
+    std::int64_t flush_check_ms = 0;
+    std::uint32_t recovery_fibers_per_dir = 1;
+    // Connections.
+    std::int32_t request_max_bytes = 0;
+    std::int32_t fetch_max_bytes = 0;
+    std::int32_t max_connections = 0;
+    std::int64_t connections_max_idle_ms = 0;
+    std::int32_t queued_max_requests = 0;
+};
+
+// Requires: settings.check() found nothing. Appends what does not fit together, or names a part of
+// Kafka that this version lacks, to `problems`; the result counts only if nothing was appended.
+NodeSettings read_node_settings(const Settings& settings, std::vector<Problem>& problems);
+
+// "PLAINTEXT://host:9092", "CLIENT://:9092", "PLAINTEXT://[::1]:9092".
+struct ListenerUrl {
+    std::string name;
+    Endpoint endpoint;
+};
+std::optional<ListenerUrl> parse_listener(std::string_view text);
+}  // namespace faultline::config
