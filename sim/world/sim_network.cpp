@@ -249,6 +249,12 @@ void SimNetwork::reset_all(NodeId node, FaultId fault) {
     }
 }
 
+void SimNetwork::stop_faults() {
+    cuts_.clear();
+    drops_.clear();
+    for (const auto& conn : conns_) conn->cut_after.reset();
+}
+
 // --- opening -----------------------------------------------------------------------------------
 
 SimNetwork::Listening* SimNetwork::find_listening(NodeId node, std::uint16_t port) {

@@ -88,6 +88,8 @@ public:
     // The next `times` answers of `node` to this API are lost, with their connections.
     void drop_responses(NodeId node, std::int16_t api, std::uint32_t times, FaultId fault);
     void reset_all(NodeId node, FaultId fault);
+    // No more cuts and lost answers from now on. Connections that wait for their cut are spared.
+    void stop_faults();
 
 private:
     friend class SimConnection;
