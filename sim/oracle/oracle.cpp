@@ -7,6 +7,7 @@ void Judge::report(Finding finding) {
     recorder_.record(finding.at, Violation{static_cast<std::uint32_t>(finding.invariant),
                                            recorder_.intern(finding.sentence)});
     finding_ = std::move(finding);
+    if (on_finding_) on_finding_();
 }
 
 std::string Cast::consumer_name(std::int32_t consumer) const {

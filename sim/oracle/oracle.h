@@ -3,6 +3,7 @@
 // it had nothing to check is seen.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,12 +29,15 @@ class Judge {
 public:
     explicit Judge(Recorder& recorder) : recorder_(recorder) {}
     void report(Finding finding);
+    // Called at the first finding, from wherever it was found.
+    void on_finding(std::function<void()> fn) { on_finding_ = std::move(fn); }
     const std::optional<Finding>& finding() const noexcept { return finding_; }
     Recorder& recorder() noexcept { return recorder_; }
 
 private:
     Recorder& recorder_;
     std::optional<Finding> finding_;
+    std::function<void()> on_finding_;
 };
 
 class Oracle : public Listener {

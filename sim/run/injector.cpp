@@ -32,7 +32,8 @@ Fate fate_of(Unsynced unsynced) {
 }
 }  // namespace
 
-Injector::Injector(World& world, const std::vector<FaultSpec>& faults, std::map<std::string, NodeId> nodes)
+Injector::Injector(World& world, const std::vector<FaultSpec>& faults,
+                   std::map<std::string, NodeId> nodes)
     : world_(world), faults_(faults), nodes_(std::move(nodes)), active_(faults.size(), false) {}
 
 std::uint64_t Injector::effects(std::size_t fault) const {
@@ -45,14 +46,17 @@ void Injector::arm() {
         world_.at(MonoTime{} + when.at, [this, id] {
             const FaultSpec& f = faults_[id];
             if (over_) return;
-            world_.recorder().record(world_.now(), FaultArmed{id, world_.recorder().intern(fmt::format("{} {} on {}", f.id, to_string(f.kind), f.node))});
+            world_.recorder().record(
+                world_.now(), FaultArmed{id, world_.recorder().intern(fmt::format(
+                                                 "{} {} on {}", f.id, to_string(f.kind), f.node))});
             if (f.when.disk_op.empty()) return strike(id);
             // The operation runs in a fiber of the node that is about to suffer: strike after it.
-            world_.disk(node_of(f.node)).on_operation(disk_op_of(f.when.disk_op), f.when.disk_path, f.when.nth, [this, id] {
-                world_.at(world_.now(), [this, id] {
-                    if (!over_) strike(id);
+            world_.disk(node_of(f.node))
+                .on_operation(disk_op_of(f.when.disk_op), f.when.disk_path, f.when.nth, [this, id] {
+                    world_.at(world_.now(), [this, id] {
+                        if (!over_) strike(id);
+                    });
                 });
-            });
         });
     }
 }

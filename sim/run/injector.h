@@ -12,7 +12,8 @@ namespace faultline::sim {
 class Injector {
 public:
     // `nodes`: every name that a fault may use. Both must outlive the injector.
-    Injector(World& world, const std::vector<FaultSpec>& faults, std::map<std::string, NodeId> nodes);
+    Injector(World& world, const std::vector<FaultSpec>& faults,
+             std::map<std::string, NodeId> nodes);
     Injector(const Injector&) = delete;
     Injector& operator=(const Injector&) = delete;
 

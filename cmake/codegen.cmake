@@ -1,0 +1,20 @@
+# fl_wire_sources(VAR): runs wiregen over core/wire/schema and sets VAR to the generated sources, in
+# ${PROJECT_BINARY_DIR}/gen/wire. The include directory is ${PROJECT_BINARY_DIR}.
+function(fl_wire_sources var)
+  set(shards 8)
+  set(out "${PROJECT_BINARY_DIR}/gen/wire")
+  file(GLOB schemas CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/wire/schema/*.json")
+  set(sources "${out}/registry.cpp" "${out}/api.cpp" "${out}/errors.cpp")
+  math(EXPR last "${shards} - 1")
+  foreach(i RANGE ${last})
+    list(APPEND sources "${out}/messages_${i}.cpp")
+  endforeach()
+  add_custom_command(
+    OUTPUT "${out}/stamp"
+    BYPRODUCTS ${sources}
+    COMMAND wiregen "${PROJECT_SOURCE_DIR}/core/wire/schema" "${PROJECT_BINARY_DIR}" ${shards}
+    DEPENDS wiregen ${schemas}
+    COMMENT "wiregen: the Kafka protocol")
+  add_custom_target(fl_wire_generated DEPENDS "${out}/stamp")
+  set(${var} ${sources} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,20 @@
+// The broker of a simulated node: the production composition root, configured from a scenario.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/env/env.h"
+#include "sim/scenario/scenario.h"
+
+namespace faultline::sim {
+
+inline constexpr std::uint16_t kBrokerPort = 9092;
+
+// A sentence when a key or value of the scenario's configuration is not known to the broker.
+std::optional<std::string> check_config(const ClusterSpec& cluster);
+
+// A node's main. Parks until `stop`, then shuts the broker down in order.
+void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
+                const std::string& host);
+}  // namespace faultline::sim

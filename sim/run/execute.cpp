@@ -1,0 +1,245 @@
+#include "sim/run/execute.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "sim/oracle/oracle.h"
+#include "sim/run/broker_node.h"
+#include "sim/run/injector.h"
+#include "sim/run/progress.h"
+#include "sim/trace/story.h"
+#include "sim/trace/trace_head.h"
+#include "sim/workload/workload.h"
+#include "sim/world/world.h"
+
+namespace faultline::sim {
+namespace {
+
+// After the faults: how long clients may take to finish, and the auditor to read everything.
+constexpr Duration kSettle = 120s, kAudit = 120s, kStep = 100ms;
+
+std::int64_t number_or(const std::map<std::string, std::string>& config, const std::string& key,
+                       std::int64_t otherwise) {
+    const auto it = config.find(key);
+    return it == config.end() ? otherwise : std::strtoll(it->second.c_str(), nullptr, 10);
+}
+
+Cast make_cast(const Scenario& s) {
+    Cast cast;
+    cast.producers = s.producers;
+    cast.consumers = s.consumers;
+    const auto flush = s.cluster.config.find("log.flush.before.ack");
+    cast.flush_before_ack = flush == s.cluster.config.end() || flush->second != "false";
+    const std::int64_t retention = number_or(s.cluster.config, "log.retention.ms", 604'800'000);
+    for (const TopicSpec& t : s.cluster.topics) {
+        // Retention by size deletes what is young: then age says nothing.
+        const bool by_size = t.config.contains("retention.bytes") ||
+                             s.cluster.config.contains("log.retention.bytes");
+        if (!by_size) cast.retention_ms[t.name] = number_or(t.config, "retention.ms", retention);
+        const auto own = t.config.find("flush.before.ack");
+        if (own != t.config.end()) cast.topic_flush_before_ack[t.name] = own->second != "false";
+    }
+    return cast;
+}
+
+// Everything of one execution, in the order of its making.
+class Run {
+public:
+    Run(const Scenario& scenario, std::uint64_t seed)
+        : scenario_(scenario),
+          seed_(seed),
+          cast_(make_cast(scenario)),
+          world_(seed, recorder_,
+                 {{scenario.network.latency_min, scenario.network.latency_max,
+                   scenario.network.send_buffer},
+                  {scenario.disk.capacity, scenario.disk.write_latency, scenario.disk.sync_latency,
+                   20us}}),
+          progress_(cast_) {
+        judge_.on_finding([this] { world_.halt(); });
+        add_nodes();
+    }
+
+    TraceHead head() const {
+        TraceHead head{
+            .scenario = scenario_.name, .seed = seed_, .nodes = infos_, .apis = {}, .versions = {}};
+        head.apis = {{0, "Produce"},       {1, "Fetch"},          {2, "ListOffsets"},
+                     {3, "Metadata"},      {18, "ApiVersions"},   {19, "CreateTopics"},
+                     {20, "DeleteTopics"}, {22, "InitProducerId"}};
+        return head;
+    }
+    Recorder& recorder() { return recorder_; }
+
+    Outcome execute(bool story) {
+        StoryTeller teller(head(), recorder_);
+        oracles_ = make_oracles(judge_, cast_);
+        for (const auto& o : oracles_) recorder_.add_listener(*o);
+        recorder_.add_listener(progress_);
+        if (story) recorder_.add_listener(teller);
+        run_phases();
+        if (!judge_.finding()) {
+            for (const auto& o : oracles_) o->finish(world_.now());
+        }
+        Outcome out = outcome();
+        if (story) out.story = teller.sentences();
+        return out;
+    }
+
+private:
+    void add_nodes() {
+        for (int i = 1; i <= scenario_.cluster.brokers; ++i) {
+            const std::string host = fmt::format("n{}", i);
+            context_.bootstrap.push_back({host, kBrokerPort});
+            add(host, scenario_.cluster.shards, NodeRole::broker,
+                [this, host](Env& env, fiber::StopToken stop) {
+                    run_broker(env, stop, scenario_.cluster, host);
+                });
+        }
+        context_.run = seed_;
+        context_.topics = scenario_.cluster.topics;
+        context_.on_corrupt = [this](const std::string& who, const std::string& what) {
+            judge_.report({kNoCorruptData, "no-corrupt-data", world_.now(),
+                           fmt::format("{} got {}", who, what)});
+        };
+        admin_ = add("admin", 1, NodeRole::client, [this](Env& env, fiber::StopToken stop) {
+            create_topics(env, stop, context_);
+            ready_ = true;
+        });
+        for (std::size_t i = 0; i < cast_.producers.size(); ++i) {
+            clients_.push_back(add(cast_.producers[i].id, 1, NodeRole::producer,
+                                   [this, i](Env& env, fiber::StopToken stop) {
+                                       run_producer(env, stop, context_, cast_.producers[i],
+                                                    static_cast<std::int32_t>(i));
+                                   }));
+        }
+        for (std::size_t i = 0; i < cast_.consumers.size(); ++i) {
+            clients_.push_back(add(cast_.consumers[i].id, 1, NodeRole::consumer,
+                                   [this, i](Env& env, fiber::StopToken stop) {
+                                       run_consumer(
+                                           env, stop, context_, topics_of(cast_.consumers[i].topic),
+                                           cast_.consumers[i].id, static_cast<std::int32_t>(i),
+                                           cast_.consumers[i].start);
+                                   }));
+        }
+        auditor_ = add("audit", 1, NodeRole::consumer, [this](Env& env, fiber::StopToken stop) {
+            run_consumer(env, stop, context_, context_.topics, "audit", cast_.auditor(), 0s);
+        });
+    }
+
+    NodeId add(const std::string& name, unsigned shards, NodeRole role, World::Main main) {
+        const NodeId id = world_.add_node(name, shards, std::move(main));
+        infos_.push_back({id, name, role});
+        names_[name] = id;
+        return id;
+    }
+
+    std::vector<TopicSpec> topics_of(const std::string& name) const {
+        std::vector<TopicSpec> found;
+        std::ranges::copy_if(context_.topics, std::back_inserter(found),
+                             [&](const auto& t) { return t.name == name; });
+        return found;
+    }
+
+    // Runs until `done` holds or `limit` has passed; false when it does not hold then.
+    template <class Done>
+    bool run_until(MonoTime limit, Done done) {
+        while (!judge_.finding() && !done() && world_.now() < limit)
+            world_.run_until(std::min(limit, world_.now() + kStep));
+        return done();
+    }
+
+    void run_phases() {
+        Injector injector(world_, scenario_.faults, names_);
+        injector_ = &injector;
+        for (int i = 1; i <= scenario_.cluster.brokers; ++i)
+            world_.start(names_.at(fmt::format("n{}", i)));
+        world_.start(admin_);
+        run_until(MonoTime{} + 10s, [this] { return ready_; });
+        // Clients start when their topics are there; the scenario's times count from the beginning.
+        for (const NodeId client : clients_) world_.start(client);
+        injector.arm();
+        run_until(MonoTime{} + scenario_.length, [] { return false; });
+        injector.heal_all();
+        const auto settled = [this] {
+            return progress_.producers_done() && progress_.consumers_done(recorder_);
+        };
+        if (!run_until(world_.now() + kSettle, settled)) report_missing();
+        world_.start(auditor_);
+        if (!run_until(world_.now() + kAudit, [this] { return progress_.auditor_done(recorder_); }))
+            report_missing();
+        for (FaultId i = 0; i < scenario_.faults.size(); ++i) {
+            const FaultSpec& f = scenario_.faults[i];
+            reports_.push_back({f.id, f.kind, injector.effects(i),
+                                std::ranges::find(scenario_.expect.vacuous, f.id) !=
+                                    scenario_.expect.vacuous.end()});
+        }
+        injector_ = nullptr;
+    }
+
+    void report_missing() {
+        if (judge_.finding()) return;
+        const std::string what = progress_.missing(recorder_);
+        if (what.empty()) return;
+        const bool refused = scenario_.expect.all_acked && progress_.failed > 0;
+        if (!scenario_.expect.progress && !refused) return;
+        judge_.report({kProgress, "progress", world_.now(),
+                       fmt::format("the faults were over at {}, but at {} {}",
+                                   format_seconds(scenario_.length),
+                                   format_seconds(world_.now() - MonoTime{}), what)});
+    }
+
+    Outcome outcome() {
+        if (scenario_.expect.all_acked && progress_.failed > 0 && !judge_.finding()) {
+            judge_.report({kProgress, "progress", world_.now(),
+                           fmt::format("every record had to be acknowledged, but {} were refused",
+                                       progress_.failed)});
+        }
+        Outcome out;
+        out.scenario = scenario_.name;
+        out.seed = seed_;
+        out.hash = recorder_.hash().hex();
+        out.events = recorder_.events();
+        out.sim_time = world_.now() - MonoTime{};
+        out.finding = judge_.finding();
+        out.expected_violation = scenario_.expect.violates;
+        out.faults = reports_;
+        for (const auto& o : oracles_)
+            out.oracles.push_back({o->invariant(), std::string(o->name()), o->premises()});
+        out.acked = progress_.acked;
+        out.failed = progress_.failed;
+        out.delivered = progress_.delivered;
+        return out;
+    }
+
+    const Scenario& scenario_;
+    std::uint64_t seed_;
+    Cast cast_;
+    Recorder recorder_;
+    Judge judge_{recorder_};
+    std::vector<std::unique_ptr<Oracle>> oracles_;
+    WorkloadContext context_;
+    bool ready_ = false;
+    std::vector<NodeInfo> infos_;
+    std::map<std::string, NodeId> names_;
+    World world_;
+    Progress progress_;
+    NodeId admin_, auditor_;
+    std::vector<NodeId> clients_;
+    Injector* injector_ = nullptr;
+    std::vector<FaultReport> reports_;
+};
+}  // namespace
+
+Result<Outcome> execute(const Scenario& scenario, const ExecuteOptions& options) {
+    const auto begin = std::chrono::steady_clock::now();
+    Run run(scenario, options.seed);
+    if (!options.trace.empty())
+        FL_CHECK(run.recorder().write_to(options.trace, to_json(run.head())));
+    Outcome outcome = run.execute(options.story);
+    FL_CHECK(run.recorder().finish());
+    outcome.wall_time = std::chrono::steady_clock::now() - begin;
+    return outcome;
+}
+}  // namespace faultline::sim

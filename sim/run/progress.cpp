@@ -1,0 +1,86 @@
+#include "sim/run/progress.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace faultline::sim {
+
+void Progress::on_probe(MonoTime, NodeId, const probe::Event& event) {
+    if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
+        answered_[a->client] += a->count;
+        acked += static_cast<std::uint64_t>(a->count);
+    } else if (const auto* f = std::get_if<probe::ProduceFailed>(&event)) {
+        answered_[f->client] += f->count;
+        failed += static_cast<std::uint64_t>(f->count);
+    } else if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
+        high_watermark_[h->partition] = h->hw.v;
+    } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
+        corrupt_.insert(c->partition);
+    } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
+        next_[{d->consumer, d->partition}] = d->at.v + 1;
+        if (d->consumer != cast_.auditor()) ++delivered;
+    }
+}
+
+bool Progress::producers_done() const {
+    for (std::size_t i = 0; i < cast_.producers.size(); ++i) {
+        const auto it = answered_.find(static_cast<std::int32_t>(i));
+        if ((it == answered_.end() ? 0 : it->second) < cast_.producers[i].count) return false;
+    }
+    return true;
+}
+
+bool Progress::caught_up(std::int32_t consumer, const std::string& topic,
+                         const Recorder& recorder) const {
+    return std::ranges::all_of(high_watermark_, [&](const auto& entry) {
+        const auto& [key, hw] = entry;
+        if (corrupt_.contains(key)) return true;
+        if (!topic.empty() && topic_of(recorder.partition_name(key)) != topic) return true;
+        if (hw == 0) return true;
+        const auto it = next_.find({consumer, key});
+        return it != next_.end() && it->second >= hw;
+    });
+}
+
+bool Progress::consumers_done(const Recorder& recorder) const {
+    for (std::size_t i = 0; i < cast_.consumers.size(); ++i) {
+        if (!caught_up(static_cast<std::int32_t>(i), cast_.consumers[i].topic, recorder))
+            return false;
+    }
+    return true;
+}
+
+bool Progress::auditor_done(const Recorder& recorder) const {
+    return caught_up(cast_.auditor(), "", recorder);
+}
+
+std::string Progress::missing(const Recorder& recorder) const {
+    for (std::size_t i = 0; i < cast_.producers.size(); ++i) {
+        const ProducerSpec& p = cast_.producers[i];
+        const auto it = answered_.find(static_cast<std::int32_t>(i));
+        const std::int64_t n = it == answered_.end() ? 0 : it->second;
+        if (n < p.count)
+            return fmt::format("{} has an answer for {} of its {} records", p.id, n, p.count);
+    }
+    const auto behind = [&](std::int32_t consumer, const std::string& topic) -> std::string {
+        for (const auto& [key, hw] : high_watermark_) {
+            const auto name = recorder.partition_name(key);
+            if (corrupt_.contains(key) || hw == 0 || (!topic.empty() && topic_of(name) != topic))
+                continue;
+            const auto it = next_.find({consumer, key});
+            const std::int64_t next = it == next_.end() ? 0 : it->second;
+            if (next < hw) {
+                return fmt::format("{} has read {} up to offset {} of {}",
+                                   cast_.consumer_name(consumer), name, next, hw);
+            }
+        }
+        return "";
+    };
+    for (std::size_t i = 0; i < cast_.consumers.size(); ++i) {
+        const std::string what = behind(static_cast<std::int32_t>(i), cast_.consumers[i].topic);
+        if (!what.empty()) return what;
+    }
+    return behind(cast_.auditor(), "");
+}
+}  // namespace faultline::sim

@@ -1,0 +1,36 @@
+// The clients of a scenario: what runs in the nodes that are not brokers. Each is a node's main; it
+// works through core/client alone, as any program would, and tells what it was told by probe
+// events.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/env/env.h"
+#include "sim/scenario/scenario.h"
+
+namespace faultline::sim {
+
+struct WorkloadContext {
+    std::vector<Endpoint> bootstrap;
+    std::uint64_t run = 0;  // the seed, in every payload
+    std::vector<TopicSpec> topics;
+    // A damaged record reached a client as data (INV-87). The first argument says who.
+    std::function<void(const std::string& who, const std::string& what)> on_corrupt;
+};
+
+// Makes the scenario's topics, then returns. Tries until it has succeeded or `stop` is requested.
+void create_topics(Env& env, fiber::StopToken stop, const WorkloadContext& context);
+
+// Sends spec.count records at spec.rate and returns when each has its answer.
+// Emits ProduceSent, ProduceAcked, ProduceFailed; `client` is the producer's number.
+void run_producer(Env& env, fiber::StopToken stop, const WorkloadContext& context,
+                  const ProducerSpec& spec, std::int32_t client);
+
+// Reads every partition of `topics` from its beginning until `stop` is requested. Emits
+// RecordDelivered; `consumer` is the consumer's number.
+void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& context,
+                  const std::vector<TopicSpec>& topics, const std::string& id,
+                  std::int32_t consumer, Duration start);
+}  // namespace faultline::sim

@@ -1,0 +1,102 @@
+// Ground truth: messages that Kafka's own classes wrote. tests/wire_golden holds a chosen part, so
+// that the suite stands alone; all of them are read where shared/kafka-protocol is at hand.
+#include <cstdio>
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+#include "core/wire/message.h"
+#include "gen/wire/api.h"
+#include "tests/support/catch.h"
+#include "tests/support/gz_lines.h"
+
+using namespace faultline;
+using namespace faultline::wire;
+using faultline::test::from_hex;
+using faultline::test::to_hex;
+using Json = nlohmann::json;
+
+namespace {
+
+// Destroys what MessageInfo::create made.
+struct Holder {
+    explicit Holder(const MessageInfo& i) : info(i), message(i.create()) {}
+    ~Holder() { info.destroy(message); }
+    Holder(const Holder&) = delete;
+    Holder& operator=(const Holder&) = delete;
+    const MessageInfo& info;
+    void* message;
+};
+
+bool decodes(const MessageInfo& info, Version version, const std::string& bytes) {
+    const Holder h(info);
+    const IoBuf buf = IoBuf::copy_of(as_bytes(bytes));
+    Reader in(buf);
+    decode_message(in, version, info, h.message);
+    return in.ok() && in.remaining() == 0;
+}
+
+void check_vector(const Json& v) {
+    const auto schema = v["schema"].get<std::string>();
+    const MessageInfo* info = find_message(schema.substr(0, schema.rfind(".json")));
+    CAPTURE(v.dump().substr(0, 400));
+    REQUIRE(info != nullptr);
+    const Version version{v["version"].get<std::int16_t>()};
+    const std::string bytes = from_hex(v["hex"]);
+    const IoBuf buf = IoBuf::copy_of(as_bytes(bytes));
+    const Holder h(*info);
+    Reader in(buf);
+    decode_message(in, version, *info, h.message);
+    CAPTURE(in.ok() ? "" : in.error());
+    REQUIRE(in.ok());
+    REQUIRE(in.remaining() == 0);
+    const std::string printed = print_message(version, *info, h.message, {.verbatim = true});
+    CAPTURE(printed.substr(0, 2000));
+    REQUIRE(Json::parse(printed) == v["json"]);
+    Writer out;
+    encode_message(out, version, *info, h.message);
+    REQUIRE(out.ok());
+    REQUIRE(to_hex(out.finish().to_iobuf().copy_string()) == v["hex"].get<std::string>());
+    // Every truncation of a short vector is refused, and a sample of a long one's.
+    const std::size_t step = bytes.size() <= 300 ? 1 : bytes.size() / 40;
+    for (std::size_t n = 0; n < bytes.size(); n += step) {
+        CAPTURE(n);
+        REQUIRE_FALSE(decodes(*info, version, bytes.substr(0, n)));
+    }
+}
+
+// Lines read, or 0 when the file is not one of messages.
+std::size_t check_file(const std::string& path) {
+    const auto lines = test::gz_lines(path);
+    REQUIRE(lines.has_value());
+    std::size_t n = 0;
+    for (const std::string& line : *lines) {
+        const Json v = Json::parse(line);
+        if (!v.contains("schema") || !v.contains("hex") || !v.contains("json") ||
+            v.contains("header"))
+            continue;
+        check_vector(v);
+        ++n;
+    }
+    return n;
+}
+}  // namespace
+
+TEST_CASE("wire: the chosen vectors decode to the values and encode to the bytes", "[wire]") {
+    std::size_t n = 0;
+    for (const auto& path : test::files_in(FL_GOLDEN, ".jsonl.gz")) n += check_file(path);
+    CHECK(n > 900);
+}
+
+TEST_CASE("wire: all vectors of shared/kafka-protocol, where it is at hand", "[wire]") {
+    const char* named = std::getenv("FL_VECTORS");
+    const auto files = test::files_in(named != nullptr ? named : FL_VECTORS, ".jsonl.gz");
+    if (files.empty()) {
+        std::puts("skipped: shared/kafka-protocol/vectors is not here; the chosen part was read");
+        return;
+    }
+    std::size_t n = 0;
+    for (const auto& path : files) n += check_file(path);
+    std::printf("read %zu vectors of %zu files\n", n, files.size());
+    CHECK(n > 7000);
+}
