@@ -1,0 +1,60 @@
+#include "runtime/config/document.h"
+
+#include <fmt/format.h>
+
+#include "runtime/config/known_keys.h"
+#include "runtime/config/node_settings.h"
+#include "runtime/config/settings.h"
+
+namespace faultline::config {
+namespace {
+
+std::string_view type_name(KeyType type) {
+    switch (type) {
+        case KeyType::boolean: return "boolean";
+        case KeyType::int32: return "int";
+        case KeyType::int64: return "long";
+        case KeyType::real: return "double";
+        case KeyType::text: return "text";
+        case KeyType::list: return "list";
+        case KeyType::secret: return "secret";
+    }
+    return "";
+}
+
+std::string preset_text(const KnownKey& key) {
+    if (key.required()) return "required";
+    if (key.preset == kNull) return "none";
+    if (*key.preset == '\0') return "empty";
+    return fmt::format("`{}`", key.preset);
+}
+}  // namespace
+
+std::string config_document() {
+    Settings settings;
+    settings.set("node.id", "1", {"document", 1});
+    settings.set("process.roles", "broker,controller", {"document", 2});
+    std::vector<Problem> problems;
+    (void)read_node_settings(settings, problems);  // only for what it asks
+
+    std::string text =
+        "# Configuration keys\n\n"
+        "Written by `./dev docs` from `runtime/config/known_keys.cpp`; a test compares the two.\n\n"
+        "Keys are Kafka's, with Kafka's meanings. These act in this version. The other broker keys "
+        "of\nKafka 4.3 are known by name, type and bounds: they are checked, and named in one line "
+        "at start\nwhen they are given a value other than their default. An unknown key stops the "
+        "start.\n\n"
+        "Our own: `log.flush.before.ack` (an acknowledgement of acks=all counts only what fsync "
+        "has "
+        "made\ndurable; `false` is Kafka's promise, the page cache) and `faultline.shards` "
+        "(threads "
+        "that own\npartitions; default one per core).\n\n"
+        "| key | type | default | allowed |\n|---|---|---|---|\n";
+    for (const auto& name : settings.asked()) {
+        const KnownKey* key = find_key(name);
+        text += fmt::format("| `{}` | {} | {} | {} |\n", name, type_name(key->type),
+                            preset_text(*key), key->valid);
+    }
+    return text;
+}
+}  // namespace faultline::config
