@@ -66,7 +66,7 @@ MonoTime EpollDriver::wait(MonoTime until) noexcept {
 }
 
 MonoTime EpollDriver::harvest(int ready) noexcept {
-    const MonoTime now = last_look_ = clock();
+    const MonoTime now = clock();
     if (watch_ != nullptr) watch_->log_reports();
     if (tick_ && now >= next_tick_) {
         tick_(now);

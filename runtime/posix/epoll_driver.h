@@ -63,8 +63,6 @@ public:
     const std::shared_ptr<CompletionQueue>& completions() const noexcept { return completions_; }
 
     static MonoTime clock() noexcept;  // CLOCK_MONOTONIC
-    // When this driver last looked: what the scheduler takes for now.
-    const MonoTime& last_look() const noexcept { return last_look_; }
     // The driver of the scheduler that runs on this thread.
     static EpollDriver& current() noexcept;
 
@@ -77,7 +75,7 @@ private:
     std::atomic<bool> rung_{false};
     std::vector<Inbox*> inboxes_;
     std::move_only_function<void(MonoTime)> tick_;
-    MonoTime next_tick_{}, last_look_{};
+    MonoTime next_tick_{};
     StallWatch* watch_ = nullptr;
     std::shared_ptr<CompletionQueue> completions_;
     struct Events;

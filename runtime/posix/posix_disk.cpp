@@ -21,12 +21,7 @@ private:
     Fd fd_;  // closing unlocks
 };
 
-struct Opened {
-    std::shared_ptr<Fd> fd;
-    bool fresh = false;
-};
-
-Result<Opened> open_file(const std::string& path, OpenMode mode) {
+Result<std::shared_ptr<Fd>> open_file(const std::string& path, OpenMode mode) {
     const auto attempt = [&](int flags) {
         int fd = -1;
         do {
@@ -35,22 +30,14 @@ Result<Opened> open_file(const std::string& path, OpenMode mode) {
         return fd;
     };
     int fd = -1;
-    bool fresh = false;
     switch (mode) {
         case OpenMode::read: fd = attempt(O_RDONLY); break;
         case OpenMode::read_write: fd = attempt(O_RDWR); break;
-        case OpenMode::create_new:
-        case OpenMode::create:
-            // Whether the file was made here decides if an old inode's poison is about it.
-            fd = attempt(O_RDWR | O_CREAT | O_EXCL);
-            fresh = fd >= 0;
-            if (fd < 0 && errno == EEXIST && mode == OpenMode::create) {
-                fd = attempt(O_RDWR | O_CREAT);
-            }
-            break;
+        case OpenMode::create_new: fd = attempt(O_RDWR | O_CREAT | O_EXCL); break;
+        case OpenMode::create: fd = attempt(O_RDWR | O_CREAT); break;
     }
     if (fd < 0) return disk_error(errno, "disk.open");
-    Opened opened{std::make_shared<Fd>(fd), fresh};
+    auto opened = std::make_shared<Fd>(fd);
     struct stat st {};
     if (::fstat(fd, &st) != 0) return disk_error(errno, "disk.open");
     if (!S_ISREG(st.st_mode)) return Error{Errc::invalid, 0, "disk.open"};
@@ -123,12 +110,12 @@ auto PosixDisk::in_pool(F work) -> std::invoke_result_t<F&> {
 
 Result<FileRef> PosixDisk::open(const std::string& path, OpenMode mode) {
     FL_TRY(std::string full, resolve(path));
-    FL_TRY(Opened opened,
+    FL_TRY(const auto opened,
            in_pool([full = std::move(full), mode] { return open_file(full, mode); }));
     struct stat st {};
-    if (::fstat(opened.fd->get(), &st) != 0) return disk_error(errno, "disk.open");
-    auto inode = state_->inode(st.st_dev, st.st_ino, opened.fresh);
-    return FileRef(std::make_shared<PosixFile>(state_, Fd(opened.fd->release()), std::move(inode)));
+    if (::fstat(opened->get(), &st) != 0) return disk_error(errno, "disk.open");
+    auto inode = state_->inode(st.st_dev, st.st_ino);
+    return FileRef(std::make_shared<PosixFile>(state_, Fd(opened->release()), std::move(inode)));
 }
 
 Result<void> PosixDisk::remove(const std::string& path) {

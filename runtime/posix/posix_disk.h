@@ -19,7 +19,9 @@ namespace faultline::posix {
 struct Inode {
     dev_t dev = 0;
     ino_t ino = 0;
-    std::atomic<bool> poisoned{false};   // a sync has failed; see the contract in core/env/disk.h
+    // Syncs that have failed. Handles that were opened before the last one are useless: the kernel
+    // reports a failure once and forgets the pages.
+    std::atomic<std::uint32_t> failed_syncs{0};
     std::atomic<bool> no_nowait{false};  // the file system refuses RWF_NOWAIT
     std::atomic<bool> removed{false};    // its last close frees blocks, so it is done in the pool
 };
@@ -51,13 +53,10 @@ private:
 class DiskState {
 public:
     DiskState(BlockingPool& p, SysCalls& s) : pool(p), sys(s) {}
-    // The shared entry of an open file. `fresh`: it was just made, so an old entry of the same
-    // inode number is about another file.
-    std::shared_ptr<Inode> inode(dev_t dev, ino_t ino, bool fresh);
+    // The shared entry of an open file.
+    std::shared_ptr<Inode> inode(dev_t dev, ino_t ino);
     // Looks `ino` up without making it.
     std::shared_ptr<Inode> find(dev_t dev, ino_t ino);
-    // A sync of it has failed.
-    void poison(const std::shared_ptr<Inode>& inode);
     void forget(dev_t dev, ino_t ino);  // if its last handle has gone
 
     BlockingPool& pool;
@@ -68,8 +67,6 @@ private:
     // Shards open and close files independently of each other; held for a map look-up.
     std::mutex mutex_;
     std::map<std::pair<dev_t, ino_t>, std::weak_ptr<Inode>> inodes_;
-    // A poisoned file stays so after its last handle has gone.
-    std::map<std::pair<dev_t, ino_t>, std::shared_ptr<Inode>> poisoned_;
 };
 
 class PosixFile final : public File {
@@ -97,6 +94,8 @@ private:
         std::shared_ptr<DiskState> disk;
         Fd fd;
         std::shared_ptr<Inode> inode;
+        const std::uint32_t born = inode->failed_syncs;
+        bool poisoned() const noexcept { return inode->failed_syncs != born; }
         Handle(std::shared_ptr<DiskState> d, Fd f, std::shared_ptr<Inode> i)
             : disk(std::move(d)), fd(std::move(f)), inode(std::move(i)) {}
         ~Handle();

@@ -87,13 +87,10 @@ int retry(Call call) {
 }
 }  // namespace
 
-std::shared_ptr<Inode> DiskState::inode(dev_t dev, ino_t ino, bool fresh) {
+std::shared_ptr<Inode> DiskState::inode(dev_t dev, ino_t ino) {
     const std::lock_guard lock(mutex_);
     const std::pair key{dev, ino};
-    if (fresh) {
-        poisoned_.erase(key);
-        inodes_.erase(key);
-    } else if (const auto it = inodes_.find(key); it != inodes_.end()) {
+    if (const auto it = inodes_.find(key); it != inodes_.end()) {
         if (auto known = it->second.lock()) return known;
     }
     auto made = std::make_shared<Inode>();
@@ -107,12 +104,6 @@ std::shared_ptr<Inode> DiskState::find(dev_t dev, ino_t ino) {
     const std::lock_guard lock(mutex_);
     const auto it = inodes_.find({dev, ino});
     return it == inodes_.end() ? nullptr : it->second.lock();
-}
-
-void DiskState::poison(const std::shared_ptr<Inode>& inode) {
-    inode->poisoned = true;
-    const std::lock_guard lock(mutex_);
-    poisoned_[{inode->dev, inode->ino}] = inode;
 }
 
 void DiskState::forget(dev_t dev, ino_t ino) {
@@ -170,7 +161,7 @@ Result<IoBuf> PosixFile::read(std::uint64_t off, std::size_t len) {
 }
 
 Result<void> PosixFile::write(std::uint64_t off, const IoBuf& data) {
-    if (handle_->inode->poisoned) return poisoned("file.write");
+    if (handle_->poisoned()) return poisoned("file.write");
     if (data.empty()) return {};
     DiskState& disk = *handle_->disk;
     int err = 0;
@@ -188,24 +179,24 @@ Result<void> PosixFile::write(std::uint64_t off, const IoBuf& data) {
 }
 
 Result<void> PosixFile::sync(SyncMode mode) {
-    if (handle_->inode->poisoned) return poisoned("file.sync");
+    if (handle_->poisoned()) return poisoned("file.sync");
     FL_TRY(const int err, handle_->disk->pool.run(BlockingPool::Lane::flush, [h = handle_, mode] {
         SysCalls& sys = h->disk->sys;
         const int failed = retry([&] {
             return mode == SyncMode::data ? sys.fdatasync(h->fd.get()) : sys.fsync(h->fd.get());
         });
         // Here, not in the fiber: it may be gone, and the kernel reports a failure once.
-        if (failed != 0) h->disk->poison(h->inode);
+        if (failed != 0) ++h->inode->failed_syncs;
         return failed;
     }));
     // Also when another handle's sync has failed meanwhile: the kernel told only one of us.
     if (err != 0) return Error{Errc::io, static_cast<std::uint16_t>(err), "file.sync"};
-    if (handle_->inode->poisoned) return poisoned("file.sync");
+    if (handle_->poisoned()) return poisoned("file.sync");
     return {};
 }
 
 Result<void> PosixFile::truncate(std::uint64_t size) {
-    if (handle_->inode->poisoned) return poisoned("file.truncate");
+    if (handle_->poisoned()) return poisoned("file.truncate");
     FL_TRY(const int err, handle_->disk->pool.run(BlockingPool::Lane::quick, [h = handle_, size] {
         return retry([&] { return h->disk->sys.ftruncate(h->fd.get(), static_cast<off_t>(size)); });
     }));
@@ -214,7 +205,7 @@ Result<void> PosixFile::truncate(std::uint64_t size) {
 }
 
 Result<void> PosixFile::preallocate(std::uint64_t size) {
-    if (handle_->inode->poisoned) return poisoned("file.preallocate");
+    if (handle_->poisoned()) return poisoned("file.preallocate");
     if (size == 0) return {};
     FL_TRY(const int err, handle_->disk->pool.run(BlockingPool::Lane::quick, [h = handle_, size] {
         return retry([&] {

@@ -81,7 +81,7 @@ ShardThread::ShardThread(ShardId self, NodeShared& shared, EpollDriver& driver, 
            .net = network_,
            .disk = shared.disk,
            .shards = shards_,
-           .probe = {shared.options.probes, shared.options.node, &driver.last_look()},
+           .probe = {shared.options.probes, shared.options.node, scheduler_.now_pointer()},
            .log = *log_},
       posted_(scheduler_),
       keeper_(scheduler_) {
