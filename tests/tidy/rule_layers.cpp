@@ -65,11 +65,15 @@ struct Include {
 };
 
 std::vector<Include> includes_of(const File& file, char open, char close) {
+    // The directive itself survives blanking unless it stands in a comment or a literal, as it does
+    // in what a generator prints.
+    const std::string code = blank_comments_and_literals(file.text, Preprocessor::keep);
+    const auto code_lines = lines_of(code);
     std::vector<Include> found;
     int number = 0;
     for (auto line : lines_of(file.text)) {
         ++number;
-        if (!line.starts_with("#include ")) continue;
+        if (!code_lines[static_cast<std::size_t>(number - 1)].starts_with("#include ")) continue;
         const auto begin = line.find(open);
         const auto end = line.find(close, begin + 1);
         if (begin == std::string_view::npos || end == std::string_view::npos) continue;

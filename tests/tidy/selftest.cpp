@@ -38,7 +38,9 @@ std::vector<Sample> include_samples() {
          {layers(), source("core/logic/a.cpp", "#include <map>\n#include \"core/env/disk.h\"\n")},
          2,
          "includes core/env/disk.h; core/logic may include core/base",
-         {layers(), source("core/logic/a.cpp", "#include \"core/base/time.h\"\n")}},
+         {layers(), source("core/logic/a.cpp",
+                           "#include \"core/base/time.h\"\n"
+                           "auto s = R\"(\n#include \"core/env/disk.h\"\n)\";\n")}},
         {"third-party",
          {layers(), source("core/base/a.cpp", "#include <boost/context/fiber.hpp>\n")},
          1,
