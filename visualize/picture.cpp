@@ -148,8 +148,7 @@ std::string loss_text(const Run& run, const StateSpan& span, std::int64_t node) 
     for (const Lost& l : run.lost) {
         if (l.node != node || l.at < span.from || l.at > span.to) continue;
         ++counts[l.how];
-        if (l.how == "torn")
-            torn = fmt::format(" at byte {} of {}", l.off + l.len, short_path(l.path));
+        if (l.how == "torn") torn = fmt::format(" at byte {} of {}", l.off, short_path(l.path));
     }
     std::string parts;
     const auto add = [&](const char* how, const char* one, const char* many) {

@@ -85,7 +85,7 @@ std::expected<Ns, std::string> parse_time(std::string_view text) {
                          : unit == "ms"                ? 1e6
                          : unit == "s" || unit.empty() ? 1e9
                                                        : 0;
-    if (ec != std::errc{} || scale == 0 || number < 0 || number * scale > 9e18) {
+    if (ec != std::errc{} || scale == 0 || !(number >= 0 && number * scale < 9e18)) {
         return std::unexpected(fmt::format("'{}' is not a time like 2.5s or 300ms", text));
     }
     return static_cast<Ns>(number * scale + 0.5);

@@ -82,7 +82,8 @@ struct DiskLost {
     Label path;
     std::uint64_t off, len;
     LossKind how;
-};  // at power loss
+};  // at power loss: the bytes of a write that did not survive; of a torn one, from where it is
+    // torn
 // --- faults: `fault` is the index in the scenario ------------------------------------------------
 struct FaultArmed {
     std::uint32_t fault;

@@ -110,12 +110,14 @@ void SimDisk::lose_writes(const std::string& path, Inode& inode, const PowerLoss
         if ((fate == Fate::torn || fate == Fate::garbage) && first_cut >= w.off + w.len) {
             fate = Fate::dropped;  // it lies within one sector
         }
+        std::uint64_t lost_from = w.off;
         if (fate == Fate::kept) {
             apply(inode, w, w.len);
         } else if (fate == Fate::torn || fate == Fate::garbage) {
             const std::uint64_t sectors = (w.off + w.len - 1 - first_cut) / kSector + 1;
             const std::uint64_t draw = mix64(seed_ ^ mix64(w.number + 0x746f726e));
             const std::uint64_t cut = first_cut + draw % sectors * kSector;
+            lost_from = cut;
             apply(inode, w, cut - w.off);
             if (fate == Fate::garbage) {
                 const std::uint64_t end = std::min(cut + kSector, w.off + w.len);
@@ -129,7 +131,8 @@ void SimDisk::lose_writes(const std::string& path, Inode& inode, const PowerLoss
             faults_.effect(loss.fault, node_, "an unsynced write to " + path + " was lost or torn");
         }
         recorder_.record(scheduler_.now(),
-                         DiskLost{node_, inode.label, w.off, w.len, static_cast<LossKind>(fate)});
+                         DiskLost{node_, inode.label, lost_from, w.off + w.len - lost_from,
+                                  static_cast<LossKind>(fate)});
     }
     inode.pending.clear();
 }
