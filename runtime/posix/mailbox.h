@@ -27,13 +27,16 @@ public:
     // By the producer, before it tries a last time and parks.
     void say_starving() noexcept { starving_.store(true, std::memory_order_seq_cst); }
 
-    // By the consumer: hands out what is there now. True when the producer waits for room.
+    // By the consumer: hands out what is there now, at most `limit`, which is counted down. True
+    // when the producer waits for room.
     template <class Take>
-    bool drain(Take take) {
+    bool drain(std::size_t& limit, Take take) {
         const std::size_t tail = tail_.load(std::memory_order_acquire);
         std::size_t head = head_.load(std::memory_order_relaxed);
-        if (head == tail) return false;
-        for (; head != tail; ++head) take(std::move(ring_[head % kCapacity]));
+        if (head == tail || limit == 0) return false;
+        for (; head != tail && limit > 0; ++head, --limit) {
+            take(std::move(ring_[head % kCapacity]));
+        }
         // Together with say_starving() in one total order: either the producer sees the room, or
         // we see that it starves.
         head_.store(head, std::memory_order_seq_cst);

@@ -48,13 +48,21 @@ Result<void> PosixShards::post(ShardId to, Task fn) {
 
 void PosixShards::drain() noexcept {
     const auto spawn = [this](Task task) {
-        group_->spawn(
-            {.name = "posted", .domain = domain_},
-            [env = env_, task = std::move(task)](fiber::StopToken) mutable { task(*env); });
+        ++unstarted_;
+        group_->spawn({.name = "posted", .domain = domain_},
+                      [this, task = std::move(task)](fiber::StopToken) mutable {
+                          --unstarted_;
+                          task(*env_);
+                      });
     };
-    for (unsigned from = 0; from < count(); ++from) {
-        if (links_.box(from, self_.v).drain(spawn)) links_.drivers[from]->ring();
+    std::size_t room = kUnstarted - unstarted_;
+    for (unsigned i = 0; i < count(); ++i) {
+        // Another one is first each time, so that none is starved by the others.
+        const unsigned from = (first_ + i) % count();
+        if (links_.box(from, self_.v).drain(room, spawn)) links_.drivers[from]->ring();
     }
+    ++first_;
+    if (room == 0) links_.drivers[self_.v]->ring();  // look again soon
     // Somebody may have made room for us, or the node is going down.
     for (const auto& out : out_) {
         if (out->waiter != nullptr) out->waiter->wake();

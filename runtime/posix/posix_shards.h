@@ -38,6 +38,12 @@ private:
     };
     void drain() noexcept override;
 
+    // Posted closures whose fiber has not had its first turn: a bound on them is what makes the
+    // mailboxes' bound real. Those that have started and parked do not count, since they may wait
+    // for mail themselves.
+    static constexpr std::size_t kUnstarted = 256;
+    std::size_t unstarted_ = 0;
+    unsigned first_ = 0;
     ShardId self_;
     ShardLinks& links_;
     std::vector<std::unique_ptr<Out>> out_;
