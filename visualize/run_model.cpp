@@ -41,7 +41,12 @@ public:
 
 private:
     using Handler = std::function<void(Builder&)>;
-    static const std::unordered_map<std::string, Handler>& handlers();
+    using Handlers = std::unordered_map<std::string, Handler>;
+    static const Handlers& handlers();  // by the name of the event's type
+    static Handlers node_handlers();
+    static Handlers network_and_disk_handlers();
+    static Handlers log_handlers();
+    static Handlers broker_and_client_handlers();
 
     std::int64_t get(std::string_view name) const { return trace_.get(*event_, name); }
     const std::string& label(std::string_view name) const { return trace_.label(get(name)); }
@@ -177,9 +182,20 @@ void Builder::fault_effect() {
     fault(get("fault")).effects.push_back({at_, get("node"), label("what")});
 }
 
-const std::unordered_map<std::string, Builder::Handler>& Builder::handlers() {
+const Builder::Handlers& Builder::handlers() {
+    static const Handlers kTable = [] {
+        Handlers all = node_handlers();
+        all.merge(network_and_disk_handlers());
+        all.merge(log_handlers());
+        all.merge(broker_and_client_handlers());
+        return all;
+    }();
+    return kTable;
+}
+
+Builder::Handlers Builder::node_handlers() {
     using B = Builder;
-    static const std::unordered_map<std::string, Handler> kTable = {
+    return {
         {"NodeStarted", [](B& b) { b.started(); }},
         {"BrokerReady", [](B& b) { b.state(State::up); }},
         {"NodeStopped",
@@ -201,6 +217,31 @@ const std::unordered_map<std::string, Builder::Handler>& Builder::handlers() {
          [](B& b) {
              b.mark("clock", fmt::format("wall clock jumped by {:+} ms", b.get("by_ms")));
          }},
+        {"FaultArmed",
+         [](B& b) {
+             Fault& f = b.fault(b.get("fault"));
+             f.what = b.label("what");
+             f.armed = b.at_;
+             b.turn();
+         }},
+        {"FaultEffect", [](B& b) { b.fault_effect(); }},
+        {"FaultHealed",
+         [](B& b) {
+             b.fault(b.get("fault")).healed = b.at_;
+             b.turn();
+         }},
+        {"Violation",
+         [](B& b) {
+             b.run_.broken.push_back({b.at_, b.get("invariant"), b.label("sentence")});
+             b.turn();
+         }},
+        {"Note", [](B& b) { b.mark("note " + b.label("text"), b.label("text")); }},
+    };
+}
+
+Builder::Handlers Builder::network_and_disk_handlers() {
+    using B = Builder;
+    return {
         {"ConnOpened",
          [](B& b) {
              b.conns_[b.get("conn")] = {b.get("from"), b.get("to")};
@@ -241,25 +282,12 @@ const std::unordered_map<std::string, Builder::Handler>& Builder::handlers() {
              b.run_.lost.push_back(
                  {b.at_, b.get("node"), b.label("path"), how, b.get("off"), b.get("len")});
          }},
-        {"FaultArmed",
-         [](B& b) {
-             Fault& f = b.fault(b.get("fault"));
-             f.what = b.label("what");
-             f.armed = b.at_;
-             b.turn();
-         }},
-        {"FaultEffect", [](B& b) { b.fault_effect(); }},
-        {"FaultHealed",
-         [](B& b) {
-             b.fault(b.get("fault")).healed = b.at_;
-             b.turn();
-         }},
-        {"Violation",
-         [](B& b) {
-             b.run_.broken.push_back({b.at_, b.get("invariant"), b.label("sentence")});
-             b.turn();
-         }},
-        {"Note", [](B& b) { b.mark("note " + b.label("text"), b.label("text")); }},
+    };
+}
+
+Builder::Handlers Builder::log_handlers() {
+    using B = Builder;
+    return {
         {"LogOpened", [](B& b) { b.log_opened(); }},
         {"TornTailCut",
          [](B& b) {
@@ -296,6 +324,12 @@ const std::unordered_map<std::string, Builder::Handler>& Builder::handlers() {
              b.mark("deleted", fmt::format("{} deleted segment {}", b.partition(), b.get("base")),
                     Weight::minor);
          }},
+    };
+}
+
+Builder::Handlers Builder::broker_and_client_handlers() {
+    using B = Builder;
+    return {
         {"LogDirFailed",
          [](B& b) {
              b.mark("dir failed", fmt::format("log directory failed: {}", errno_name(b.get("sys"))),
@@ -339,7 +373,6 @@ const std::unordered_map<std::string, Builder::Handler>& Builder::handlers() {
          }},
         {"RecordDelivered", [](B& b) { b.records(true, b.get("at"), 1); }},
     };
-    return kTable;
 }
 
 void Builder::finish() {

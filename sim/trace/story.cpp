@@ -170,6 +170,28 @@ void Story::started(MonoTime at, const NodeStarted& e) {
     recoveries_[e.node] = {at, {}, {}};
 }
 
+void Story::stopped(MonoTime at, const NodeStopped& e) {
+    turn();
+    say(at, fmt::format("{} {}.", name(e.node), e.clean ? "stopped" : "ended by itself"));
+}
+
+void Story::crashed(MonoTime at, const NodeCrashed& e) {
+    turn();
+    if (!e.power_loss) return say(at, fmt::format("{} was killed.", name(e.node)));
+    loss_ = {e.node, at, {}};
+    losing_ = true;
+}
+
+void Story::paused(MonoTime at, const NodePaused& e) {
+    turn();
+    if (e.paused) {
+        paused_[e.node] = at;
+        say(at, fmt::format("{} stood still.", name(e.node)));
+    } else {
+        say(at, fmt::format("{} went on after {}.", name(e.node), length(at - paused_[e.node])));
+    }
+}
+
 void Story::tell_starts() {
     if (starts_.empty()) return;
     std::vector<std::string> names;
@@ -313,30 +335,12 @@ void Story::on_sim(MonoTime at, const SimEvent& event) {
     settle(at);
     std::visit(
         Match{[&](const NodeStarted& e) { started(at, e); },
-              [&](const NodeStopped& e) {
-                  turn();
-                  say(at,
-                      fmt::format("{} {}.", name(e.node), e.clean ? "stopped" : "ended by itself"));
-              },
-              [&](const NodeCrashed& e) {
-                  turn();
-                  if (!e.power_loss) return say(at, fmt::format("{} was killed.", name(e.node)));
-                  loss_ = {e.node, at, {}};
-                  losing_ = true;
-              },
+              [&](const NodeStopped& e) { stopped(at, e); },
+              [&](const NodeCrashed& e) { crashed(at, e); },
               [&](const DiskLost& e) {
                   if (losing_ && e.node == loss_.node) loss_.pieces.push_back(e);
               },
-              [&](const NodePaused& e) {
-                  turn();
-                  if (e.paused) {
-                      paused_[e.node] = at;
-                      say(at, fmt::format("{} stood still.", name(e.node)));
-                  } else {
-                      say(at, fmt::format("{} went on after {}.", name(e.node),
-                                          length(at - paused_[e.node])));
-                  }
-              },
+              [&](const NodePaused& e) { paused(at, e); },
               [&](const ClockJumped& e) {
                   turn();
                   say(at, fmt::format("The wall clock of {} jumped by {:+} ms.", name(e.node),

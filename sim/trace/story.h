@@ -79,6 +79,9 @@ private:
     }
 
     void started(MonoTime at, const NodeStarted& e);
+    void stopped(MonoTime at, const NodeStopped& e);
+    void crashed(MonoTime at, const NodeCrashed& e);
+    void paused(MonoTime at, const NodePaused& e);
     void ready(MonoTime at, NodeId node);
     void opened(NodeId node, const probe::LogOpened& e);
 
