@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "core/base/assert.h"
 
@@ -135,7 +136,21 @@ bool operator==(const IoBuf& a, const IoBuf& b) {
 BufBuilder::BufBuilder(std::size_t first_capacity)
     : block_(Block::allocate(std::max<std::size_t>(first_capacity, 64))) {}
 
-BufBuilder::~BufBuilder() { block_->unref(); }
+BufBuilder::~BufBuilder() {
+    if (block_ != nullptr) block_->unref();
+}
+
+BufBuilder::BufBuilder(BufBuilder&& o) noexcept
+    : block_(std::exchange(o.block_, nullptr)),
+      used_(std::exchange(o.used_, 0)),
+      taken_(std::exchange(o.taken_, 0)) {}
+
+BufBuilder& BufBuilder::operator=(BufBuilder&& o) noexcept {
+    std::swap(block_, o.block_);
+    std::swap(used_, o.used_);
+    std::swap(taken_, o.taken_);
+    return *this;
+}
 
 std::byte* BufBuilder::reserve(std::size_t n) {
     if (n > block_->capacity() - used_) {

@@ -123,8 +123,8 @@ class BufBuilder {
 public:
     explicit BufBuilder(std::size_t first_capacity = 512);
     ~BufBuilder();
-    BufBuilder(const BufBuilder&) = delete;
-    BufBuilder& operator=(const BufBuilder&) = delete;
+    BufBuilder(BufBuilder&& o) noexcept;
+    BufBuilder& operator=(BufBuilder&& o) noexcept;
     // Room for n bytes to write to; valid until the next call. Call commit() with what was used.
     std::byte* reserve(std::size_t n);
     void commit(std::size_t n) { used_ += n; }
