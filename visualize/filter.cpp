@@ -16,7 +16,9 @@ void keep_time(Run& run, Ns from, Ns to) {
     std::erase_if(run.marks, outside);
     std::erase_if(run.broken, outside);
     std::erase_if(run.records, [&](const Records& r) { return r.end < from || r.begin > to; });
-    std::erase_if(run.turns, [&](Ns t) { return t < from || t > to; });
+    for (std::vector<Ns>* turns : {&run.turns, &run.great_turns}) {
+        std::erase_if(*turns, [&](Ns t) { return t < from || t > to; });
+    }
     std::erase_if(run.exchanges, [&](const Exchange& x) { return x.begin < from || x.end > to; });
     for (Fault& f : run.faults) std::erase_if(f.effects, outside);
     std::erase_if(run.faults, [&](const Fault& f) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -11,11 +12,14 @@ namespace {
 constexpr std::size_t kFewestInBand = 3;
 constexpr std::size_t kMostArrows = 48;
 constexpr std::size_t kMostMarksOfLane = 12;
+constexpr std::size_t kMostGroupsOfLane = 10;
+constexpr std::size_t kMostPartitionsOfLane = 4;
 
 // Which stretch between two turns a time lies in.
-std::size_t stretch(const Run& run, Ns at) {
-    return static_cast<std::size_t>(std::upper_bound(run.turns.begin(), run.turns.end(), at) -
-                                    run.turns.begin());
+std::size_t stretch(const Picture& picture, Ns at) {
+    const auto& turns = picture.turns;
+    return static_cast<std::size_t>(std::upper_bound(turns.begin(), turns.end(), at) -
+                                    turns.begin());
 }
 
 // A pause that ends a group: long, and long for this group.
@@ -47,7 +51,8 @@ Traffic traffic_of(const Run& run, std::vector<std::size_t> members) {
 using PairKey = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
 
 // `fold`: also the unanswered ones disappear in bands, because there are too many of them.
-void group_exchanges(const Run& run, bool fold, Picture& out) {
+// `fewest`: exchanges that make a band.
+void group_exchanges(const Run& run, bool fold, std::size_t fewest, Picture& out) {
     out.arrows.clear();
     out.traffic.clear();
     std::map<PairKey, std::vector<std::size_t>> by_pair;
@@ -56,7 +61,7 @@ void group_exchanges(const Run& run, bool fold, Picture& out) {
         by_pair[{x.from, x.to, x.api}].push_back(i);
     }
     const auto flush = [&](std::vector<std::size_t>& members) {
-        if (members.size() >= kFewestInBand) {
+        if (members.size() >= fewest) {
             out.traffic.push_back(traffic_of(run, std::move(members)));
         } else {
             out.arrows.insert(out.arrows.end(), members.begin(), members.end());
@@ -70,7 +75,7 @@ void group_exchanges(const Run& run, bool fold, Picture& out) {
             if (!members.empty()) {
                 const Exchange& first = run.exchanges[members.front()];
                 const Exchange& last = run.exchanges[members.back()];
-                if (stretch(run, x.begin) != stretch(run, last.begin) ||
+                if (stretch(out, x.begin) != stretch(out, last.begin) ||
                     pause_between(first.begin, last.begin, x.begin, members.size())) {
                     flush(members);
                 }
@@ -89,19 +94,27 @@ void group_exchanges(const Run& run, bool fold, Picture& out) {
                      [](const Traffic& a, const Traffic& b) { return a.begin < b.begin; });
 }
 
-void group_records(const Run& run, Picture& out) {
+// `coarse`: a jump back in offsets does not end a group.
+void group_records(const Run& run, bool coarse, Picture& out) {
+    out.records.clear();
     std::map<std::tuple<std::int64_t, std::int64_t, bool>, RecordGroup> open;
     const auto flush = [&](const RecordGroup& g) { out.records.push_back(g); };
-    for (const Records& r : run.records) {
+    std::map<std::int64_t, std::set<std::int64_t>> partitions;
+    for (const Records& r : run.records) partitions[r.node].insert(r.partition);
+    for (Records r : run.records) {
+        const bool several = partitions[r.node].size() > kMostPartitionsOfLane;
+        if (several) r.partition = 0;
         const std::tuple key{r.node, r.partition, r.read};
         const auto it = open.find(key);
         if (it != open.end()) {
             RecordGroup& g = it->second;
             // A jump back in offsets is worth seeing: read again, or acknowledged twice.
-            if (stretch(run, g.end) == stretch(run, r.begin) && r.first > g.last) {
+            const bool back = r.first <= g.last && !coarse && !several;
+            if (stretch(out, g.end) == stretch(out, r.begin) && !back) {
                 g.end = r.end;
                 g.count += r.count;
-                g.last = r.last;
+                g.first = std::min(g.first, r.first);
+                g.last = std::max(g.last, r.last);
                 continue;
             }
             flush(g);
@@ -114,12 +127,12 @@ void group_records(const Run& run, Picture& out) {
 }
 
 void group_disk(const Run& run, Picture& out) {
+    out.disk.clear();
     std::map<std::int64_t, DiskGroup> open;
-    std::map<std::int64_t, Ns> started;
     for (const DiskWork& w : run.disk) {
         if (w.sys != 0 || w.op == "read") continue;
         const auto it = open.find(w.node);
-        if (it != open.end() && (stretch(run, it->second.end) != stretch(run, w.at) ||
+        if (it != open.end() && (stretch(out, it->second.end) != stretch(out, w.at) ||
                                  w.at - it->second.end > 250'000'000)) {
             out.disk.push_back(it->second);
             open.erase(it);
@@ -183,7 +196,7 @@ void group_marks(const Run& run, bool full, Picture& out) {
             if (m.node != lane.node) continue;
             const auto it = open.find(m.kind);
             if (it != open.end()) {
-                if (!full && stretch(run, it->second.group.end) == stretch(run, m.at) &&
+                if (!full && stretch(out, it->second.group.end) == stretch(out, m.at) &&
                     m.partition == 0) {
                     it->second.group.end = m.at;
                     ++it->second.count;
@@ -203,31 +216,63 @@ void group_marks(const Run& run, bool full, Picture& out) {
         }
         std::stable_sort(list.begin(), list.end(),
                          [](const MarkGroup& a, const MarkGroup& b) { return a.begin < b.begin; });
-        for (Weight weight : {Weight::minor, Weight::normal}) {
-            while (!full && list.size() > kMostMarksOfLane) {
-                const auto it = std::find_if(list.begin(), list.end(), [&](const MarkGroup& g) {
-                    return g.weight == weight;
-                });
-                if (it == list.end()) break;
-                list.erase(it);
-                ++out.hidden_marks;
+        while (!full && list.size() > kMostMarksOfLane) {  // from the middle outwards
+            auto victim = list.end();
+            for (const Weight weight : {Weight::minor, Weight::normal, Weight::bad}) {
+                const auto middle = list.begin() + std::ssize(list) / 2;
+                const auto light = [&](const MarkGroup& g) { return g.weight == weight; };
+                victim = std::find_if(middle, list.end(), light);
+                if (victim == list.end()) victim = std::find_if(list.begin(), middle, light);
+                if (victim != list.end()) break;
             }
+            list.erase(victim);
+            ++out.hidden_marks;
         }
         out.marks.insert(out.marks.end(), list.begin(), list.end());
     }
+}
+
+// At most `most` of them, evenly.
+std::vector<Ns> some_of(const std::vector<Ns>& turns, std::size_t most) {
+    if (turns.size() <= most) return turns;
+    std::vector<Ns> out;
+    for (std::size_t i = 0; i < most; ++i) out.push_back(turns[i * turns.size() / most]);
+    return out;
+}
+
+bool crowded(const Picture& picture) {
+    std::map<std::pair<int, std::int64_t>, std::size_t> counts;
+    for (const Traffic& t : picture.traffic) ++counts[{0, t.from}];
+    for (const RecordGroup& g : picture.records) ++counts[{1, g.node}];
+    for (const DiskGroup& g : picture.disk) ++counts[{2, g.node}];
+    return picture.arrows.size() > 2 * kMostArrows ||
+           std::any_of(counts.begin(), counts.end(),
+                       [](const auto& c) { return c.second > kMostGroupsOfLane; });
 }
 }  // namespace
 
 Picture make_picture(const Run& run, bool full) {
     Picture out;
+    out.turns = run.turns;
     if (full) {
         for (std::size_t i = 0; i < run.exchanges.size(); ++i) out.arrows.push_back(i);
+        group_records(run, false, out);
+        group_disk(run, out);
     } else {
-        group_exchanges(run, false, out);
-        if (out.arrows.size() > kMostArrows) group_exchanges(run, true, out);
+        // All turns, the great ones, fewer and fewer of them, until the picture has room.
+        for (const std::size_t most :
+             {SIZE_MAX, SIZE_MAX - 1, std::size_t{6}, std::size_t{3}, std::size_t{0}}) {
+            const bool coarse = most != SIZE_MAX;
+            if (coarse) out.turns = some_of(run.great_turns, most);
+            group_exchanges(run, false, kFewestInBand, out);
+            if (out.arrows.size() > kMostArrows) {
+                group_exchanges(run, true, coarse ? 1 : kFewestInBand, out);
+            }
+            group_records(run, coarse, out);
+            group_disk(run, out);
+            if (!crowded(out)) break;
+        }
     }
-    group_records(run, out);
-    group_disk(run, out);
     group_marks(run, full, out);
     return out;
 }
@@ -246,6 +291,10 @@ std::string Traffic::label(const Run& run) const {
 }
 
 std::string RecordGroup::label(const Run& run) const {
+    if (partition == 0) {
+        return fmt::format("{} {} {} of several partitions", read ? "read" : "acked",
+                           grouped(count), count == 1 ? "record" : "records");
+    }
     const std::string& name = run.partition(partition);
     if (count == 1) return fmt::format("{} {} {}", read ? "read" : "acked", name, first);
     std::string out = fmt::format("{} {} {}\u2013{}", read ? "read" : "acked", name, first, last);

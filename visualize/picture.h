@@ -19,7 +19,7 @@ struct Traffic {
 };
 
 struct RecordGroup {
-    std::int64_t node, partition;
+    std::int64_t node, partition;  // partition 0: of several
     bool read;
     Ns begin, end;
     std::int64_t count, first, last;
@@ -42,12 +42,13 @@ struct MarkGroup {
 };
 
 struct Picture {
+    std::vector<Ns> turns;  // those at which groups end; fewer than the run's when it has too many
     std::vector<std::size_t> arrows;  // indices into Run::exchanges
     std::vector<Traffic> traffic;
     std::vector<RecordGroup> records;
     std::vector<DiskGroup> disk;
     std::vector<MarkGroup> marks;  // by begin; with what power losses took
-    std::size_t hidden_marks = 0;  // minor ones left out for want of room
+    std::size_t hidden_marks = 0;  // left out for want of room, minor ones first
 };
 
 // `full`: every exchange is an arrow and every mark is shown.

@@ -64,7 +64,10 @@ private:
         if (!l.states.empty()) l.states.back().to = at_;
         l.states.push_back({at_, at_, s, power_loss});
     }
-    void turn() { run_.turns.push_back(at_); }
+    void turn(bool great = false) {
+        run_.turns.push_back(at_);
+        if (great) run_.great_turns.push_back(at_);
+    }
     void mark(std::string kind, std::string text, Weight weight = Weight::normal) {
         run_.marks.push_back({at_, get("node"), std::max<std::int64_t>(get("partition"), 0),
                               std::move(kind), std::move(text), weight});
@@ -83,7 +86,7 @@ private:
     void started() {
         const Lane& l = lane(get("node"));
         state(l.broker ? State::recovering : State::up);
-        if (l.states.size() > 1 || at_ > 0) turn();
+        if (l.states.size() > 1 || at_ > 0) turn(true);
     }
     void sent();
     void delivered();
@@ -201,12 +204,12 @@ Builder::Handlers Builder::node_handlers() {
         {"NodeStopped",
          [](B& b) {
              b.state(State::stopped);
-             b.turn();
+             b.turn(true);
          }},
         {"NodeCrashed",
          [](B& b) {
              b.state(State::crashed, b.get("power_loss") == 1);
-             b.turn();
+             b.turn(true);
          }},
         {"NodePaused",
          [](B& b) {
@@ -233,7 +236,7 @@ Builder::Handlers Builder::node_handlers() {
         {"Violation",
          [](B& b) {
              b.run_.broken.push_back({b.at_, b.get("invariant"), b.label("sentence")});
-             b.turn();
+             b.turn(true);
          }},
         {"Note", [](B& b) { b.mark("note " + b.label("text"), b.label("text")); }},
     };
@@ -390,8 +393,10 @@ void Builder::finish() {
         x.end = std::max(x.end, response.last());
         x.answered = request.arrived >= 0 && response.arrived >= 0;
     }
-    std::sort(run_.turns.begin(), run_.turns.end());
-    run_.turns.erase(std::unique(run_.turns.begin(), run_.turns.end()), run_.turns.end());
+    for (std::vector<Ns>* turns : {&run_.turns, &run_.great_turns}) {
+        std::sort(turns->begin(), turns->end());
+        turns->erase(std::unique(turns->begin(), turns->end()), turns->end());
+    }
 }
 }  // namespace
 

@@ -124,6 +124,7 @@ struct Run {
     std::vector<Broken> broken;
     // When the course of the run changes: starts, crashes, faults, violations. Sorted.
     std::vector<Ns> turns;
+    std::vector<Ns> great_turns;  // of them starts, crashes and violations
 
     const Lane* lane(std::int64_t node) const;
     const std::string& partition(std::int64_t key) const;

@@ -240,7 +240,7 @@ private:
         for (const Broken& b : run_.broken) wanted.emplace_back(b.at, true);
         wanted.emplace_back(run_.begin, false);
         wanted.emplace_back(run_.end, false);
-        for (const Ns t : run_.turns) wanted.emplace_back(t, true);
+        for (const Ns t : picture_.turns) wanted.emplace_back(t, true);
         for (const Traffic& t : picture_.traffic) {
             wanted.emplace_back(t.begin, false);
             wanted.emplace_back(t.end, false);

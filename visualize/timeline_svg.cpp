@@ -200,6 +200,7 @@ private:
 
     // A quiet shade from the pill of grouped traffic to the lane at the other end.
     void bands() {
+        if (picture_.traffic.size() > 8) return;  // shade upon shade says nothing
         for (const LaneLayout& l : layout_.lanes) {
             for (std::size_t n = 0; n < l.traffic.size(); ++n) {
                 const Traffic& t = picture_.traffic[l.traffic_index[n]];
@@ -539,6 +540,9 @@ private:
         stroke("end", "log end");
         stroke("durable", "durable end");
         stroke("hw", "high watermark");
+        if (picture_.hidden_marks > 0) {
+            label(fmt::format("{} remarks not shown (--full)", picture_.hidden_marks));
+        }
     }
 
     const Run& run_;

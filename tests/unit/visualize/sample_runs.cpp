@@ -174,13 +174,13 @@ void crash_run(Recorder& recorder, bool lose) {
     s.fetch();
 }
 
-std::string trace_of(const std::function<void(Recorder&)>& run) {
+std::string trace_of(const std::function<void(Recorder&)>& run, const TraceHead& head) {
     char path[] = "/tmp/fl_trace_XXXXXX";
     const int fd = mkstemp(path);
     REQUIRE(fd >= 0);
     {
         Recorder recorder;
-        REQUIRE(recorder.write_to(path, to_json(sample_head())).ok());
+        REQUIRE(recorder.write_to(path, to_json(head)).ok());
         run(recorder);
         REQUIRE(recorder.finish().ok());
     }

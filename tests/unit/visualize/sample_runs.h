@@ -15,6 +15,11 @@ void tiny_run(sim::Recorder& recorder);
 // forgets two acknowledged records and an oracle says so.
 void crash_run(sim::Recorder& recorder, bool lose);
 
+// Three brokers, four clients, and nearly everything that can happen, in disorder.
+sim::TraceHead busy_head();
+void busy_run(sim::Recorder& recorder, std::uint64_t seed);
+
 // The trace file of a run, as bytes.
-std::string trace_of(const std::function<void(sim::Recorder&)>& run);
+std::string trace_of(const std::function<void(sim::Recorder&)>& run,
+                     const sim::TraceHead& head = sample_head());
 }  // namespace faultline::test

@@ -13,9 +13,9 @@ TEST_CASE("samples", "[.samples]") {
     const auto write = [&](const std::string& name, const std::string& bytes) {
         std::ofstream(dir + ("/" + name), std::ios::binary) << bytes;
     };
-    const auto sample = [&](const std::string& name,
-                            const std::function<void(sim::Recorder&)>& run) {
-        const std::string bytes = test::trace_of(run);
+    const auto sample = [&](const std::string& name, const std::function<void(sim::Recorder&)>& run,
+                            const sim::TraceHead& head = test::sample_head()) {
+        const std::string bytes = test::trace_of(run, head);
         write(name + ".trace", bytes);
         for (const std::string extension : {"svg", "html", "dot", "txt", "json", "pftrace"}) {
             const auto drawn = render(bytes, extension, {}, false);
@@ -25,6 +25,8 @@ TEST_CASE("samples", "[.samples]") {
     };
     sample("tiny", [](sim::Recorder& r) { test::tiny_run(r); });
     sample("crash", [](sim::Recorder& r) { test::crash_run(r, false); });
+    sample(
+        "busy", [](sim::Recorder& r) { test::busy_run(r, 3); }, test::busy_head());
     sample("violated", [](sim::Recorder& r) { test::crash_run(r, true); });
 }
 }  // namespace faultline::visualize

@@ -60,7 +60,12 @@ TEST_CASE("no text overlaps another") {
         double left, right, base;
         std::string text;
     };
-    for (const std::string& trace : {tiny(), violated()}) {
+    std::vector<std::string> traces = {tiny(), violated()};
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        traces.push_back(
+            test::trace_of([&](sim::Recorder& r) { test::busy_run(r, seed); }, test::busy_head()));
+    }
+    for (const std::string& trace : traces) {
         const std::string svg = drawn(trace, "svg");
         std::vector<Text> texts;
         for (std::size_t at = svg.find("<text "); at != std::string::npos;
