@@ -107,7 +107,7 @@ void Node::run(Main main) {
 
 void Node::request_stop() noexcept { impl_->threads[0]->request_stop(); }
 
-void Node::kill() noexcept { impl_->shared.broadcast_die(); }
+void Node::kill() noexcept { impl_->shared.end_all(); }
 
 int run_client(std::function<int(Env&, fiber::StopToken)> main,
                std::function<std::unique_ptr<Logger>(ShardId)> make_log) {

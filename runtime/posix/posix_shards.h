@@ -15,6 +15,15 @@ namespace faultline::posix {
 struct ShardLinks {
     explicit ShardLinks(std::vector<EpollDriver*> d);
     Mailbox& box(unsigned from, unsigned to) { return *boxes[from * drivers.size() + to]; }
+    // No closure is under way, parked or waiting for its turn. Only main and closures post, so once
+    // main has returned this stays true.
+    bool quiet() const noexcept;
+
+    // Written by one shard each.
+    struct alignas(64) Count {
+        std::atomic<std::uint64_t> posted{0}, ended{0};
+    };
+    std::vector<Count> counts;
     std::vector<EpollDriver*> drivers;
     std::vector<std::unique_ptr<Mailbox>> boxes;
     std::atomic<bool> down{false};  // the node is going down: posts are refused

@@ -30,7 +30,7 @@ constexpr bool kWatchStalls = true;
 #endif
 }  // namespace
 
-void NodeShared::broadcast_die() noexcept {
+void NodeShared::end_all() noexcept {
     links.down = true;
     for (ShardThread* t : threads) t->die();
 }
@@ -83,8 +83,7 @@ ShardThread::ShardThread(ShardId self, NodeShared& shared, EpollDriver& driver, 
            .shards = shards_,
            .probe = {shared.options.probes, shared.options.node, scheduler_.now_pointer()},
            .log = *log_},
-      posted_(scheduler_),
-      keeper_(scheduler_) {
+      posted_(scheduler_) {
     driver_.add_inbox(*this);
     driver_.set_ticker([this](MonoTime now) { tick(now); });
     shards_.start(env_, posted_, domain_);
@@ -127,7 +126,6 @@ void ShardThread::thread_main(Node::Main first) {
     // What is left is killed where it is parked.
     if (!domain_.empty()) log_->warn("fibers of shard {} are unwound", env_.shard.v);
     scheduler_.kill(domain_);
-    scheduler_.kill(keeper_domain_);
     driver_.set_stall_watch(nullptr);
     watch_.reset();
 }
@@ -136,7 +134,8 @@ void ShardThread::run_first(Node::Main first) {
     scheduler_.spawn({.name = "main", .stack_kib = kMainStackKib, .domain = &domain_},
                      [this, first = std::move(first)]() mutable {
                          first(env_, stop_.token());
-                         for (ShardThread* t : shared_.threads) t->finish();
+                         wait_for_posted();
+                         shared_.end_all();
                      });
 }
 
@@ -146,16 +145,14 @@ void ShardThread::drain() noexcept {
         posted_.spawn({.name = "hangup", .domain = &domain_},
                       [this](fiber::StopToken) { shared_.options.on_hangup(env_); });
     }
-    if (finish_requested_.exchange(false)) {
-        keeper_.spawn({.name = "keeper", .domain = &keeper_domain_},
-                      [this](fiber::StopToken) { drain_posted(); });
-    }
     if (die_requested_.exchange(false)) scheduler_.stop();
 }
 
-// Posted closures may still post and answer calls, so no shard ends before all have drained.
-void ShardThread::drain_posted() {
-    (void)posted_.join(clock_.in(shared_.options.grace));  // else they are killed
-    if (shared_.drained.fetch_add(1) + 1 == shared_.threads.size()) shared_.broadcast_die();
+// Posted closures may still post and answer calls, so no shard ends before all are quiet.
+void ShardThread::wait_for_posted() {
+    const Deadline deadline = clock_.in(shared_.options.grace);  // then they are killed
+    while (!shared_.links.quiet() && scheduler_.now() < deadline.at) {
+        (void)scheduler_.sleep_until(clock_.in(500us));
+    }
 }
 }  // namespace faultline::posix

@@ -20,10 +20,8 @@ struct NodeShared {
     Acceptor& acceptor;
     Disk& disk;
     ShardLinks& links;
-    // The last shard whose posted closures have ended, or whose grace is over, ends all.
-    std::atomic<unsigned> drained{0};
-    void broadcast_die() noexcept;
     std::vector<class ShardThread*> threads{};
+    void end_all() noexcept;
 };
 
 class ShardThread final : private Inbox {
@@ -39,7 +37,6 @@ public:
     // From any thread.
     void request_stop() noexcept { command(stop_requested_); }
     void hang_up() noexcept { command(hang_up_requested_); }  // SIGHUP
-    void finish() noexcept { command(finish_requested_); }    // main has returned
     void die() noexcept { command(die_requested_); }
 
 private:
@@ -51,25 +48,24 @@ private:
     void drain() noexcept override;
     void thread_main(Node::Main first);
     void run_first(Node::Main first);
-    void drain_posted();
+    void wait_for_posted();
     void tick(MonoTime now) noexcept;
 
     NodeShared& shared_;
     EpollDriver& driver_;
     std::unique_ptr<Logger> log_;
     fiber::Scheduler scheduler_;
-    fiber::Domain domain_{"node"}, keeper_domain_{"node.keeper"};
+    fiber::Domain domain_{"node"};
     Clock clock_;
     ClockControl clock_control_;
     Rng rng_;
     SocketNetwork network_;
     PosixShards shards_;
     Env env_;
-    fiber::Group posted_, keeper_;
+    fiber::Group posted_;
     fiber::StopSource stop_;
     std::unique_ptr<StallWatch> watch_;
-    std::atomic<bool> stop_requested_{false}, hang_up_requested_{false}, finish_requested_{false},
-        die_requested_{false};
+    std::atomic<bool> stop_requested_{false}, hang_up_requested_{false}, die_requested_{false};
     std::thread thread_;
 };
 }  // namespace faultline::posix

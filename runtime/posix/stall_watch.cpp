@@ -50,6 +50,7 @@ StallWatch::StallWatch(const fiber::Scheduler& scheduler, Logger& log, Duration 
     event.sigev_value.sival_ptr = this;
     event._sigev_un._tid = static_cast<pid_t>(::syscall(SYS_gettid));
     made_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
+    if (made_) arm(true);
 }
 
 StallWatch::~StallWatch() {

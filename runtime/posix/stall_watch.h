@@ -44,7 +44,7 @@ private:
     std::unique_ptr<Note> note_;
     std::unique_ptr<std::byte[]> signal_stack_;
     // Shared with the handler, which runs on this very thread.
-    std::atomic<bool> asleep_{true}, armed_{false};
+    std::atomic<bool> asleep_{false}, armed_{false};
     std::atomic<std::uint64_t> last_switches_{0};
     std::uint64_t stalls_ = 0;
     MonoTime next_report_{};
