@@ -57,7 +57,7 @@ void SvgWriter::text(double x, double y, std::string_view css, std::string_view 
 }
 
 void SvgWriter::open(std::string_view title, std::string_view ids) {
-    if (ids.empty()) {
+    if (ids.empty() || !ids_) {
         out_ += "<g class=\"i\">";
     } else {
         out_ += fmt::format("<g class=\"i\" data-x=\"{}\">", ids);

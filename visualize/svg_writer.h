@@ -11,6 +11,8 @@ std::string px(double value);
 
 class SvgWriter {
 public:
+    // `ids`: whether open() writes data-x attributes.
+    explicit SvgWriter(bool ids) : ids_(ids) {}
     void raw(std::string_view text) { out_ += text; }
     // `css` is the class attribute; the style sheet of timeline_svg.cpp has all of them.
     void line(double x1, double y1, double x2, double y2, std::string_view css);
@@ -26,6 +28,7 @@ public:
     std::string take() { return std::move(out_); }
 
 private:
+    bool ids_;
     std::string out_;
 };
 }  // namespace faultline::visualize

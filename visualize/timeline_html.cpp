@@ -39,6 +39,7 @@ svg.addEventListener('dblclick',()=>{box={...H};show()});
 const items=[...svg.querySelectorAll('g.i')];
 const tip=g=>{const t=g.querySelector('title');return t?t.textContent:''};
 items.forEach(g=>{g.dataset.tip=tip(g)});
+const idsOf=g=>g.dataset.x.split(' ').flatMap(p=>{const [a,b]=p.split('-').map(Number);return b===undefined?[a]:Array.from({length:b-a+1},(_,i)=>a+i)});
 function table(ids){const rows=ids.slice(0,200).map(i=>data[i]).filter(Boolean);if(rows.length<1)return'';
  let h='<table><tr><th>request</th><th>sent</th><th>answered after</th><th>bytes</th></tr>';
  for(const r of rows)h+=`<tr><td>${r[0]}</td><td>${(r[1]/1e9).toFixed(6)} s</td><td>${r[2]<0?'never':(r[2]/1e6).toFixed(3)+' ms'}</td><td>${r[3]}</td></tr>`;
@@ -48,8 +49,8 @@ svg.addEventListener('mouseover',e=>{const g=e.target.closest('g.i');if(g&&!pick
 svg.addEventListener('mouseout',()=>{if(!picked)panel.innerHTML=help});
 svg.addEventListener('click',e=>{const g=e.target.closest('g.i');items.forEach(i=>i.classList.remove('on'));svg.classList.remove('pick');picked=null;
  if(!g){panel.innerHTML=help;return}
- say(g);if(!g.dataset.x)return;picked=g;const ids=g.dataset.x.split(' ').map(Number),mine=new Set(ids);
- svg.classList.add('pick');items.forEach(i=>{if(i.dataset.x&&i.dataset.x.split(' ').some(n=>mine.has(+n)))i.classList.add('on')});
+ say(g);if(!g.dataset.x)return;picked=g;const ids=idsOf(g),mine=new Set(ids);
+ svg.classList.add('pick');items.forEach(i=>{if(i.dataset.x&&idsOf(i).some(n=>mine.has(n)))i.classList.add('on')});
  panel.insertAdjacentHTML('beforeend',table(ids))});
 window.addEventListener('keydown',e=>{if(e.key==='Escape'){svg.dispatchEvent(new MouseEvent('click',{bubbles:true}));box={...H};show()}
  const s=box.w*.1;if(e.key==='ArrowRight')box.x+=s;else if(e.key==='ArrowLeft')box.x-=s;else if(e.key==='+'||e.key==='-'){const k=e.key==='+'?.8:1.25;box={x:box.x+box.w*(1-k)/2,y:box.y+box.h*(1-k)/2,w:box.w*k,h:box.h*k}}else return;show()});
@@ -83,6 +84,6 @@ std::string timeline_html(const Run& run, bool full) {
         "arrow "
         "keys move, double click or Escape resets.</span></div>\n<script type=\"application/json\" "
         "id=\"exchanges\">{}</script>\n<script>{}</script></body></html>\n",
-        title, kStyle, timeline_svg(run, full), exchanges_json(run), kScript);
+        title, kStyle, timeline_svg_with_ids(run, full), exchanges_json(run), kScript);
 }
 }  // namespace faultline::visualize

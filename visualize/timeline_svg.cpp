@@ -20,8 +20,9 @@ char kind_of(const Run& run, std::int64_t api) {
 
 class Painter {
 public:
-    Painter(const Run& run, const Picture& picture, const Axis& axis, const Layout& layout)
-        : run_(run), picture_(picture), axis_(axis), layout_(layout) {}
+    Painter(const Run& run, const Picture& picture, const Axis& axis, const Layout& layout,
+            bool ids)
+        : run_(run), picture_(picture), axis_(axis), layout_(layout), svg_(ids) {}
 
     std::string paint() {
         start();
@@ -190,9 +191,11 @@ private:
                 if (left < layout_.plot_left || left + w > layout_.plot_right) continue;
                 if (!taken_.free(left - 2, y - 10, left + w + 2, y + 2)) continue;
                 taken_.add(left - 2, y - 10, left + w + 2, y + 2);
+                svg_.open("", std::to_string(i));
                 svg_.rect(left - 1, y - 9, w + 2, 11, "veil");
                 svg_.text(left, y, e.answered ? fmt::format("{}text", kind_of(run_, e.api)) : "bad",
                           text);
+                svg_.close();
                 return;
             }
         }
@@ -238,7 +241,8 @@ private:
             const RecordGroup& g = picture_.records[l.record_index[n]];
             pill(l.records[n], l.records_top, kPillRow - 3, "rec",
                  fmt::format("{}\n{} records, {} to {}", l.records[n].text, grouped(g.count),
-                             when(g.begin), when(g.end)));
+                             when(g.begin), when(g.end)),
+                 exchange_ids(carrying(g)));
         }
         for (std::size_t n = 0; n < l.traffic.size(); ++n) {
             const Traffic& t = picture_.traffic[l.traffic_index[n]];
@@ -249,6 +253,32 @@ private:
                  exchange_ids(t.exchanges));
         }
         disk(l);
+    }
+
+    // The exchanges by which these records were acknowledged or read.
+    std::vector<std::size_t> carrying(const RecordGroup& g) const {
+        std::vector<std::size_t> out;
+        for (std::size_t i = 0; i < run_.exchanges.size(); ++i) {
+            const Exchange& e = run_.exchanges[i];
+            if (e.from == g.node && e.answered && e.end >= g.begin && e.end <= g.end &&
+                kind_of(run_, e.api) == (g.read ? 'f' : 'p')) {
+                out.push_back(i);
+            }
+        }
+        return out;
+    }
+
+    // The request that the node was serving when its disk did this; "" when it was none.
+    std::string served(std::int64_t node, Ns at) const {
+        for (std::size_t i = run_.exchanges.size(); i-- > 0;) {
+            const Exchange& e = run_.exchanges[i];
+            if (e.to != node || e.begin > at || kind_of(run_, e.api) == 'f') continue;
+            const Ns arrived = run_.messages[e.request].arrived;
+            if (arrived < 0 || arrived > at) continue;
+            const bool open = !e.response || run_.messages[*e.response].sent >= at;
+            return open ? std::to_string(i) : "";
+        }
+        return "";
     }
 
     void states(const LaneLayout& l) {
@@ -327,12 +357,15 @@ private:
                 continue;
             const bool sync = w.op == "sync";
             if (!drawn.insert({static_cast<int>(x(w.at) / 2), sync}).second) continue;
+            svg_.open(fmt::format("{} of {}\n{}", w.op, w.path, when(w.at)), served(w.node, w.at));
             svg_.line(x(w.at), bottom, x(w.at), bottom - (sync ? 10 : 5), sync ? "sync" : "write");
+            svg_.close();
         }
         for (const DiskWork& w : run_.disk) {
             if (w.node != l.lane->node || w.sys == 0) continue;
             svg_.open(fmt::format("{} of {} at byte {} failed: {}\n{}", w.op, w.path, w.off,
-                                  errno_name(w.sys), when(w.at)));
+                                  errno_name(w.sys), when(w.at)),
+                      served(w.node, w.at));
             svg_.cross(x(w.at), l.ticks_top + 6, 4.5, "x");
             svg_.close();
         }
@@ -555,14 +588,28 @@ private:
 }  // namespace
 
 std::string exchange_ids(const std::vector<std::size_t>& exchanges) {
-    return fmt::format("{}", fmt::join(exchanges, " "));
+    std::string out;
+    for (std::size_t i = 0; i < exchanges.size();) {
+        std::size_t last = i;
+        while (last + 1 < exchanges.size() && exchanges[last + 1] == exchanges[last] + 1) ++last;
+        out += fmt::format("{}{}", out.empty() ? "" : " ", exchanges[i]);
+        if (last > i) out += fmt::format("-{}", exchanges[last]);
+        i = last + 1;
+    }
+    return out;
 }
 
-std::string timeline_svg(const Run& run, bool full) {
+namespace {
+std::string painted(const Run& run, bool full, bool ids) {
     const Picture picture = make_picture(run, full);
     Axis axis = make_axis(run, picture);
-    const double width = full ? std::max(1200.0, std::min(40'000.0, axis.anchors() * 7.0)) : 1200.0;
+    const double width =
+        full ? std::max(1200.0, std::min(40'000.0, static_cast<double>(axis.anchors()) * 7)) : 1200;
     const Layout layout = make_layout(run, picture, axis, width);
-    return Painter(run, picture, axis, layout).paint();
+    return Painter(run, picture, axis, layout, ids).paint();
 }
+}  // namespace
+
+std::string timeline_svg(const Run& run, bool full) { return painted(run, full, false); }
+std::string timeline_svg_with_ids(const Run& run, bool full) { return painted(run, full, true); }
 }  // namespace faultline::visualize
