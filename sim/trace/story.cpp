@@ -63,11 +63,12 @@ struct Match : F... {
 };
 }  // namespace
 
-void Story::say(MonoTime at, std::string text, Rank rank) {
+void StoryTeller::say(MonoTime at, std::string text, Rank rank) {
     sentences_.push_back({at, std::move(text), rank});
 }
 
-void Story::add(MonoTime at, Key key, std::int64_t count, std::int64_t first, std::int64_t end) {
+void StoryTeller::add(MonoTime at, Key key, std::int64_t count, std::int64_t first,
+                      std::int64_t end) {
     const auto [it, fresh] = sums_.try_emplace(key);
     Sum& sum = it->second;
     if (fresh) {
@@ -80,7 +81,7 @@ void Story::add(MonoTime at, Key key, std::int64_t count, std::int64_t first, st
     sum.end = std::max(sum.end, end);
 }
 
-void Story::turn() {
+void StoryTeller::turn() {
     tell_loss();
     tell_starts();
     for (const auto& [key, sum] : sums_) {
@@ -92,12 +93,12 @@ void Story::turn() {
     sums_.clear();
 }
 
-void Story::settle(MonoTime at) {
+void StoryTeller::settle(MonoTime at) {
     end_ = std::max(end_, at);
     if (losing_ && at > loss_.at) tell_loss();
 }
 
-std::string Story::records_text(const Key& key, const Sum& sum) const {
+std::string StoryTeller::records_text(const Key& key, const Sum& sum) const {
     const auto& [sort, node, topic, extra] = key;
     const std::string where = partition(static_cast<probe::PartitionKey>(topic));
     const std::string records = counted(sum.count, "record", "records");
@@ -115,7 +116,7 @@ std::string Story::records_text(const Key& key, const Sum& sum) const {
                        (extra & 1U) != 0 ? ", maybe written" : "");
 }
 
-std::string Story::sum_text(const Key& key, const Sum& sum) const {
+std::string StoryTeller::sum_text(const Key& key, const Sum& sum) const {
     const auto& [sort, node, a, b] = key;
     const auto text = [this](std::uint64_t id) {
         return recorder_.text(Label{static_cast<std::uint32_t>(id)});
@@ -160,7 +161,7 @@ std::string Story::sum_text(const Key& key, const Sum& sum) const {
     return "";
 }
 
-void Story::started(MonoTime at, const NodeStarted& e) {
+void StoryTeller::started(MonoTime at, const NodeStarted& e) {
     if (e.incarnation == 0 && sentences_.empty() && sums_.empty()) {
         starts_.emplace_back(at, e.node);
         return;
@@ -170,19 +171,19 @@ void Story::started(MonoTime at, const NodeStarted& e) {
     recoveries_[e.node] = {at, {}, {}};
 }
 
-void Story::stopped(MonoTime at, const NodeStopped& e) {
+void StoryTeller::stopped(MonoTime at, const NodeStopped& e) {
     turn();
     say(at, fmt::format("{} {}.", name(e.node), e.clean ? "stopped" : "ended by itself"));
 }
 
-void Story::crashed(MonoTime at, const NodeCrashed& e) {
+void StoryTeller::crashed(MonoTime at, const NodeCrashed& e) {
     turn();
     if (!e.power_loss) return say(at, fmt::format("{} was killed.", name(e.node)));
     loss_ = {e.node, at, {}};
     losing_ = true;
 }
 
-void Story::paused(MonoTime at, const NodePaused& e) {
+void StoryTeller::paused(MonoTime at, const NodePaused& e) {
     turn();
     if (e.paused) {
         paused_[e.node] = at;
@@ -192,7 +193,7 @@ void Story::paused(MonoTime at, const NodePaused& e) {
     }
 }
 
-void Story::tell_starts() {
+void StoryTeller::tell_starts() {
     if (starts_.empty()) return;
     std::vector<std::string> names;
     for (const auto& [at, node] : starts_) names.push_back(name(node));
@@ -200,7 +201,7 @@ void Story::tell_starts() {
     starts_.clear();
 }
 
-void Story::opened(NodeId node, const probe::LogOpened& e) {
+void StoryTeller::opened(NodeId node, const probe::LogOpened& e) {
     const auto it = recoveries_.find(node);
     if (it == recoveries_.end()) return;
     std::string part = fmt::format("log end of {} {}", partition(e.partition), e.log_end.v);
@@ -211,7 +212,7 @@ void Story::opened(NodeId node, const probe::LogOpened& e) {
     it->second.parts.push_back(std::move(part));
 }
 
-void Story::ready(MonoTime at, NodeId node) {
+void StoryTeller::ready(MonoTime at, NodeId node) {
     const auto it = recoveries_.find(node);
     if (it == recoveries_.end()) return;
     auto parts = std::move(it->second.parts);
@@ -223,7 +224,7 @@ void Story::ready(MonoTime at, NodeId node) {
     recoveries_.erase(it);
 }
 
-void Story::tell_loss() {
+void StoryTeller::tell_loss() {
     if (!losing_) return;
     losing_ = false;
     // By file, in the order in which they come.
@@ -264,7 +265,7 @@ void Story::tell_loss() {
     sentences_.push_back({loss_.at, text + ".", Rank::event});
 }
 
-void Story::on_probe(MonoTime at, NodeId node, const probe::Event& event) {
+void StoryTeller::on_probe(MonoTime at, NodeId node, const probe::Event& event) {
     settle(at);
     const auto k = [](probe::PartitionKey p) { return static_cast<std::uint64_t>(p); };
     std::visit(
@@ -331,7 +332,7 @@ void Story::on_probe(MonoTime at, NodeId node, const probe::Event& event) {
         event);
 }
 
-void Story::on_sim(MonoTime at, const SimEvent& event) {
+void StoryTeller::on_sim(MonoTime at, const SimEvent& event) {
     settle(at);
     std::visit(
         Match{[&](const NodeStarted& e) { started(at, e); },
@@ -388,7 +389,7 @@ void Story::on_sim(MonoTime at, const SimEvent& event) {
         event);
 }
 
-std::vector<std::string> Story::sentences(std::size_t most) {
+std::vector<std::string> StoryTeller::sentences(std::size_t most) {
     turn();
     for (const auto& [index, fault] : faults_) {
         if (fault.second > 0) continue;

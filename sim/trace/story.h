@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "sim/trace/recorder.h"
@@ -14,10 +15,11 @@ namespace faultline::sim {
 
 // Routine traffic is told in sums, what changes the course of a run one by one. The same events
 // give the same sentences. Memory is bounded by the number of turns, not of events.
-class Story final : public Listener {
+class StoryTeller final : public Listener {
 public:
-    // Neither is owned. `head` gives nodes their names.
-    Story(const Recorder& recorder, const TraceHead& head) : recorder_(recorder), head_(head) {}
+    // `head` gives nodes their names; the recorder, which has the texts, must outlive this.
+    StoryTeller(TraceHead head, const Recorder& recorder)
+        : recorder_(recorder), head_(std::move(head)) {}
 
     void on_probe(MonoTime, NodeId, const probe::Event&) override;
     void on_sim(MonoTime, const SimEvent&) override;
@@ -86,7 +88,7 @@ private:
     void opened(NodeId node, const probe::LogOpened& e);
 
     const Recorder& recorder_;
-    const TraceHead& head_;
+    const TraceHead head_;
     std::vector<Sentence> sentences_;
     std::map<Key, Sum> sums_;
     std::vector<std::pair<MonoTime, NodeId>> starts_;

@@ -8,8 +8,7 @@ namespace faultline::sim {
 namespace {
 std::string story_of(const std::function<void(Recorder&)>& run, std::size_t most = 30) {
     Recorder recorder;
-    const TraceHead head = test::sample_head();
-    Story story(recorder, head);
+    StoryTeller story(test::sample_head(), recorder);
     recorder.add_listener(story);
     run(recorder);
     std::string out;
@@ -26,8 +25,7 @@ TEST_CASE("the story of a crash") {
 
 TEST_CASE("a listener does not change the hash") {
     Recorder alone, told;
-    const TraceHead head = test::sample_head();
-    Story story(told, head);
+    StoryTeller story(test::sample_head(), told);
     told.add_listener(story);
     test::crash_run(alone, true);
     test::crash_run(told, true);
