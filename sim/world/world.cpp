@@ -83,7 +83,6 @@ World::Shard::Shard(Life& life, unsigned index, fiber::Scheduler& scheduler, Rng
 
 World::World(std::uint64_t seed, Recorder& recorder, WorldOptions options)
     : seed_(seed),
-      seed_value_(seed),
       options_(options),
       recorder_(recorder),
       driver_(seed_.fork("schedule")),

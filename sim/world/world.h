@@ -80,7 +80,6 @@ private:
     void build_shard(Node& node, Life& life, unsigned index);
 
     Rng seed_;
-    std::uint64_t seed_value_;
     WorldOptions options_;
     Recorder& recorder_;
     SimDriver driver_;
