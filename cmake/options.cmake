@@ -45,6 +45,8 @@ if(FL_FUZZ)
   target_compile_options(fl_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # std::stable_sort of g++ 12's library uses what C++17 deprecated.
+  target_compile_options(fl_options INTERFACE -Wno-deprecated-declarations)
   find_program(FL_LLD NAMES ld.lld-19 ld.lld)
   if(FL_LLD)
     target_link_options(fl_options INTERFACE -fuse-ld=${FL_LLD})

@@ -44,8 +44,8 @@ private:
 class ListenPoint;  // a listening socket and its members
 
 // Why a thread: a shard that is busy must not keep connections from the others, and the kernel's
-// own spreading (SO_REUSEPORT) is not even for a few long-lived connections. docs/adr: accepted
-// sockets. The thread starts with the first listener.
+// own spreading (SO_REUSEPORT) is not even for a few long-lived connections; see docs/adr/0013.
+// The thread starts with the first listener.
 class Acceptor {
 public:
     explicit Acceptor(SysCalls& sys);

@@ -29,7 +29,7 @@ struct Inode {
 // Whether a write may run on the shard's own thread. A copy into the page cache costs a tenth of
 // the way through the pool, but the kernel may make the writer wait (dirty page limits, a journal
 // commit). So: inline while writes are fast; after one slow write, through the pool for a second.
-// docs/adr: inline writes.
+// docs/adr/0012.
 class InlineGate {
 public:
     static constexpr std::size_t kMaxBytes = 256 * 1024;

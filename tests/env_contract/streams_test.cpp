@@ -105,7 +105,7 @@ CONTRACT("stream: writing to a peer that is gone fails as unreachable") {
 }
 
 CONTRACT("stream: a writer parks while the peer does not read") {
-    Slot<bool> parked, gone_on;
+    Slot<bool> parked;
     constexpr std::size_t kSize = 16 << 20;
     with_pair(
         w,
