@@ -18,7 +18,8 @@ struct LogConfig {
     std::int64_t retention_bytes = -1;              // retention.bytes; -1: no limit
     std::int64_t flush_messages = std::numeric_limits<std::int64_t>::max();  // flush.messages
     std::int64_t flush_ms = std::numeric_limits<std::int64_t>::max();        // flush.ms
-    bool cleanup_delete = true;  // cleanup.policy has "delete"
+    bool cleanup_delete = true;    // cleanup.policy has "delete"
+    bool cleanup_compact = false;  // cleanup.policy has "compact": offsets may have gaps
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 }  // namespace faultline::storage

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "core/base/random.h"
 #include "core/fiber/scheduler.h"
 #include "core/fiber/sync.h"
+#include "core/storage/checkpoint_file.h"
 #include "core/storage/log_config.h"
 #include "core/storage/log_dir.h"
 #include "core/storage/partition_log.h"
@@ -31,13 +33,15 @@ struct LogManagerOptions {
     // manager, the primary, holds the locks, marks and checkpoint files. The primary opens first.
     bool primary = true;
     std::function<bool(const TopicPartition&)> owns;  // empty: all
+    // Of a manager that is not primary: asks the primary's lower_checkpoints(). May park.
+    std::function<Result<void>(const TopicPartition&, Offset)> lower_checkpoints;
 };
 
 // What the primary found at open(); the other shards' managers start from it.
 struct LogDirState {
     bool clean = false;
     bool failed = false;
-    std::map<TopicPartition, Offset> recovery_points, log_starts;
+    OffsetCheckpoint recovery_points, log_starts;
 };
 
 struct OfflinePartition {  // its files stay as they are
@@ -83,6 +87,9 @@ public:
     void run_retention();
     Result<void> checkpoint_recovery_points();
     Result<void> checkpoint_log_starts();
+    // Before offsets at and above `to` of a partition are written again: the checkpoints stop
+    // promising more than `to`. Parks.
+    Result<void> lower_checkpoints(const TopicPartition&, Offset to);
     // What this manager's logs would write to the checkpoints of directory `index`. Parks.
     LogDirState collect(std::uint32_t index);
     // Adds the other shards' entries to the checkpoints: set on the primary. Parks.
@@ -100,16 +107,24 @@ private:
     struct Dir {
         LogDirRef health;
         std::unique_ptr<DirLock> lock;
-        bool any_lost = false;  // a partition here is offline: no clean mark
+        bool any_offline = false;  // a partition here is offline: no clean mark
     };
     Result<void> open_dir(std::uint32_t index);
     Result<void> check_meta(std::uint32_t index);
     Result<void> load_state(std::uint32_t index);
+    Result<OffsetCheckpoint> load_checkpoint(const std::string& path);
     Result<void> open_logs(std::uint32_t index);
     void open_one(std::uint32_t index, const std::string& name, const TopicPartition&);
-    Result<void> write_checkpoint(std::uint32_t index, bool recovery_points);
-    void start_keepers();
+    Result<LogRef> open_log(std::uint32_t index, const TopicPartition&, const LogConfig&,
+                            bool clean);
+    std::uint32_t roomiest_dir() const;
+    Result<void> forget_checkpoints(std::uint32_t index, const TopicPartition&);
+    Result<void> write_checkpoints(std::uint32_t index, bool recovery_points, bool log_starts);
+    Result<void> write_all(bool recovery_points, bool log_starts);
+    void keep(std::string_view name, std::int64_t every_ms, std::function<void()> pass);
     void remove_files(const std::string& path);
+    std::vector<LogRef> snapshot() const;
+    Uuid fresh_uuid();
 
     LogContext context_;
     Rng rng_;
@@ -120,6 +135,7 @@ private:
     std::vector<OfflinePartition> offline_;
     std::function<Offset(const PartitionLog&)> limit_;
     std::function<std::vector<LogDirState>(std::uint32_t)> peers_;
+    std::set<TopicPartition> busy_;  // being created or removed
     fiber::Mutex checkpoint_mutex_;  // one writer of a checkpoint file and its .tmp at a time
     fiber::Group keepers_;
     fiber::Group removals_;

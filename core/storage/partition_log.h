@@ -1,6 +1,7 @@
 // The log of one partition on a Disk: append, read, truncate, durability.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,9 @@ struct LogOpenOptions {
     Offset recovery_point{0};         // below it everything is known to be durable
     std::optional<Offset> log_start;  // of the checkpoint, when it has one
     std::uint64_t jitter_seed = 0;    // spreads rolls by time, see segment.jitter.ms
+    // Called before offsets at and above the given one may come to be written again: checkpoints
+    // must not promise more than that. May park. Empty: there are no checkpoints.
+    std::function<Result<void>(Offset)> before_truncate;
 };
 
 struct AppendResult {
@@ -151,8 +155,9 @@ public:
     // Waits for appends and syncs in flight. Parks.
     void abandon();
 
+    struct Impl;  // of the files that implement the log
+
 private:
-    struct Impl;
     explicit PartitionLog(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

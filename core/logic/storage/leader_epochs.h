@@ -1,0 +1,48 @@
+// Which leader epoch wrote which offsets of one log (KIP-101).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/ids.h"
+
+namespace faultline::logic::storage {
+
+struct EpochStart {
+    Epoch epoch;
+    Offset start;
+    friend bool operator==(const EpochStart&, const EpochStart&) = default;
+};
+
+// Both epochs and starts ascend strictly (INV-15). A value; no effects.
+class LeaderEpochs {
+public:
+    // `epoch` begins at `start`. Entries that it contradicts (a later or equal epoch, or a later or
+    // equal start) are dropped, as Kafka does. False when nothing changed.
+    bool assign(Epoch epoch, Offset start);
+    // The log now ends at `end`: epochs that start at or above it are gone.
+    bool truncate_end(Offset end);
+    // The log now starts at `start`: the epoch that holds it starts there.
+    bool truncate_start(Offset start);
+    void clear() { entries_.clear(); }
+    const std::vector<EpochStart>& entries() const noexcept { return entries_; }
+    std::optional<Epoch> latest() const;
+    // The largest entry <= `epoch` and where it ends; empty when there is none.
+    struct End {
+        Epoch epoch;
+        Offset end;
+    };
+    std::optional<End> end_of(Epoch epoch, Offset log_end) const;
+    // The epoch that wrote `offset`.
+    std::optional<Epoch> at(Offset offset) const;
+
+    // "0\n<count>\n<epoch> <start>\n..."; false, and nothing kept, when `text` is anything else.
+    std::string print() const;
+    bool parse(std::string_view text);
+
+private:
+    std::vector<EpochStart> entries_;
+};
+}  // namespace faultline::logic::storage

@@ -1,0 +1,56 @@
+// What to do with the files that a start finds in a partition's directory, and with damaged bytes.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/ids.h"
+
+namespace faultline::logic::storage {
+
+// "00000000000000000042" + suffix. Requires base >= 0.
+std::string segment_name(Offset base, std::string_view suffix);
+// The base offset of a 20-digit name that ends in `suffix`.
+std::optional<Offset> parse_segment_name(std::string_view name, std::string_view suffix);
+
+struct FoundFile {
+    std::string name;
+    std::uint64_t size = 0;
+};
+
+struct SegmentPlan {
+    Offset base;
+    std::uint64_t bytes = 0;
+    bool has_index = false, has_time_index = false;
+    bool scan = false;  // read every batch and check it; rebuild the indexes
+};
+
+struct RecoveryPlan {
+    std::vector<SegmentPlan> segments;  // ascending; empty: a new log
+    std::vector<std::string> remove;    // left over: no crash can make them matter
+    std::string blocker;                // a file that only another program can finish, or ""
+};
+
+// A clean log is taken as it is. Otherwise every segment from the one that holds `recovery_point`
+// on is read; those below it are durable as a whole and are checked when they are first read.
+RecoveryPlan plan_recovery(std::span<const FoundFile> files, bool clean, Offset recovery_point);
+
+// What is known of the first bytes that are not a good batch.
+struct Damage {
+    bool active_segment = true;         // it is in the newest segment
+    bool clean = false;                 // the log was shut down cleanly: nothing may be damaged
+    bool below_recovery_point = false;  // a checkpoint says that it was durable
+    bool one_bit_off = false;           // changing one bit makes it a good batch
+};
+enum class Verdict : std::uint8_t { torn_tail, corruption };
+
+// A crash may leave anything where writes were not synced: pages that were never written, a sector
+// torn in the middle, and whole batches behind them. It cannot damage what was durable (sealed
+// segments, everything below the recovery point, a log that was closed), and it does not flip
+// single bits. Damage that a crash explains is a torn tail and is cut; any other is corruption:
+// cutting there would silently take records that were acknowledged.
+Verdict judge(const Damage&);
+}  // namespace faultline::logic::storage

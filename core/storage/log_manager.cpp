@@ -1,0 +1,443 @@
+#include "core/storage/log_manager.h"
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+
+namespace faultline::storage {
+namespace {
+constexpr const char* kRecoveryPoints = "/recovery-point-offset-checkpoint";
+constexpr const char* kLogStarts = "/log-start-offset-checkpoint";
+constexpr const char* kCleanMark = "/.kafka_cleanshutdown";
+constexpr const char* kMeta = "/meta.properties";
+constexpr const char* kPartitionMetadata = "/partition.metadata";
+constexpr std::size_t kTextLimit = 1U << 20U;
+constexpr std::uint32_t kCloseFibers = 8;
+
+// Runs `work(i)` for all i below `count` on at most `width` fibers, and waits for them.
+void for_each_bounded(fiber::Scheduler& fibers, std::size_t count, std::size_t width,
+                      const std::function<void(std::size_t)>& work) {
+    fiber::Group group(fibers);
+    std::size_t next = 0;
+    for (std::size_t w = 0; w < std::min(width, count); ++w) {
+        group.spawn({.name = "log.manager"}, [&](fiber::StopToken) {
+            while (next < count) work(next++);
+        });
+    }
+    group.join();
+}
+}  // namespace
+
+LogManager::LogManager(const LogContext& context, Rng& rng, LogManagerOptions options)
+    : context_(context),
+      rng_(rng.fork("log_manager")),
+      options_(std::move(options)),
+      keepers_(context.fibers),
+      removals_(context.fibers) {}
+
+LogManager::~LogManager() = default;
+
+Uuid LogManager::fresh_uuid() {
+    Uuid id;
+    id.hi = (rng_.next() & ~0xf000ULL) | 0x4000ULL;
+    id.lo = (rng_.next() & ~(3ULL << 62U)) | 1ULL << 63U;
+    return id;
+}
+
+std::vector<LogRef> LogManager::snapshot() const {
+    std::vector<LogRef> out;
+    for (const auto& [partition, entry] : logs_) out.push_back(entry.log);
+    return out;
+}
+
+Result<void> LogManager::open(std::vector<LogDirState> states) {
+    FL_ASSERT(dirs_.empty() && !options_.dirs.empty());
+    FL_ASSERT(options_.primary || states.size() == options_.dirs.size());
+    states_ = std::move(states);
+    states_.resize(options_.dirs.size());
+    std::size_t healthy = 0;
+    for (std::uint32_t i = 0; i < options_.dirs.size(); ++i) {
+        Dir dir;
+        dir.health = std::make_shared<LogDir>(context_, options_.dirs[i], i);
+        dirs_.push_back(std::move(dir));
+        auto opened = open_dir(i);
+        if (opened.ok()) {
+            ++healthy;
+            continue;
+        }
+        // A directory that the operator must look at stops the start; a broken disk does not.
+        if (opened.code() != Errc::io) return opened;
+        (void)dirs_[i].health->note(opened.error());
+        states_[i].failed = true;
+    }
+    if (healthy == 0) return Error{Errc::io, 0, "log_manager.open"};
+    if (options_.primary) FL_CHECK(write_all(true, true));
+    keep("log.retention", options_.retention_check_ms, [this] { run_retention(); });
+    keep("log.flush", options_.flush_check_ms, [this] {
+        for (const LogRef& log : snapshot()) (void)log->flush_if_due();  // the directory notes it
+    });
+    if (options_.primary) {
+        keep("log.checkpoint", options_.checkpoint_ms, [this] { (void)write_all(true, true); });
+    }
+    return {};
+}
+
+void LogManager::keep(std::string_view name, std::int64_t every_ms, std::function<void()> pass) {
+    keepers_.spawn({.name = name}, [this, every_ms, pass = std::move(pass)](fiber::StopToken stop) {
+        const Duration every = std::chrono::milliseconds(every_ms);
+        while (context_.fibers.sleep_until(context_.clock.in(every), stop) ==
+               fiber::Wake::timed_out) {
+            pass();
+        }
+    });
+}
+
+Result<void> LogManager::open_dir(std::uint32_t index) {
+    const std::string& path = dirs_[index].health->path();
+    if (options_.primary) {
+        FL_CHECK(create_dirs(context_.disk, path));
+        FL_TRY(dirs_[index].lock, context_.disk.lock(path + "/.lock"));
+        FL_CHECK(check_meta(index));
+        FL_CHECK(load_state(index));
+    }
+    return open_logs(index);
+}
+
+Result<void> LogManager::check_meta(std::uint32_t index) {
+    const std::string path = dirs_[index].health->path() + kMeta;
+    auto text = read_file(context_.disk, path, kTextLimit);
+    if (text.ok()) {
+        const auto meta = parse_meta(text->copy_string());
+        const bool other_node =
+            meta && meta->node.v >= 0 && options_.node.v >= 0 && meta->node != options_.node;
+        const bool other_cluster = meta && !options_.cluster_id.is_zero() &&
+                                   !meta->cluster_id.is_zero() &&
+                                   meta->cluster_id != options_.cluster_id;
+        if (!meta || other_node || other_cluster) {
+            context_.log.error("{}: belongs to another node or cluster, or is not readable", path);
+            return Error{Errc::invalid, 0, "log_manager.meta"};
+        }
+        if (options_.cluster_id.is_zero()) options_.cluster_id = meta->cluster_id;
+        return {};
+    }
+    if (text.code() != Errc::not_found) return text.error();
+    if (options_.cluster_id.is_zero()) options_.cluster_id = fresh_uuid();
+    return write_text(context_.disk, path,
+                      print_meta({options_.cluster_id, options_.node, fresh_uuid()}));
+}
+
+Result<OffsetCheckpoint> LogManager::load_checkpoint(const std::string& path) {
+    auto entries = read_checkpoint(context_.disk, path);
+    if (!entries.ok() && entries.code() == Errc::corrupt) {
+        context_.log.warn("{} is not readable: every segment is read instead", path);
+        return OffsetCheckpoint{};
+    }
+    return entries;
+}
+
+// The mark is gone, durably, before anything in the directory can change.
+Result<void> LogManager::load_state(std::uint32_t index) {
+    const std::string& path = dirs_[index].health->path();
+    LogDirState& state = states_[index];
+    auto removed = context_.disk.remove(path + kCleanMark);
+    if (!removed.ok() && removed.code() != Errc::not_found) return removed;
+    state.clean = removed.ok();
+    if (state.clean) FL_CHECK(context_.disk.sync_dir(path));
+    FL_TRY(state.recovery_points, load_checkpoint(path + kRecoveryPoints));
+    FL_TRY(state.log_starts, load_checkpoint(path + kLogStarts));
+    return {};
+}
+
+Result<void> LogManager::open_logs(std::uint32_t index) {
+    const std::string& path = dirs_[index].health->path();
+    FL_TRY(const auto entries, context_.disk.list(path));
+    struct Found {
+        std::string name;
+        TopicPartition partition;
+    };
+    std::vector<Found> found;
+    for (const DirEntry& e : entries) {
+        if (!e.is_dir) continue;
+        if (is_deleted_dir(e.name)) {
+            if (options_.primary) {
+                removals_.spawn(
+                    {.name = "log.remove"},
+                    [this, dead = path + "/" + e.name](fiber::StopToken) { remove_files(dead); });
+            }
+            continue;
+        }
+        auto partition = parse_partition_dir(e.name);
+        if (!partition || (options_.owns && !options_.owns(*partition))) continue;
+        found.push_back({e.name, *std::move(partition)});
+    }
+    for_each_bounded(context_.fibers, found.size(), options_.recovery_fibers_per_dir,
+                     [&](std::size_t i) { open_one(index, found[i].name, found[i].partition); });
+    if (dirs_[index].health->failed()) return Error{Errc::io, 0, "log_manager.open"};
+    return {};
+}
+
+void LogManager::open_one(std::uint32_t index, const std::string& name,
+                          const TopicPartition& partition) {
+    Uuid topic_id;
+    const std::string path = dirs_[index].health->path() + "/" + name;
+    if (auto text = read_file(context_.disk, path + kPartitionMetadata, kTextLimit); text.ok()) {
+        topic_id = parse_partition_metadata(text->copy_string()).value_or(Uuid{});
+    }
+    Result<LogRef> log = Error{Errc::exists, 0, "log_manager.open"};
+    if (!logs_.contains(partition)) {
+        log = open_log(index, partition, options_.defaults, states_[index].clean);
+    }
+    if (log.ok()) {
+        logs_.emplace(partition, Entry{*log, topic_id});
+        return;
+    }
+    if (log.code() == Errc::cancelled) return;
+    context_.log.error("{}: the partition is offline: {}", path, to_string(log.error()));
+    dirs_[index].any_offline = true;
+    offline_.push_back({partition, log.error()});
+    if (log.code() == Errc::io) (void)dirs_[index].health->note(log.error());
+}
+
+Result<LogRef> LogManager::open_log(std::uint32_t index, const TopicPartition& partition,
+                                    const LogConfig& config, bool clean) {
+    const LogDirState& state = states_[index];
+    LogOpenOptions o;
+    o.partition = partition;
+    o.path = dirs_[index].health->path() + "/" + partition_dir(partition);
+    o.config = config;
+    o.clean = clean;
+    if (const auto at = state.recovery_points.find(partition); at != state.recovery_points.end()) {
+        o.recovery_point = at->second;
+    }
+    if (const auto at = state.log_starts.find(partition); at != state.log_starts.end()) {
+        o.log_start = at->second;
+    }
+    o.jitter_seed = rng_.fork(partition_dir(partition)).next();
+    o.before_truncate = [this, partition](Offset to) { return lower_checkpoints(partition, to); };
+    return PartitionLog::open(context_, dirs_[index].health, std::move(o));
+}
+
+LogRef LogManager::find(const TopicPartition& partition) const {
+    const auto at = logs_.find(partition);
+    return at == logs_.end() ? nullptr : at->second.log;
+}
+
+Uuid LogManager::topic_id(const TopicPartition& partition) const {
+    const auto at = logs_.find(partition);
+    return at == logs_.end() ? Uuid{} : at->second.topic_id;
+}
+
+std::vector<TopicPartition> LogManager::partitions() const {
+    std::vector<TopicPartition> out;
+    for (const auto& [partition, entry] : logs_) out.push_back(partition);
+    return out;
+}
+
+std::uint32_t LogManager::roomiest_dir() const {
+    std::vector<std::size_t> counts(dirs_.size(), 0);
+    for (const auto& [partition, entry] : logs_) ++counts[entry.log->dir()->index()];
+    std::uint32_t best = static_cast<std::uint32_t>(dirs_.size());
+    for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+        if (dirs_[i].health->failed()) continue;
+        if (best == dirs_.size() || counts[i] < counts[best]) best = i;
+    }
+    return best;
+}
+
+Result<LogRef> LogManager::create(const TopicPartition& partition, const Uuid& topic_id,
+                                  const LogConfig& config) {
+    if (closed_) return Error{Errc::closed, 0, "log_manager.create"};
+    const bool off = std::any_of(offline_.begin(), offline_.end(),
+                                 [&](const auto& o) { return o.partition == partition; });
+    if (off || logs_.contains(partition)) return Error{Errc::exists, 0, "log_manager.create"};
+    if (!busy_.insert(partition).second) return Error{Errc::busy, 0, "log_manager.create"};
+    struct Busy {
+        std::set<TopicPartition>& set;
+        const TopicPartition& partition;
+        ~Busy() { set.erase(partition); }
+    } busy{busy_, partition};
+    const std::uint32_t index = roomiest_dir();
+    if (index == dirs_.size()) return Error{Errc::io, 0, "log_manager.create"};
+    const std::string path = dirs_[index].health->path() + "/" + partition_dir(partition);
+    const auto steps = [&]() -> Result<void> {
+        FL_CHECK(create_dirs(context_.disk, path));
+        return write_text(context_.disk, path + kPartitionMetadata,
+                          print_partition_metadata(topic_id));
+    };
+    if (auto made = steps(); !made.ok()) return dirs_[index].health->note(made.error());
+    FL_TRY(LogRef log, open_log(index, partition, config, false));
+    logs_.emplace(partition, Entry{log, topic_id});
+    return log;
+}
+
+Result<void> LogManager::remove(const TopicPartition& partition) {
+    const auto at = logs_.find(partition);
+    if (at == logs_.end()) return Error{Errc::not_found, 0, "log_manager.remove"};
+    if (!busy_.insert(partition).second) return Error{Errc::busy, 0, "log_manager.remove"};
+    struct Busy {
+        std::set<TopicPartition>& set;
+        TopicPartition partition;
+        ~Busy() { set.erase(partition); }
+    } busy{busy_, partition};
+    const LogRef log = at->second.log;
+    logs_.erase(at);
+    log->abandon();
+    const std::string dead = log->dir()->path() + "/" + deleted_dir(partition, fresh_uuid());
+    const auto steps = [&]() -> Result<void> {
+        FL_CHECK(context_.disk.rename(log->path(), dead));
+        return context_.disk.sync_dir(log->dir()->path());
+    };
+    if (auto renamed = steps(); !renamed.ok()) return log->dir()->note(renamed.error());
+    removals_.spawn({.name = "log.remove"}, [this, dead](fiber::StopToken) { remove_files(dead); });
+    // A partition of the same name must not find the old one's offsets.
+    return forget_checkpoints(log->dir()->index(), busy.partition);
+}
+
+Result<void> LogManager::forget_checkpoints(std::uint32_t index, const TopicPartition& partition) {
+    const bool known = states_[index].recovery_points.erase(partition) +
+                           states_[index].log_starts.erase(partition) >
+                       0;
+    return known && options_.primary ? write_checkpoints(index, true, true) : Result<void>{};
+}
+
+// What a crash interrupts here is found by name at the next start.
+void LogManager::remove_files(const std::string& path) {
+    const auto entries = context_.disk.list(path);
+    if (!entries.ok()) return;
+    for (const DirEntry& e : *entries) {
+        if (!context_.disk.remove(path + "/" + e.name).ok()) return;
+    }
+    if (context_.disk.remove(path).ok()) (void)context_.disk.sync_dir(parent_of(path));
+}
+
+void LogManager::set_retention_limit(std::function<Offset(const PartitionLog&)> limit) {
+    limit_ = std::move(limit);
+}
+void LogManager::set_peers(std::function<std::vector<LogDirState>(std::uint32_t)> peers) {
+    peers_ = std::move(peers);
+}
+
+void LogManager::run_retention() {
+    for (const LogRef& log : snapshot()) {
+        const Offset limit = limit_ ? limit_(*log) : log->durable_end();
+        auto removed = log->apply_retention(limit);
+        if (!removed.ok() && removed.code() != Errc::closed && removed.code() != Errc::cancelled) {
+            context_.log.warn("{}: retention: {}", log->path(), to_string(removed.error()));
+        }
+    }
+}
+
+Result<void> LogManager::checkpoint_recovery_points() { return write_all(true, false); }
+Result<void> LogManager::checkpoint_log_starts() { return write_all(false, true); }
+
+LogDirState LogManager::collect(std::uint32_t index) {
+    LogDirState state;
+    const LogDirState& known = states_[index];
+    for (const OfflinePartition& o : offline_) {  // they keep what they had
+        const auto rp = known.recovery_points.find(o.partition);
+        if (rp != known.recovery_points.end()) state.recovery_points.insert(*rp);
+        const auto start = known.log_starts.find(o.partition);
+        if (start != known.log_starts.end()) state.log_starts.insert(*start);
+    }
+    for (const auto& [partition, entry] : logs_) {
+        if (entry.log->dir()->index() != index) continue;
+        state.recovery_points[partition] = entry.log->durable_end();
+        if (entry.log->log_start().v > 0) state.log_starts[partition] = entry.log->log_start();
+    }
+    return state;
+}
+
+Result<void> LogManager::write_all(bool recovery_points, bool log_starts) {
+    Result<void> result;
+    for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+        if (dirs_[i].health->failed()) continue;
+        if (auto wrote = write_checkpoints(i, recovery_points, log_starts); !wrote.ok()) {
+            result = wrote;
+        }
+    }
+    return result;
+}
+
+Result<void> LogManager::write_checkpoints(std::uint32_t index, bool recovery_points,
+                                           bool log_starts) {
+    FL_ASSERT(options_.primary);
+    std::vector<LogDirState> others;
+    if (peers_) others = peers_(index);
+    const auto guard = checkpoint_mutex_.lock();
+    LogDirState state = collect(index);
+    for (LogDirState& other : others) {
+        state.recovery_points.merge(other.recovery_points);
+        state.log_starts.merge(other.log_starts);
+    }
+    const std::string& path = dirs_[index].health->path();
+    const auto steps = [&]() -> Result<void> {
+        if (recovery_points) {
+            FL_CHECK(write_text(context_.disk, path + kRecoveryPoints,
+                                print_checkpoint(state.recovery_points)));
+            states_[index].recovery_points = state.recovery_points;
+        }
+        if (log_starts) {
+            FL_CHECK(
+                write_text(context_.disk, path + kLogStarts, print_checkpoint(state.log_starts)));
+            states_[index].log_starts = state.log_starts;
+        }
+        return {};
+    };
+    auto wrote = steps();
+    if (wrote.ok() || wrote.code() == Errc::cancelled) return wrote;
+    return dirs_[index].health->note(wrote.error());
+}
+
+Result<void> LogManager::lower_checkpoints(const TopicPartition& partition, Offset to) {
+    if (!options_.primary) {
+        return options_.lower_checkpoints ? options_.lower_checkpoints(partition, to)
+                                          : Result<void>{};
+    }
+    for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+        const auto guard = checkpoint_mutex_.lock();
+        LogDirState& state = states_[i];
+        const std::string& path = dirs_[i].health->path();
+        const auto lower = [&](OffsetCheckpoint& entries, const char* name) -> Result<void> {
+            const auto at = entries.find(partition);
+            if (at == entries.end() || at->second <= to) return {};
+            at->second = to;
+            return write_text(context_.disk, path + name, print_checkpoint(entries));
+        };
+        auto wrote = lower(state.recovery_points, kRecoveryPoints);
+        if (wrote.ok()) wrote = lower(state.log_starts, kLogStarts);
+        if (!wrote.ok()) return dirs_[i].health->note(wrote.error());
+    }
+    return {};
+}
+
+Result<void> LogManager::close(std::int64_t broker_epoch) {
+    if (closed_) return {};
+    closed_ = true;
+    keepers_.request_stop();
+    keepers_.join();
+    removals_.join();
+    const std::vector<LogRef> logs = snapshot();
+    std::vector<bool> bad(dirs_.size(), false);
+    for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+        bad[i] = dirs_[i].any_offline || dirs_[i].health->failed();
+    }
+    Result<void> result;
+    for_each_bounded(context_.fibers, logs.size(), kCloseFibers, [&](std::size_t i) {
+        if (auto closed = logs[i]->close(); !closed.ok()) {
+            bad[logs[i]->dir()->index()] = true;
+            result = closed;
+        }
+    });
+    for (std::uint32_t i = 0; options_.primary && i < dirs_.size(); ++i) {
+        if (dirs_[i].health->failed()) continue;
+        auto wrote = write_checkpoints(i, true, true);
+        if (wrote.ok() && !bad[i]) {
+            wrote = write_text(context_.disk, dirs_[i].health->path() + kCleanMark,
+                               print_clean_shutdown(broker_epoch));
+        }
+        if (!wrote.ok()) result = wrote;
+        dirs_[i].lock.reset();
+    }
+    return result;
+}
+}  // namespace faultline::storage

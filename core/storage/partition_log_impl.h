@@ -1,0 +1,127 @@
+// The insides of PartitionLog, shared by the files that implement it.
+#pragma once
+#include <deque>
+#include <vector>
+
+#include "core/base/assert.h"
+#include "core/logic/storage/leader_epochs.h"
+#include "core/storage/append_queue.h"
+#include "core/storage/partition_log.h"
+#include "core/storage/segment.h"
+
+namespace faultline::storage {
+
+inline constexpr std::size_t kMaxPendingBytes = 64U << 20U;
+inline constexpr std::size_t kMaxGatherBytes = 8U << 20U;
+
+struct DurableTag;
+struct DurableWaiter : TaggedHook<DurableTag> {
+    Offset until;
+    fiber::Waiter waiter;
+    void unlink_durable() noexcept { TaggedHook<DurableTag>::unlink(); }
+};
+
+// A batch of the active segment's end: a reader that keeps up needs no index and no disk.
+struct TailBatch {
+    Offset base, last;
+    std::uint64_t position = 0, bytes = 0;
+};
+
+struct PartitionLog::Impl {
+    Impl(const LogContext& c, LogDirRef d, LogOpenOptions o);
+
+    // open: log_recovery.cpp
+    Result<void> open();
+    Result<void> open_segments(const std::vector<DirEntry>& entries);
+    Result<void> recover_segment(std::size_t i, std::uint64_t file_bytes, bool last);
+    Result<void> open_clean_tail(std::uint64_t file_bytes);
+    Result<void> repair(Segment& segment, const Segment::Damage& damage, bool active);
+    Result<void> load_epochs();
+    Result<void> settle();
+    void note_batch(const BatchHeader& batch);
+
+    // append: log_append.cpp
+    Result<AppendResult> append(IoBuf bytes, std::optional<Epoch> leader);
+    Result<AppendResult> prepare(const IoBuf& bytes, std::optional<Epoch> leader, Turn& turn) const;
+    void lead(Turn& own);
+    Result<void> write_group(std::span<Turn* const> group);
+    Result<void> write_run(std::span<Turn* const> run);
+    bool run_fits(std::uint64_t bytes_before, const Turn& turn) const;
+    void written(const BatchHeader& batch);
+    Result<void> cut_failed_write();
+    Result<void> roll_now();
+    Result<void> writable() const;
+
+    // sync: log_sync.cpp
+    Result<void> wait_durable(Offset offset, Deadline deadline, fiber::StopToken stop);
+    void start_sync();
+    void sync_until_served();
+    void set_durable(Offset end);
+    void wake_durable();
+    Result<Offset> checkpoint();
+    Result<void> save_epochs();
+    Result<void> close();
+
+    // read: log_read.cpp
+    Result<ReadResult> read(const ReadOptions& options);
+    Result<bool> read_segment(SegmentRef segment, const ReadOptions& options, Offset limit,
+                              ReadResult& out);
+    Result<std::optional<BatchAt>> locate(Segment& segment, bool active, Offset offset);
+    Result<void> load_index(Segment& segment);
+    std::optional<BatchAt> tail_locate(Offset offset) const;
+    std::optional<Segment::Boundary> tail_boundary(const BatchAt& start, std::uint64_t budget,
+                                                   Offset limit, bool min_one) const;
+    Result<std::optional<TimestampOffset>> offset_for_timestamp(std::int64_t ts, Offset up_to);
+    Result<std::optional<TimestampOffset>> search_segment(Segment& segment, std::int64_t ts,
+                                                          Offset up_to);
+    Result<std::optional<TimestampOffset>> max_timestamp();
+    Error corruption(Offset at);
+
+    // trim: log_trim.cpp
+    Result<void> truncate_to(Offset offset);
+    Result<void> truncate_segments(Offset offset);
+    Result<void> start_again_at(Offset offset);
+    Result<void> remove_segment(const Segment& segment);
+    Result<void> remove_oldest(std::size_t count);
+    Result<void> delete_records_before(Offset offset);
+    Result<std::size_t> apply_retention(Offset limit);
+    void move_log_start(Offset to);
+    void forget_tail_from(Offset offset);
+
+    Segment& active() { return *segments.back(); }
+    const Segment& active() const { return *segments.back(); }
+    Offset segment_end(std::size_t i) const {
+        return i + 1 < segments.size() ? segments[i + 1]->base() : log_end;
+    }
+    std::size_t segment_of(Offset offset) const;  // the last one with base <= offset
+    std::string epochs_path() const { return options.path + "/leader-epoch-checkpoint"; }
+    void check() const;
+
+    LogContext ctx;
+    LogDirRef dir;
+    LogOpenOptions options;
+    probe::PartitionKey key = 0;
+
+    std::vector<SegmentRef> segments;  // ascending, never empty once open; the last is active
+    logic::storage::LeaderEpochs epochs;
+    bool epochs_dirty = false;
+    // INV-10  log_start <= durable_end <= log_end <= reserved_end.
+    Offset log_start{0}, log_end{0}, durable_end{0};
+    Offset durable_ceiling{INT64_MAX};  // while a truncation runs
+    Offset reserved_end{0};             // what the next append is given
+    std::size_t pending_bytes = 0;
+    std::uint64_t generation = 0;  // of truncations and removals: readers that parked look again
+    bool needs_cut = false;        // bytes of a failed write may stand behind the active segment
+    std::deque<TailBatch> tail;    // of the active segment, without gaps up to its end
+
+    AppendQueue queue;
+    IntrusiveList<DurableWaiter, DurableTag> durable_waiters;
+    bool syncing = false;
+    Offset sync_target{0};  // what the running sync will have made durable
+    MonoTime last_sync{};
+    fiber::Group syncs;
+    bool closed = false;
+    bool disk_gone = false;  // the node is dead; what still runs of it unwinds
+    bool cleanly_opened = false;
+};
+}  // namespace faultline::storage

@@ -1,0 +1,227 @@
+#include "core/storage/segment.h"
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/logic/storage/recovery_plan.h"
+
+namespace faultline::storage {
+namespace {
+constexpr std::size_t kIndexLimit = 1U << 30U;
+
+Result<void> write_whole(Disk& disk, const std::string& path, const IoBuf& content) {
+    FL_TRY(FileRef file, disk.open(path, OpenMode::create));
+    FL_CHECK(file->truncate(0));
+    if (!content.empty()) FL_CHECK(file->write(0, content));
+    return file->sync(SyncMode::data_and_metadata);
+}
+}  // namespace
+
+Segment::Segment(Disk& disk, const std::string& dir, Offset base, std::uint64_t bytes)
+    : disk_(disk),
+      base_(base),
+      stem_(dir + "/" + logic::storage::segment_name(base, "")),
+      bytes_(bytes),
+      index_(base) {}
+
+Result<FileRef> Segment::file() {
+    if (file_ == nullptr) {
+        FL_TRY(FileRef opened, disk_.open(log_path(), OpenMode::read_write));
+        if (file_ == nullptr) file_ = std::move(opened);  // another fiber may have been faster
+    }
+    return file_;
+}
+
+Result<void> Segment::create() {
+    FL_TRY(FileRef made, disk_.open(log_path(), OpenMode::create));
+    FL_CHECK(made->truncate(0));
+    FL_CHECK(made->sync(SyncMode::data_and_metadata));
+    FL_CHECK(disk_.sync_dir(parent_of(stem_)));
+    file_ = std::move(made);
+    bytes_ = 0;
+    loaded_ = true;
+    return {};
+}
+
+void Segment::appended(const BatchHeader& batch, std::int64_t index_interval) {
+    FL_ASSERT(loaded_);
+    if (bytes_ == 0) first_timestamp = batch.max_timestamp;
+    index_.add(batch, bytes_, index_interval);
+    if (verified_to_ == bytes_) verified_to_ += batch.size();
+    bytes_ += batch.size();
+}
+
+Result<std::optional<Segment::Damage>> Segment::scan(
+    std::int64_t index_interval, std::uint64_t file_bytes, bool gaps,
+    const std::function<void(const BatchAt&)>& each) {
+    FL_TRY(FileRef log, file());
+    SegmentIndex fresh(base_);
+    BatchScan walk(std::move(log), 0, file_bytes, BatchScan::Check::crc);
+    Offset expected = base_;
+    std::optional<Damage> damage;
+    std::uint64_t good = 0;
+    std::int64_t first = -1;
+    for (;;) {
+        FL_TRY(const BatchScan::Step step, walk.next());
+        if (step == BatchScan::Step::end) break;
+        const bool in_order = step == BatchScan::Step::batch && walk.header().base >= expected &&
+                              (gaps || walk.header().base == expected) &&
+                              walk.header().last() - base_ <= INT32_MAX &&
+                              walk.position() <= INT32_MAX;
+        if (!in_order) {
+            damage = Damage{walk.position(), expected};
+            break;
+        }
+        if (walk.position() == 0) first = walk.header().max_timestamp;
+        fresh.add(walk.header(), walk.position(), index_interval);
+        expected = walk.header().last() + 1;
+        good = walk.next_position();
+        if (each) each({walk.header(), walk.position()});
+    }
+    index_ = std::move(fresh);
+    loaded_ = true;
+    from_file_ = false;
+    first_timestamp = first;
+    bytes_ = file_bytes;
+    mark_verified(0, good);
+    return damage;
+}
+
+Result<void> Segment::cut(std::uint64_t position, Offset end) {
+    FL_ASSERT(loaded_);
+    FL_TRY(FileRef log, file());
+    FL_CHECK(log->truncate(position));
+    FL_CHECK(log->sync(SyncMode::data_and_metadata));
+    bytes_ = position;
+    verified_from_ = std::min(verified_from_, position);
+    verified_to_ = std::min(verified_to_, position);
+    index_.truncate(position, end);
+    // The timestamps behind the last entry that stayed are found again.
+    const auto last = index_.last_entry();
+    const std::uint64_t from = last ? static_cast<std::uint64_t>(last->position) : 0;
+    BatchScan walk(std::move(log), from, position, BatchScan::Check::header);
+    std::int64_t since = 0;
+    for (;;) {
+        FL_TRY(const BatchScan::Step step, walk.next());
+        if (step != BatchScan::Step::batch) break;
+        index_.add_timestamp(walk.header());
+        since += static_cast<std::int64_t>(walk.header().size());
+    }
+    index_.set_since(since);
+    return {};
+}
+
+Result<bool> Segment::load_index(std::int64_t index_interval) {
+    if (loaded_) return false;
+    auto offsets = read_file(disk_, index_path(), kIndexLimit);
+    if (!offsets.ok() && offsets.code() != Errc::not_found) return offsets.error();
+    auto times = read_file(disk_, time_index_path(), kIndexLimit);
+    if (!times.ok() && times.code() != Errc::not_found) return times.error();
+    if (loaded_) return false;  // another fiber did it while this one was parked
+    const bool found = offsets.ok() && times.ok();
+    if (found && index_.decode(*offsets, *times, bytes_)) {
+        loaded_ = from_file_ = true;
+        return false;
+    }
+    FL_TRY(const auto damage, scan(index_interval, bytes_, true, nullptr));
+    (void)damage;  // what lies behind it cannot be reached: locate() says corrupt
+    return true;
+}
+
+Result<bool> Segment::rebuild_index(std::int64_t index_interval) {
+    if (!from_file_) return false;
+    FL_TRY(const auto damage, scan(index_interval, bytes_, true, nullptr));
+    (void)damage;
+    return true;
+}
+
+Result<void> Segment::save_index(bool final) {
+    FL_ASSERT(loaded_);
+    if (final) index_.seal();
+    const IoBuf offsets = index_.encode_offsets(), times = index_.encode_times();
+    FL_CHECK(write_whole(disk_, index_path(), offsets));
+    return write_whole(disk_, time_index_path(), times);
+}
+
+Result<std::optional<BatchAt>> Segment::locate(Offset offset) {
+    FL_ASSERT(loaded_);
+    const auto entry = index_.floor(offset);
+    FL_TRY(FileRef log, file());
+    const std::uint64_t end = bytes_;
+    BatchScan walk(std::move(log), entry ? static_cast<std::uint64_t>(entry->position) : 0, end,
+                   BatchScan::Check::header);
+    bool at_entry = entry.has_value();
+    Offset before = base_ + -1;
+    for (;;) {
+        FL_TRY(const BatchScan::Step step, walk.next());
+        if (step == BatchScan::Step::end) return std::optional<BatchAt>{};
+        const bool good = step == BatchScan::Step::batch && walk.header().base > before &&
+                          (!at_entry || walk.header().last() == base_ + entry->last);
+        if (!good) return Error{Errc::corrupt, 0, "segment.locate"};
+        at_entry = false;
+        before = walk.header().last();
+        if (before >= offset) return std::optional<BatchAt>{{walk.header(), walk.position()}};
+    }
+}
+
+Result<Segment::Boundary> Segment::boundary(const BatchAt& start, std::uint64_t budget,
+                                            Offset limit, bool min_one) {
+    Boundary out{start.position, start.header.base};
+    const std::uint64_t end = bytes_;
+    const std::uint64_t last_byte = std::min(end, start.position + budget);
+    std::uint64_t from = start.position;
+    // Everything before an entry that itself ends below the limit is inside.
+    const auto entry = index_.floor_position(last_byte, limit);
+    if (entry) from = std::max(from, static_cast<std::uint64_t>(entry->position));
+    FL_TRY(FileRef log, file());
+    BatchScan walk(log, from, end, BatchScan::Check::header);
+    for (;;) {
+        FL_TRY(BatchScan::Step step, walk.next());
+        const bool at_entry = from != start.position && walk.position() == from;
+        if (at_entry && step == BatchScan::Step::batch &&
+            walk.header().last() != base_ + entry->last) {
+            step = BatchScan::Step::damaged;  // the index is wrong there
+        }
+        if (step == BatchScan::Step::damaged && out.position == start.position) {
+            if (from == start.position) return Error{Errc::corrupt, 0, "segment.boundary"};
+            from = start.position;  // what stands before the damage can still be served
+            walk = BatchScan(log, from, end, BatchScan::Check::header);
+            continue;
+        }
+        if (step != BatchScan::Step::batch || walk.header().last() >= limit) return out;
+        out.position = std::max(out.position, walk.position());
+        out.next = walk.header().base;
+        const bool first = walk.position() == start.position;
+        if (walk.next_position() > last_byte && !(first && min_one)) return out;
+        out = {walk.next_position(), walk.header().last() + 1};
+    }
+}
+
+Result<std::uint64_t> Segment::verify(std::uint64_t from, std::uint64_t to) {
+    if (verified(from, to)) return to;
+    std::uint64_t begin = from;
+    if (from >= verified_from_ && from < verified_to_) begin = verified_to_;
+    FL_TRY(FileRef log, file());
+    BatchScan walk(std::move(log), begin, to, BatchScan::Check::crc);
+    std::uint64_t good = begin;
+    for (;;) {
+        FL_TRY(const BatchScan::Step step, walk.next());
+        if (step != BatchScan::Step::batch) break;
+        good = walk.next_position();
+    }
+    mark_verified(begin, good);
+    return good;
+}
+
+// One interval is enough: consumers read forward. A jump starts a new one.
+void Segment::mark_verified(std::uint64_t from, std::uint64_t to) {
+    if (from >= to) return;
+    if (verified_from_ < verified_to_ && from <= verified_to_ && to >= verified_from_) {
+        verified_from_ = std::min(verified_from_, from);
+        verified_to_ = std::max(verified_to_, to);
+    } else {
+        verified_from_ = from;
+        verified_to_ = to;
+    }
+}
+}  // namespace faultline::storage

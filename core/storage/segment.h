@@ -1,0 +1,99 @@
+// One segment of a log: its file, its indexes, and how far its bytes are known to be good.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/env/disk.h"
+#include "core/logic/storage/retention_policy.h"
+#include "core/storage/batch_scan.h"
+#include "core/storage/segment_index.h"
+
+namespace faultline::storage {
+
+struct BatchAt {
+    BatchHeader header;
+    std::uint64_t position;
+};
+
+// Sealed segments never change; the newest one grows through appended(). The file and the indexes
+// of a sealed segment are read when they are first needed. One shard; shared with readers that may
+// be parked while the log drops the segment.
+class Segment {
+public:
+    Segment(Disk& disk, const std::string& dir, Offset base, std::uint64_t bytes);
+
+    Offset base() const noexcept { return base_; }
+    std::uint64_t bytes() const noexcept { return bytes_; }
+    std::string log_path() const { return stem_ + ".log"; }
+    std::string index_path() const { return stem_ + ".index"; }
+    std::string time_index_path() const { return stem_ + ".timeindex"; }
+    // Parks when the file is not open yet.
+    Result<FileRef> file();
+    // Makes the .log file, empty, durable with its directory entry. Parks.
+    Result<void> create();
+
+    // Grows by one batch that was written at bytes().
+    void appended(const BatchHeader& batch, std::int64_t index_interval);
+    // Reads every batch, checks CRCs and offsets, rebuilds the indexes; `each` sees every good
+    // batch. Stops at the first bad one and says where. Offsets are dense unless `gaps`. Parks. io.
+    struct Damage {
+        std::uint64_t position;
+        Offset expected;  // the offset that should have been here, at least
+    };
+    Result<std::optional<Damage>> scan(std::int64_t index_interval, std::uint64_t file_bytes,
+                                       bool gaps, const std::function<void(const BatchAt&)>& each);
+    // Cuts file and indexes to `position`, where the batch with offset `end` would begin. Durable
+    // when it returns. Parks.
+    Result<void> cut(std::uint64_t position, Offset end);
+
+    // The indexes from their files, or by a scan when those are missing or wrong; true: rebuilt.
+    // Parks.
+    Result<bool> load_index(std::int64_t index_interval);
+    // A lookup disagreed with the log: reads all of it again, unless that was done already. True:
+    // look again. Parks.
+    Result<bool> rebuild_index(std::int64_t index_interval);
+    bool index_loaded() const noexcept { return loaded_; }
+    // Writes both index files and syncs them. Parks.
+    Result<void> save_index(bool final);
+    SegmentIndex& index() noexcept { return index_; }
+    const SegmentIndex& index() const noexcept { return index_; }
+
+    // The first batch whose last offset is >= `offset`; empty when there is none. Parks.
+    // corrupt: the way there is damaged.
+    Result<std::optional<BatchAt>> locate(Offset offset);
+    // The end of the last whole batch in [start, start + budget] that ends below `limit`; at least
+    // the first batch when `min_one`. Returns position and next offset. Parks.
+    struct Boundary {
+        std::uint64_t position;
+        Offset next;
+    };
+    Result<Boundary> boundary(const BatchAt& start, std::uint64_t budget, Offset limit,
+                              bool min_one);
+    // Checks CRCs of [from, to), unless this incarnation wrote or checked them already. Returns
+    // how far it is good. Parks.
+    Result<std::uint64_t> verify(std::uint64_t from, std::uint64_t to);
+    void mark_verified(std::uint64_t from, std::uint64_t to);
+    bool verified(std::uint64_t from, std::uint64_t to) const {
+        return from >= verified_from_ && to <= verified_to_;
+    }
+
+    std::int64_t first_timestamp = -1;  // of its first batch, for rolls by time
+    std::int64_t created_ms = 0;        // wall time at which this process made or opened it
+
+private:
+    Disk& disk_;
+    Offset base_;
+    std::string stem_;
+    std::uint64_t bytes_;
+    FileRef file_;
+    SegmentIndex index_;
+    bool loaded_ = false;
+    bool from_file_ = false;  // the index was believed, not built
+    std::uint64_t verified_from_ = 0, verified_to_ = 0;
+};
+using SegmentRef = std::shared_ptr<Segment>;
+}  // namespace faultline::storage
