@@ -169,7 +169,7 @@ private:
             if (it == asking.end()) continue;
             slice(slot(it->second, e.begin, e.end), e.begin, e.end, name(e), i + 1,
                   fmt::format("to {}, {} bytes{}", run_.trace->node_name(e.to), request.bytes,
-                              e.answered ? "" : ", no answer"));
+                              e.failed() ? ", no answer" : ""));
             if (request.arrived < 0) continue;
             const Ns until = e.response ? run_.messages[*e.response].sent : request.arrived;
             served.push_back({request.arrived, until, i});

@@ -38,7 +38,7 @@ Traffic traffic_of(const Run& run, std::vector<std::size_t> members) {
         t.end = std::max(t.end, x.end);
         if (x.answered) {
             times.push_back(x.end - x.begin);
-        } else {
+        } else if (x.failed()) {
             ++t.unanswered;
         }
     }
@@ -80,7 +80,7 @@ void group_exchanges(const Run& run, bool fold, std::size_t fewest, Picture& out
                     flush(members);
                 }
             }
-            if (!fold && !x.answered) {
+            if (!fold && x.failed()) {
                 flush(members);
                 out.arrows.push_back(i);
             } else {

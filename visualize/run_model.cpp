@@ -94,6 +94,8 @@ private:
     void log_opened();
     void fault_effect();
     Fault& fault(std::int64_t index);
+    // Whether the message's connection ended, or one of its nodes, at or after `since`.
+    bool cut_after(const Message& m, Ns since) const;
     void finish();
 
     const Trace& trace_;
@@ -113,6 +115,7 @@ private:
     };
     std::unordered_map<Call, std::size_t, CallHash> open_;  // requests without their response yet
     std::map<std::int64_t, std::pair<std::int64_t, std::int64_t>> conns_;  // conn -> from, to
+    std::map<std::int64_t, Ns> closed_;                                    // by conn
 };
 
 void Builder::sent() {
@@ -251,6 +254,7 @@ Builder::Handlers Builder::network_and_disk_handlers() {
          }},
         {"ConnClosed",
          [](B& b) {
+             b.closed_[b.get("conn")] = b.at_;
              if (b.get("reset") != 1) return;
              const auto it = b.conns_.find(b.get("conn"));
              const std::int64_t by = b.get("by");
@@ -378,6 +382,18 @@ Builder::Handlers Builder::broker_and_client_handlers() {
     };
 }
 
+bool Builder::cut_after(const Message& m, Ns since) const {
+    if (const auto it = closed_.find(m.conn); it != closed_.end() && it->second >= since)
+        return true;
+    return std::any_of(run_.lanes.begin(), run_.lanes.end(), [&](const Lane& l) {
+        return (l.node == m.from || l.node == m.to) &&
+               std::any_of(l.states.begin(), l.states.end(), [&](const StateSpan& s) {
+                   return s.from >= since &&
+                          (s.state == State::crashed || s.state == State::stopped);
+               });
+    });
+}
+
 void Builder::finish() {
     for (Lane& l : run_.lanes) {
         if (!l.states.empty()) l.states.back().to = run_.end;
@@ -385,13 +401,18 @@ void Builder::finish() {
             return s.to == s.from && s.state == State::recovering;
         });
     }
+    for (Message& m : run_.messages) m.cut = m.arrived < 0 && cut_after(m, m.sent);
     for (Exchange& x : run_.exchanges) {
         const Message& request = run_.messages[x.request];
         x.end = request.last();
-        if (!x.response) continue;
+        if (!x.response) {
+            x.open = !request.dropped && !cut_after(request, request.sent);
+            continue;
+        }
         const Message& response = run_.messages[*x.response];
         x.end = std::max(x.end, response.last());
         x.answered = request.arrived >= 0 && response.arrived >= 0;
+        x.open = !x.answered && !request.lost() && !response.lost();
     }
     for (std::vector<Ns>* turns : {&run_.turns, &run_.great_turns}) {
         std::sort(turns->begin(), turns->end());

@@ -33,6 +33,8 @@ struct Message {
     std::int64_t api;  // -1: not a request or response
     bool response;
     bool dropped = false;
+    bool cut = false;  // an end of its connection died while it was under way
+    bool lost() const { return arrived < 0 && (dropped || cut); }
     std::int64_t correlation;
     std::int64_t exchange = -1;  // index into Run::exchanges
     Ns last() const { return arrived >= 0 ? arrived : sent; }
@@ -46,6 +48,10 @@ struct Exchange {
     std::int64_t api;
     Ns begin, end;
     bool answered = false;  // both messages arrived
+    // Not answered, though nothing went wrong that the trace knows of: still under way at its end,
+    // or a request that gets no answer (acks=0).
+    bool open = false;
+    bool failed() const { return !answered && !open; }
 };
 
 struct DiskWork {

@@ -103,7 +103,7 @@ private:
         const LaneLayout* a = layout_.lane(m.from);
         const LaneLayout* b = layout_.lane(m.to);
         if (a == nullptr || b == nullptr) return;
-        const bool down = a->top < b->top, lost = m.arrived < 0;
+        const bool down = a->top < b->top, lost = m.arrived < 0;  // or under way
         const double y1 = down ? a->bar + kBarHeight : a->bar,
                      y2 = down ? b->bar : b->bar + kBarHeight;
         const int from = point(axis_.x(m.sent), y1);

@@ -105,14 +105,14 @@ Painter::Ends Painter::ends(std::int64_t from, std::int64_t to) const {
 void Painter::message(const Message& m, char kind) {
     const auto [from, to] = ends(m.from, m.to);
     if (from == to) return;
-    const bool lost = m.arrived < 0;
+    const bool short_of = m.arrived < 0;  // it is not known to have arrived
     const double x1 = x(m.sent);
-    const double x2 = lost ? std::min(x1 + 10, layout_.plot_right) : x(m.arrived);
-    const double y2 = lost ? from + (to - from) * 0.8 : to;
+    const double x2 = short_of ? std::min(x1 + 10, layout_.plot_right) : x(m.arrived);
+    const double y2 = short_of ? from + (to - from) * 0.8 : to;
     svg_.raw(fmt::format("<path class=\"{} {}\" d=\"M{} {}L{} {}\"", m.response ? "r" : "m", kind,
                          px(x1), px(from), px(x2), px(y2)));
-    svg_.raw(lost ? "/>\n" : fmt::format(" marker-end=\"url(#a{})\"/>\n", kind));
-    if (lost) svg_.cross(x2, y2, 3.5, "x");
+    svg_.raw(short_of ? "/>\n" : fmt::format(" marker-end=\"url(#a{})\"/>\n", kind));
+    if (m.lost()) svg_.cross(x2, y2, 3.5, "x");
 }
 
 std::string Painter::exchange_title(const Exchange& e) const {
@@ -123,14 +123,16 @@ std::string Painter::exchange_title(const Exchange& e) const {
                                    when(request.sent), request.bytes);
     text += request.arrived >= 0 ? fmt::format("\narrived {}", when(request.arrived))
             : request.dropped    ? "\ndropped"
-                                 : "\nnever arrived";
+            : request.cut        ? "\nnever arrived"
+                                 : "\nstill under way at the end";
     if (!e.response) return text + "\nno response";
     const Message& response = run_.messages[*e.response];
     text += fmt::format("\nresponse sent {}, {} bytes", when(response.sent), response.bytes);
     text += response.arrived >= 0 ? fmt::format(", arrived {}\n{} in all", when(response.arrived),
                                                 duration_text(e.end - e.begin))
             : response.dropped    ? ", dropped"
-                                  : ", never arrived";
+            : response.cut        ? ", never arrived"
+                                  : ", still under way at the end";
     return text;
 }
 
@@ -141,7 +143,7 @@ void Painter::arrow(std::size_t i) {
     message(run_.messages[e.request], kind);
     if (e.response) {
         message(run_.messages[*e.response], kind);
-    } else if (const Message& m = run_.messages[e.request]; m.arrived >= 0 && e.api >= 0) {
+    } else if (const Message& m = run_.messages[e.request]; m.arrived >= 0 && e.failed()) {
         svg_.cross(x(m.arrived), ends(m.from, m.to).to, 3.5,
                    "x");  // arrived, and nothing came back
     }
@@ -162,7 +164,7 @@ void Painter::arrow_label(std::size_t i) {
         top = std::max(top, upper->bottom);
         bottom = std::min(bottom, top + 70);
     }
-    const std::string text = run_.trace->api_name(e.api) + (e.answered ? "" : ", no answer");
+    const std::string text = run_.trace->api_name(e.api) + (e.failed() ? ", no answer" : "");
     const double w = text_width(text, kSmallFont);
     const double x1 = x(m.sent), x2 = m.arrived >= 0 ? x(m.arrived) : x1 + 10;
     for (double y = top + 11; y < bottom - 2; y += 12) {
@@ -173,7 +175,7 @@ void Painter::arrow_label(std::size_t i) {
             taken_.add(left - 2, y - 10, left + w + 2, y + 2);
             svg_.open("", std::to_string(i));
             svg_.rect(left - 1, y - 9, w + 2, 11, "veil");
-            svg_.text(left, y, e.answered ? fmt::format("{}text", kind_of(e.api)) : "bad", text);
+            svg_.text(left, y, e.failed() ? "bad" : fmt::format("{}text", kind_of(e.api)), text);
             svg_.close();
             return;
         }

@@ -115,6 +115,8 @@ private:
         if (e.answered) {
             add(e.end, e.from,
                 fmt::format("<- {} {}, {}", peer, api, duration_text(e.end - e.begin)));
+        } else if (e.open) {
+            return;  // under way at the end, or without an answer by design
         } else if (const Message& m = run_.messages[e.request]; m.arrived < 0) {
             add(m.sent, e.from, fmt::format("   {} lost on the way", api));
         } else if (!e.response) {

@@ -54,6 +54,14 @@ TEST_CASE("repeated traffic is one band, what got no answer is an arrow") {
     CHECK(count(drawn(violated(), "svg", {}, true), "marker-end") > 1500);
 }
 
+TEST_CASE("what is under way when a trace ends is not called lost") {
+    const std::string whole = violated();
+    const std::string svg = drawn(whole.substr(0, 40'000), "svg");
+    CHECK(svg.find("incomplete trace") != std::string::npos);
+    CHECK(svg.find("no answer") == std::string::npos);
+    CHECK(svg.find("class=\"x\"") == svg.rfind("class=\"x\""));  // the legend's alone
+}
+
 // Every <text> of the picture, as a box of the estimated size: no two of them overlap.
 TEST_CASE("no text overlaps another") {
     struct Text {
