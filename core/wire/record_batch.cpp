@@ -126,7 +126,8 @@ Result<RecordReader> RecordReader::open(const IoBuf& batch, bool check_crc) {
     batch.copy_out(0, head);
     RecordReader r;
     r.header_ = parse_batch_header(head);
-    if (r.header_.magic != 2 || r.header_.length < 0 || r.header_.size() != batch.size())
+    const BatchHeader& h = r.header_;
+    if (h.magic != 2 || h.length < 0 || h.count < 0 || h.size() != batch.size())
         return corrupt("batch.header");
     if (check_crc && crc32c(batch, kCrcFrom) != r.header_.crc) return corrupt("batch.crc");
     if (r.header_.codec_bits() > 4) return corrupt("batch.codec");
