@@ -1,0 +1,122 @@
+// Fetch: long polls, answers out of files. Sessions (KIP-227) are not kept: a client that asks for
+// one is given id 0 and sends whole requests.
+#include <algorithm>
+
+#include "core/broker/handlers/respond.h"
+#include "gen/wire/fetch_request.h"
+#include "gen/wire/fetch_response.h"
+
+namespace faultline::broker {
+namespace {
+using wire::FetchRequest;
+using wire::FetchResponse;
+using wire::KafkaError;
+
+struct Poll {
+    FetchResponse response;
+    std::vector<FetchPart> parts;
+    std::vector<std::pair<std::size_t, std::size_t>> places;
+    Deadline deadline;
+    std::uint64_t min_bytes = 0, max_bytes = 0;
+    bool hopeless = false;  // some partition is an error already: answer at once
+};
+
+void take_parts(const FetchRequest& request, const model::MetadataImage& image, bool by_id,
+                Poll& poll) {
+    for (const auto& topic : request.topics) {
+        FetchResponse::FetchableTopicResponse out;
+        out.topic = topic.topic;
+        out.topic_id = topic.topic_id;
+        const model::TopicImage* known =
+            by_id ? image.find(topic.topic_id) : image.find(topic.topic);
+        for (const auto& p : topic.partitions) {
+            FetchResponse::PartitionData data;
+            data.partition_index = p.partition;
+            data.high_watermark = -1;
+            data.records = IoBuf{};
+            data.aborted_transactions.reset();
+            if (known == nullptr || p.partition < 0 ||
+                std::cmp_greater_equal(p.partition, known->partitions.size())) {
+                data.error_code = known == nullptr && by_id
+                                      ? KafkaError::unknown_topic_id
+                                      : KafkaError::unknown_topic_or_partition;
+                poll.hopeless = true;
+            } else {
+                poll.places.emplace_back(poll.response.responses.size(), out.partitions.size());
+                poll.parts.push_back(
+                    {{known->name, PartitionIndex{p.partition}},
+                     p.fetch_offset,
+                     p.current_leader_epoch,
+                     static_cast<std::uint64_t>(std::max(p.partition_max_bytes, 0))});
+            }
+            out.partitions.push_back(std::move(data));
+        }
+        poll.response.responses.push_back(std::move(out));
+    }
+}
+
+// One look at every partition; the bytes that were found.
+std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
+    const auto answers = shard.fetch(poll.parts, poll.max_bytes, shard.env().clock.in(30s));
+    holes.assign(answers.size(), {});
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        const auto [topic, partition] = poll.places[i];
+        auto& data = poll.response.responses[topic].partitions[partition];
+        const FetchAnswer& a = answers[i];
+        data.error_code = a.error;
+        data.high_watermark = a.high_watermark;
+        data.last_stable_offset = a.high_watermark;
+        data.log_start_offset = a.log_start;
+        errors = errors || a.error != KafkaError::none;
+        bytes += a.bytes;
+        if (a.bytes == 0) {
+            data.records = IoBuf{};
+        } else {
+            data.records = wire::External{i, static_cast<std::uint32_t>(a.bytes)};
+            holes[i] = a.slices;
+        }
+    }
+    return bytes;
+}
+
+Holes poll_until_ready(Shard& shard, Poll& poll, fiber::StopToken stop) {
+    Holes holes;
+    while (true) {
+        const std::uint64_t seen = shard.data_version();
+        bool errors = poll.hopeless;
+        const std::uint64_t bytes = look(shard, poll, holes, errors);
+        if (errors || bytes >= poll.min_bytes) return holes;
+        if (!shard.wait_for_data(seen, poll.deadline, stop).ok()) {
+            shard.env().probe.reached(probe::Site::fetch_long_poll_expired);
+            return holes;
+        }
+    }
+}
+}  // namespace
+
+bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) {
+    FetchRequest request;
+    if (!decode(r, request)) return false;
+    Poll poll;
+    if (request.session_id != 0) {
+        poll.response.error_code = KafkaError::fetch_session_id_not_found;
+        respond(responder, r, poll.response);
+        return true;
+    }
+    Shard& shard = context.shard;
+    take_parts(request, *shard.image(), r.version.v >= 13, poll);
+    poll.deadline =
+        shard.env().clock.in(std::chrono::milliseconds(std::max(request.max_wait_ms, 0)));
+    poll.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
+    poll.max_bytes = static_cast<std::uint64_t>(
+        std::clamp(request.max_bytes, 0, shard.config().fetch_max_bytes));
+    context.fibers.spawn(
+        {.name = "fetch"}, [&shard, poll = std::move(poll), api = r.api, version = r.version,
+                            correlation = r.correlation, responder](fiber::StopToken stop) mutable {
+            Holes holes = poll_until_ready(shard, poll, stop);
+            respond(responder, api, version, correlation, poll.response, std::move(holes));
+        });
+    return true;
+}
+}  // namespace faultline::broker

@@ -1,0 +1,136 @@
+// Produce. Batches are appended in the reader's fiber, so that requests of one connection keep
+// their order; waiting for the disk is done by a fiber of its own.
+#include "core/broker/handlers/respond.h"
+#include "gen/wire/produce_request.h"
+#include "gen/wire/produce_response.h"
+
+namespace faultline::broker {
+namespace {
+using wire::KafkaError;
+using wire::ProduceRequest;
+using wire::ProduceResponse;
+using PartitionResponse = ProduceResponse::PartitionProduceResponse;
+
+struct Work {
+    ProduceResponse response;  // complete, but for errors that waiting may bring
+    std::vector<CommitPart> commits;
+    std::vector<std::pair<std::size_t, std::size_t>> places;  // of each commit in the response
+};
+
+PartitionResponse to_response(std::int32_t index, const ProduceAnswer& answer) {
+    PartitionResponse p;
+    p.index = index;
+    p.error_code = answer.error;
+    p.base_offset = answer.base_offset;
+    p.log_append_time_ms = answer.log_append_time;
+    p.log_start_offset = answer.log_start;
+    if (!answer.message.empty()) p.error_message = std::string(answer.message);
+    for (const std::int32_t bad : answer.bad_records)
+        p.record_errors.push_back({bad, std::nullopt, {}});
+    return p;
+}
+
+// The partitions of the request in order, and where each belongs in the response.
+std::vector<ProducePart> take_parts(const ProduceRequest& request,
+                                    const model::MetadataImage& image, bool by_id,
+                                    ProduceResponse& response,
+                                    std::vector<std::pair<std::size_t, std::size_t>>& places) {
+    std::vector<ProducePart> parts;
+    for (const auto& topic : request.topic_data) {
+        ProduceResponse::TopicProduceResponse out;
+        out.name = topic.name;
+        out.topic_id = topic.topic_id;
+        const model::TopicImage* known =
+            by_id ? image.find(topic.topic_id) : image.find(topic.name);
+        for (const auto& p : topic.partition_data) {
+            ProduceAnswer answer;
+            if (known == nullptr || p.index < 0 ||
+                std::cmp_greater_equal(p.index, known->partitions.size())) {
+                answer.error = known == nullptr && by_id ? KafkaError::unknown_topic_id
+                                                         : KafkaError::unknown_topic_or_partition;
+            } else if (p.records.is_null()) {
+                answer.error = KafkaError::invalid_record;
+            } else {
+                places.emplace_back(response.responses.size(), out.partition_responses.size());
+                parts.push_back({{known->name, PartitionIndex{p.index}}, p.records.bytes()});
+            }
+            out.partition_responses.push_back(to_response(p.index, answer));
+        }
+        response.responses.push_back(std::move(out));
+    }
+    return parts;
+}
+
+void refuse_all(const ProduceRequest& request, KafkaError error, ProduceResponse& response) {
+    for (const auto& topic : request.topic_data) {
+        ProduceResponse::TopicProduceResponse out;
+        out.name = topic.name;
+        out.topic_id = topic.topic_id;
+        for (const auto& p : topic.partition_data)
+            out.partition_responses.push_back(
+                to_response(p.index, {.error = error, .message = {}, .bad_records = {}}));
+        response.responses.push_back(std::move(out));
+    }
+}
+
+void wait_and_answer(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
+    const auto errors = shard.wait_committed(work.commits, deadline, stop);
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+        if (errors[i] == KafkaError::none) continue;
+        const auto [topic, partition] = work.places[i];
+        PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
+        p.error_code = errors[i];
+        p.base_offset = -1;
+    }
+}
+}  // namespace
+
+bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder) {
+    ProduceRequest request;
+    if (!decode(r, request)) return false;
+    Shard& shard = context.shard;
+    Work work;
+    if (request.acks < -1 || request.acks > 1) {
+        refuse_all(request, KafkaError::invalid_required_acks, work.response);
+        respond(responder, r, work.response);
+        return true;
+    }
+    const auto image = shard.image();
+    std::vector<std::pair<std::size_t, std::size_t>> places;
+    const auto parts = take_parts(request, *image, r.version.v >= 13, work.response, places);
+    const Deadline deadline =
+        shard.env().clock.in(std::chrono::milliseconds(std::max(request.timeout_ms, 1)));
+    const auto answers =
+        shard.produce(parts, Deadline::never());  // an append that has begun is finished
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        const auto [topic, partition] = places[i];
+        PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
+        p = to_response(p.index, answers[i]);
+        if (answers[i].error == KafkaError::none && answers[i].end >= 0) {
+            work.commits.push_back({parts[i].partition, answers[i].end});
+            work.places.emplace_back(topic, partition);
+        }
+    }
+    if (request.acks == 0) {
+        // Nobody reads an answer; closing tells the client that something was wrong (as Kafka
+        // does).
+        for (const ProduceAnswer& a : answers) {
+            if (a.error != KafkaError::none) return false;
+        }
+        responder.none();
+        return true;
+    }
+    if (request.acks == 1 || work.commits.empty()) {
+        respond(responder, r, work.response);
+        return true;
+    }
+    context.fibers.spawn(
+        {.name = "produce"},
+        [&shard, work = std::move(work), deadline, api = r.api, version = r.version,
+         correlation = r.correlation, responder](fiber::StopToken stop) mutable {
+            wait_and_answer(shard, work, deadline, stop);
+            respond(responder, api, version, correlation, work.response);
+        });
+    return true;
+}
+}  // namespace faultline::broker

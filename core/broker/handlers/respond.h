@@ -1,0 +1,46 @@
+// What every handler does the same way: decode, encode, fill the holes of a response.
+#pragma once
+#include <vector>
+
+#include "core/broker/api_table.h"
+#include "core/wire/reader.h"
+#include "core/wire/writer.h"
+
+namespace faultline::broker {
+
+using Holes = std::vector<SmallVec<FileSlice, 2>>;  // by the token of an External
+
+// The encoded message with file slices in its holes.
+OutBuf fill(wire::Encoded encoded, Holes holes);
+
+template <class Message>
+bool decode(const rpc::Request& request, Message& out) {
+    wire::Reader in(request.body);
+    out.decode(in, request.version);
+    return in.ok();
+}
+
+// Sends header and message. A response that cannot be written is a bug of ours.
+template <class Message>
+void respond(rpc::Responder& responder, wire::ApiKey api, wire::Version version,
+             std::int32_t correlation, const Message& message, Holes holes = {}) {
+    wire::Writer out;
+    rpc::write_response_header(out, api, version, correlation);
+    message.encode(out, version);
+    FL_ASSERT(out.ok());
+    responder.send(fill(out.finish(), std::move(holes)));
+}
+template <class Message>
+void respond(rpc::Responder& responder, const rpc::Request& r, const Message& message) {
+    respond(responder, r.api, r.version, r.correlation, message);
+}
+
+bool handle_api_versions(Context&, rpc::Request&, rpc::Responder&);
+bool handle_metadata(Context&, rpc::Request&, rpc::Responder&);
+bool handle_produce(Context&, rpc::Request&, rpc::Responder&);
+bool handle_fetch(Context&, rpc::Request&, rpc::Responder&);
+bool handle_list_offsets(Context&, rpc::Request&, rpc::Responder&);
+bool handle_create_topics(Context&, rpc::Request&, rpc::Responder&);
+bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
+bool handle_init_producer_id(Context&, rpc::Request&, rpc::Responder&);
+}  // namespace faultline::broker

@@ -1,0 +1,223 @@
+#include "core/broker/partition.h"
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/wire/error_map.h"
+#include "core/wire/record_batch.h"
+
+namespace faultline::broker {
+namespace {
+using wire::KafkaError;
+
+storage::LogConfig log_config(const model::TopicConfig& c) {
+    storage::LogConfig l;
+    l.segment_bytes = c.segment_bytes;
+    l.segment_ms = c.segment_ms;
+    l.segment_jitter_ms = c.segment_jitter_ms;
+    l.segment_index_bytes = c.segment_index_bytes;
+    l.index_interval_bytes = c.index_interval_bytes;
+    l.retention_ms = c.retention_ms;
+    l.retention_bytes = c.retention_bytes;
+    l.flush_messages = c.flush_messages;
+    l.flush_ms = c.flush_ms;
+    l.cleanup_delete = c.cleanup_delete;
+    return l;
+}
+}  // namespace
+
+Partition::Partition(PartitionContext& context, storage::LogRef log, Epoch epoch,
+                     const model::TopicConfig& config)
+    : context_(context),
+      log_(std::move(log)),
+      epoch_(epoch),
+      config_(config),
+      key_(context.probe.intern(log_->partition().topic, log_->partition().index)) {
+    log_->update_config(log_config(config));
+    advance(committed());
+}
+
+void Partition::update_config(const model::TopicConfig& config) {
+    config_ = config;
+    log_->update_config(log_config(config));
+}
+
+Result<void> Partition::load() {
+    // Headers alone are looked at; a producer's newest five batches are what counts.
+    constexpr std::uint64_t kChunk = 4U << 20;
+    Offset at = log_->log_start();
+    while (at < log_->log_end()) {
+        FL_TRY(const storage::ReadResult read, log_->read({.from = at, .max_bytes = kChunk}));
+        if (read.bytes == 0) break;
+        for (const FileSlice& slice : read.slices) {
+            FL_TRY(const IoBuf bytes, slice.file->read(slice.off, slice.len));
+            for (const IoBuf& batch : wire::split_batches(bytes)) {
+                std::byte head[wire::kBatchHeader];
+                batch.copy_out(0, head);
+                const wire::BatchHeader h = wire::parse_batch_header(head);
+                if (h.control() || h.count <= 0) continue;
+                producers_.appended({h.producer_id, h.producer_epoch, h.base_sequence, h.count},
+                                    Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp,
+                                    context_.clock.wall());
+            }
+        }
+        at = read.next;
+    }
+    return {};
+}
+
+Offset Partition::committed() const {
+    return config_.flush_before_ack ? log_->durable_end() : log_->log_end();
+}
+
+void Partition::advance(Offset to) {
+    if (to <= high_watermark_) return;
+    FL_INVARIANT(40, to <= log_->log_end());
+    high_watermark_ = to;
+    context_.probe.emit([&] { return probe::HighWatermark{key_, epoch_, to}; });
+    changed_.notify_all();
+    if (context_.advanced) context_.advanced();
+}
+
+// One fiber at a time waits for the disk; what is appended meanwhile is its next round.
+void Partition::follow_log() {
+    if (!config_.flush_before_ack) return advance(committed());
+    if (following_) return;
+    following_ = true;
+    context_.fibers.spawn({.name = "high watermark"}, [this](fiber::StopToken stop) {
+        while (log_->durable_end() < log_->log_end()) {
+            const auto synced = log_->wait_durable(log_->log_end(), Deadline::never(), stop);
+            if (!synced.ok()) {
+                failed_ = synced.code() == Errc::io;
+                changed_.notify_all();
+                break;
+            }
+            advance(committed());
+        }
+        advance(committed());
+        following_ = false;
+    });
+}
+
+ProduceAnswer Partition::refuse_storage(const Error& error) const {
+    ProduceAnswer answer;
+    answer.error = wire::to_kafka_error(error.code);
+    answer.log_start = log_->log_start().v;
+    return answer;
+}
+
+ProduceAnswer Partition::produce(const IoBuf& records) {
+    ProduceAnswer answer;
+    wire::CheckedBatch batch;
+    if (auto refusal =
+            wire::check_produce(records, config_.append_rules(), context_.clock.wall(), batch)) {
+        answer.error = refusal->error;
+        answer.message = refusal->message;
+        answer.bad_records = std::move(refusal->bad_records);
+        return answer;
+    }
+    const auto guard = appending_.lock();
+    const logic::ProducerBatch identity{batch.header.producer_id, batch.header.producer_epoch,
+                                        batch.header.base_sequence, batch.header.count};
+    const logic::ProducerVerdict verdict = producers_.check(identity);
+    answer.log_start = log_->log_start().v;
+    switch (verdict.check) {
+        case logic::ProducerCheck::out_of_order_sequence:
+            answer.error = KafkaError::out_of_order_sequence_number;
+            return answer;
+        case logic::ProducerCheck::invalid_producer_epoch:
+            answer.error = KafkaError::invalid_producer_epoch;
+            return answer;
+        case logic::ProducerCheck::duplicate:
+            context_.probe.reached(probe::Site::producer_retry_deduplicated);
+            answer.base_offset = verdict.first.v;
+            answer.log_append_time = config_.log_append_time ? verdict.timestamp : -1;
+            answer.end = verdict.last.v + 1;
+            follow_log();
+            return answer;
+        case logic::ProducerCheck::append: break;
+    }
+    const auto appended = log_->append(std::move(batch.bytes), epoch_);
+    if (!appended.ok()) {
+        if (appended.code() == Errc::no_space)
+            context_.probe.reached(probe::Site::append_refused_disk_full);
+        return refuse_storage(appended.error());
+    }
+    producers_.appended(identity, appended->first, appended->last, batch.header.max_timestamp,
+                        context_.clock.wall());
+    answer.base_offset = appended->first.v;
+    answer.log_append_time = batch.log_append_time;
+    answer.end = appended->end().v;
+    follow_log();
+    return answer;
+}
+
+KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopToken stop) {
+    if (high_watermark_ < end) follow_log();
+    const auto waited =
+        changed_.wait(deadline, stop, [&] { return failed_ || high_watermark_ >= end; });
+    if (!waited.ok()) return wire::to_kafka_error(waited.code());
+    return high_watermark_ >= end ? KafkaError::none : KafkaError::kafka_storage_error;
+}
+
+KafkaError Partition::check_epoch(std::int32_t asked) const {
+    if (asked == -1 || asked == epoch_.v) return KafkaError::none;
+    return asked < epoch_.v ? KafkaError::fenced_leader_epoch : KafkaError::unknown_leader_epoch;
+}
+
+FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, bool min_one) {
+    FetchAnswer answer;
+    answer.error = check_epoch(part.leader_epoch);
+    if (answer.error != KafkaError::none) return answer;
+    answer.high_watermark = high_watermark_.v;
+    answer.log_start = log_->log_start().v;
+    const Offset from{part.offset};
+    if (from < log_->log_start() || from > log_->log_end()) {
+        answer.error = KafkaError::offset_out_of_range;
+        return answer;
+    }
+    if (from >= high_watermark_ || (max_bytes == 0 && !min_one)) return answer;
+    auto read = log_->read({.from = from,
+                            .max_bytes = std::min(part.max_bytes, max_bytes),
+                            .up_to = high_watermark_,
+                            .min_one = min_one});
+    if (!read.ok()) {
+        answer.error = read.code() == Errc::not_found ? KafkaError::offset_out_of_range
+                                                      : wire::to_kafka_error(read.code());
+        return answer;
+    }
+    answer.slices = std::move(read->slices);
+    answer.bytes = read->bytes;
+    return answer;
+}
+
+ListAnswer Partition::list(const ListPart& part) {
+    constexpr std::int64_t kLatest = -1, kEarliest = -2, kMaxTimestamp = -3, kEarliestLocal = -4,
+                           kLatestTiered = -5, kEarliestPending = -6;
+    ListAnswer answer;
+    answer.error = check_epoch(part.leader_epoch);
+    if (answer.error != KafkaError::none) return answer;
+    answer.leader_epoch = epoch_.v;
+    if (part.timestamp == kLatest) {
+        answer.offset = high_watermark_.v;
+    } else if (part.timestamp == kEarliest || part.timestamp == kEarliestLocal) {
+        answer.offset = log_->log_start().v;
+    } else if (part.timestamp == kLatestTiered || part.timestamp == kEarliestPending) {
+        answer.leader_epoch = -1;  // no tier: nothing is there
+    } else {
+        auto found = part.timestamp == kMaxTimestamp
+                         ? log_->max_timestamp()
+                         : log_->offset_for_timestamp(part.timestamp, high_watermark_);
+        if (!found.ok()) {
+            answer.error = wire::to_kafka_error(found.code());
+        } else if (*found && (*found)->offset < high_watermark_) {
+            answer.timestamp = (*found)->timestamp;
+            answer.offset = (*found)->offset.v;
+            answer.leader_epoch = (*found)->epoch.v;
+        } else {
+            answer.leader_epoch = -1;
+        }
+    }
+    return answer;
+}
+}  // namespace faultline::broker

@@ -1,0 +1,391 @@
+#include "core/broker/shard.h"
+
+#include <algorithm>
+
+#include "core/broker/api_table.h"
+#include "core/broker/controller.h"
+#include "core/controller/metadata_log.h"
+#include "core/wire/error_map.h"
+
+namespace faultline::broker {
+namespace {
+using wire::KafkaError;
+
+constexpr Duration kControllerTimeout = 30s;
+
+bool is_metadata(const TopicPartition& p) { return p.topic == controller::kMetadataTopic; }
+
+// FNV-1a: the same on every machine and in every run.
+std::uint64_t stable_hash(std::string_view text) {
+    std::uint64_t h = 0xcbf29ce484222325ULL;
+    for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    return h;
+}
+
+ShardId owner_of(const TopicPartition& p, unsigned shards) {
+    if (is_metadata(p)) return ShardId{0};
+    const auto spread = stable_hash(p.topic) + static_cast<std::uint64_t>(p.index.v);
+    return ShardId{static_cast<std::uint16_t>(spread % shards)};
+}
+}  // namespace
+
+Shard::Shard(Env& env, SharedRef shared)
+    : env_(env),
+      shared_(std::move(shared)),
+      background_(env.fibers),
+      connections_(env.fibers),
+      context_{env.clock, env.fibers, background_, env.probe, [this] { data_arrived(); }},
+      budget_(shared_->config.request_bytes_per_shard) {
+    shared_->shards[env.shard.v] = this;
+}
+
+Shard::~Shard() { shared_->shards[env_.shard.v] = nullptr; }
+
+void Shard::wait_for_end() {
+    (void)end_.wait(Deadline::never(), {}, [this] { return ended_; });  // nothing can cancel it
+}
+
+void Shard::end() {
+    ended_ = true;
+    end_.notify_all();
+}
+
+ShardId Shard::owner(const TopicPartition& partition) const {
+    return owner_of(partition, env_.shards.count());
+}
+
+Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
+    const BrokerConfig& c = shared_->config;
+    storage::LogManagerOptions options;
+    options.dirs = c.log_dirs;
+    options.cluster_id = c.cluster_id;
+    options.node = c.node;
+    options.retention_check_ms = c.retention_check_ms;
+    options.checkpoint_ms = c.checkpoint_ms;
+    options.flush_check_ms = c.flush_check_ms;
+    options.recovery_fibers_per_dir = c.recovery_fibers_per_dir;
+    options.primary = env_.shard.v == 0;
+    options.owns = [shards = env_.shards.count(), self = env_.shard](const TopicPartition& p) {
+        return owner_of(p, shards) == self;
+    };
+    const storage::LogContext context{env_.disk, env_.clock, env_.fibers, env_.probe, env_.log};
+    logs_ = std::make_unique<storage::LogManager>(context, env_.rng, std::move(options));
+    logs_->set_retention_limit([this](const storage::PartitionLog& log) {
+        const auto it = partitions_.find(log.partition());
+        return it == partitions_.end() ? log.log_start() : it->second->high_watermark();
+    });
+    return logs_->open(std::move(states));
+}
+
+void Shard::open_partition(const model::TopicImage& topic, std::int32_t index) {
+    const TopicPartition tp{topic.name, PartitionIndex{index}};
+    const model::TopicConfig config =
+        model::with_overrides(shared_->config.topic_defaults, topic.config);
+    const Epoch epoch = topic.partitions[static_cast<std::size_t>(index)].leader_epoch;
+    if (const auto it = partitions_.find(tp); it != partitions_.end())
+        return it->second->update_config(config);
+    storage::LogRef log = logs_->find(tp);
+    if (log != nullptr && logs_->topic_id(tp) != topic.id) {
+        // A topic of the same name that was deleted while this node was down.
+        (void)logs_->remove(tp);  // it is renamed away, or create() below says why not
+        log = nullptr;
+    }
+    const bool lost =
+        std::ranges::any_of(logs_->offline(), [&](const auto& o) { return o.partition == tp; });
+    if (log == nullptr && !lost) {
+        auto made = logs_->create(tp, topic.id, storage::LogConfig{});
+        if (made.ok()) {
+            log = *made;
+        } else {
+            env_.log.error("{}-{} cannot be made: {}", topic.name, index, to_string(made.error()));
+        }
+    }
+    if (log == nullptr) {
+        unavailable_[tp] = KafkaError::kafka_storage_error;
+        return;
+    }
+    auto partition = std::make_shared<Partition>(context_, log, epoch, config);
+    if (const auto loaded = partition->load(); !loaded.ok()) {
+        env_.log.error("{}-{} is offline: {}", topic.name, index, to_string(loaded.error()));
+        unavailable_[tp] = KafkaError::kafka_storage_error;
+        return;
+    }
+    unavailable_.erase(tp);
+    partitions_[tp] = std::move(partition);
+}
+
+void Shard::apply(Snapshot<model::MetadataImage> image) {
+    std::vector<TopicPartition> gone;
+    for (const auto& [tp, partition] : partitions_) {
+        const model::TopicImage* topic = image->find(tp.topic);
+        if (topic == nullptr || topic->id != logs_->topic_id(tp)) gone.push_back(tp);
+    }
+    for (const TopicPartition& tp : gone) {
+        const auto keep = partitions_[tp];  // fetches may still hold it
+        partitions_.erase(tp);
+        if (const auto removed = logs_->remove(tp); !removed.ok()) {
+            env_.log.warn("{}-{} cannot be removed: {}", tp.topic, tp.index.v,
+                          to_string(removed.error()));
+        }
+    }
+    for (const auto& [name, topic] : image->topics) {
+        for (std::int32_t i = 0; std::cmp_less(i, topic.partitions.size()); ++i) {
+            const bool ours =
+                topic.partitions[static_cast<std::size_t>(i)].leader == shared_->config.node;
+            if (ours && owner({name, PartitionIndex{i}}) == env_.shard) open_partition(topic, i);
+        }
+    }
+    image_ = std::move(image);
+}
+
+Partition* Shard::find(const TopicPartition& partition, KafkaError& error) {
+    const auto it = partitions_.find(partition);
+    if (it != partitions_.end()) return it->second.get();
+    const auto lost = unavailable_.find(partition);
+    error = lost == unavailable_.end() ? KafkaError::unknown_topic_or_partition : lost->second;
+    return nullptr;
+}
+
+// --- work, where the partitions are
+// ---------------------------------------------------------------
+
+// Hands each shard its parts, once, and puts the answers back in order. One shard after the other:
+// the calls are short.
+template <class Part, class Answer, class Fn>
+std::vector<Answer> Shard::scatter(const std::vector<Part>& parts, Deadline deadline, Answer failed,
+                                   Fn fn) {
+    std::vector<Answer> answers(parts.size(), failed);
+    std::map<ShardId, std::vector<std::size_t>> by_owner;
+    for (std::size_t i = 0; i < parts.size(); ++i) by_owner[owner(parts[i].partition)].push_back(i);
+    for (const auto& [shard, indexes] : by_owner) {
+        std::vector<Part> theirs;
+        for (const std::size_t i : indexes) theirs.push_back(parts[i]);
+        Result<std::vector<Answer>> got = Error{Errc::cancelled, 0, "shard.scatter"};
+        if (shard == env_.shard) {
+            got = fn(*this, theirs);
+        } else {
+            got = env_.shards.call(shard, deadline,
+                                   [shared = shared_, theirs = std::move(theirs),
+                                    fn](Env& env) mutable { return fn(shared->at(env), theirs); });
+        }
+        for (std::size_t k = 0; k < indexes.size(); ++k) {
+            if (got.ok()) {
+                answers[indexes[k]] = std::move((*got)[k]);
+            } else {
+                answers[indexes[k]].error = wire::to_kafka_error(got.code());
+            }
+        }
+    }
+    return answers;
+}
+
+std::vector<ProduceAnswer> Shard::produce(const std::vector<ProducePart>& parts,
+                                          Deadline deadline) {
+    return scatter(
+        parts, deadline, ProduceAnswer{}, [](Shard& shard, const std::vector<ProducePart>& mine) {
+            std::vector<ProduceAnswer> answers;
+            for (const ProducePart& part : mine) {
+                ProduceAnswer answer;
+                if (Partition* p = shard.find(part.partition, answer.error)) {
+                    const auto keep = shard.partitions_.at(part.partition);  // over the parks
+                    answer = p->produce(part.records);
+                }
+                answers.push_back(std::move(answer));
+            }
+            return answers;
+        });
+}
+
+std::vector<KafkaError> Shard::wait_committed(const std::vector<CommitPart>& parts,
+                                              Deadline deadline, fiber::StopToken stop) {
+    const auto wait = [deadline](Shard& shard, const std::vector<CommitPart>& mine,
+                                 fiber::StopToken token) {
+        std::vector<KafkaError> errors;
+        for (const CommitPart& part : mine) {
+            KafkaError error = KafkaError::none;
+            if (Partition* p = shard.find(part.partition, error)) {
+                const auto keep = shard.partitions_.at(part.partition);
+                error = p->wait_committed(Offset{part.end}, deadline, token);
+            }
+            errors.push_back(error);
+        }
+        return errors;
+    };
+    std::vector<KafkaError> errors(parts.size(), KafkaError::none);
+    std::map<ShardId, std::vector<std::size_t>> by_owner;
+    for (std::size_t i = 0; i < parts.size(); ++i) by_owner[owner(parts[i].partition)].push_back(i);
+    for (const auto& [shard, indexes] : by_owner) {
+        std::vector<CommitPart> theirs;
+        for (const std::size_t i : indexes) theirs.push_back(parts[i]);
+        std::vector<KafkaError> got(indexes.size(), KafkaError::request_timed_out);
+        if (shard == env_.shard) {
+            got = wait(*this, theirs, stop);
+        } else {
+            auto answer =
+                env_.shards.call(shard, deadline, [shared = shared_, theirs, wait](Env& env) {
+                    Shard& there = shared->at(env);
+                    return wait(there, theirs, there.background_.token());
+                });
+            if (answer.ok()) got = *std::move(answer);
+        }
+        for (std::size_t k = 0; k < indexes.size(); ++k) errors[indexes[k]] = got[k];
+    }
+    return errors;
+}
+
+std::vector<FetchAnswer> Shard::fetch(const std::vector<FetchPart>& parts, std::uint64_t max_bytes,
+                                      Deadline deadline) {
+    return scatter(parts, deadline, FetchAnswer{},
+                   [max_bytes](Shard& shard, const std::vector<FetchPart>& mine) {
+                       std::vector<FetchAnswer> answers;
+                       std::uint64_t left = max_bytes;
+                       bool first = true;
+                       for (const FetchPart& part : mine) {
+                           FetchAnswer answer;
+                           if (Partition* p = shard.find(part.partition, answer.error)) {
+                               const auto keep = shard.partitions_.at(part.partition);
+                               answer = p->fetch(part, left, first);
+                               left -= std::min(left, answer.bytes);
+                               first = first && answer.bytes == 0;
+                           }
+                           answers.push_back(std::move(answer));
+                       }
+                       return answers;
+                   });
+}
+
+std::vector<ListAnswer> Shard::list(const std::vector<ListPart>& parts, Deadline deadline) {
+    return scatter(parts, deadline, ListAnswer{},
+                   [](Shard& shard, const std::vector<ListPart>& mine) {
+                       std::vector<ListAnswer> answers;
+                       for (const ListPart& part : mine) {
+                           ListAnswer answer;
+                           if (Partition* p = shard.find(part.partition, answer.error)) {
+                               const auto keep = shard.partitions_.at(part.partition);
+                               answer = p->list(part);
+                           }
+                           answers.push_back(answer);
+                       }
+                       return answers;
+                   });
+}
+
+// --- long polls
+// --------------------------------------------------------------------------------------
+
+void Shard::data_arrived() {
+    ++data_version_;
+    data_.notify_all();
+    if (telling_ || env_.shards.count() == 1) return;
+    telling_ = true;  // many appends, one notice
+    background_.spawn({.name = "tell shards"}, [this](fiber::StopToken) {
+        telling_ = false;
+        for (unsigned i = 0; i < env_.shards.count(); ++i) {
+            const ShardId other{static_cast<std::uint16_t>(i)};
+            if (other == env_.shard) continue;
+            (void)env_.shards.post(other,
+                                   [shared = shared_](Env& env) {  // going down: nobody waits
+                                       Shard& there = shared->at(env);
+                                       ++there.data_version_;
+                                       there.data_.notify_all();
+                                   });
+        }
+    });
+}
+
+Result<void> Shard::wait_for_data(std::uint64_t seen, Deadline deadline, fiber::StopToken stop) {
+    return data_.wait(deadline, stop, [&] { return data_version_ != seen; });
+}
+
+// --- the controller
+// ------------------------------------------------------------------------------------
+
+Result<wire::CreateTopicsResponse> Shard::create_topics(wire::CreateTopicsRequest request) {
+    if (env_.shard.v == 0) return shared_->controller->create_topics(request);
+    FL_TRY(Result<wire::CreateTopicsResponse> answer,
+           env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout),
+                            [shared = shared_, request = std::move(request)](Env&) {
+                                return shared->controller->create_topics(request);
+                            }));
+    return answer;
+}
+
+Result<wire::DeleteTopicsResponse> Shard::delete_topics(wire::DeleteTopicsRequest request) {
+    if (env_.shard.v == 0) return shared_->controller->delete_topics(request);
+    FL_TRY(Result<wire::DeleteTopicsResponse> answer,
+           env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout),
+                            [shared = shared_, request = std::move(request)](Env&) {
+                                return shared->controller->delete_topics(request);
+                            }));
+    return answer;
+}
+
+Result<std::int64_t> Shard::next_producer_id() {
+    if (env_.shard.v == 0) return shared_->controller->next_producer_id();
+    FL_TRY(
+        const Result<std::int64_t> id,
+        env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout), [shared = shared_](Env&) {
+            return shared->controller->next_producer_id();
+        }));
+    return id;
+}
+
+// --- connections
+// -----------------------------------------------------------------------------------------
+
+Result<std::vector<Endpoint>> Shard::listen(const std::vector<Endpoint>& at) {
+    std::vector<Endpoint> real;
+    for (const Endpoint& endpoint : at) {
+        FL_TRY(auto listener, env_.net.listen(endpoint));
+        real.push_back(listener->local());
+        listeners_.push_back(std::move(listener));
+    }
+    return real;
+}
+
+void Shard::start_accepting() {
+    for (const auto& listener : listeners_) {
+        connections_.spawn({.name = "accept"},
+                           [this, l = listener.get()](fiber::StopToken stop) { accept(*l, stop); });
+    }
+}
+
+void Shard::accept(Listener& listener, fiber::StopToken stop) {
+    while (!stop.stop_requested()) {
+        auto connection = listener.accept(stop);
+        if (!connection.ok()) {
+            if (connection.code() == Errc::cancelled || connection.code() == Errc::closed) return;
+            env_.log.warn("a connection cannot be accepted: {}", to_string(connection.error()));
+            env_.fibers.sleep_until(env_.clock.in(100ms), stop);
+            continue;
+        }
+        if (open_connections_ >= shared_->config.max_connections) {
+            env_.log.warn("closing {}: max.connections is reached",
+                          to_string((*connection)->peer()));
+            continue;
+        }
+        connections_.spawn({.name = "connection"}, [this, c = *std::move(connection)](
+                                                       fiber::StopToken inner) mutable {
+            ++open_connections_;
+            rpc::ServerConnection server(std::move(c), shared_->config.limits, env_.clock,
+                                         env_.fibers, budget_, env_.probe, env_.log);
+            server.run(
+                [this](rpc::Request request, rpc::Responder responder, fiber::Group& fibers) {
+                    return dispatch(*this, std::move(request), std::move(responder), fibers);
+                },
+                inner);
+            --open_connections_;
+        });
+    }
+}
+
+Result<void> Shard::stop() {
+    listeners_.clear();
+    connections_.request_stop();
+    connections_.join();
+    background_.request_stop();
+    background_.join();
+    if (logs_ == nullptr) return {};
+    return logs_->close();
+}
+}  // namespace faultline::broker

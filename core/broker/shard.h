@@ -1,0 +1,106 @@
+// One shard of a broker: its partitions, its connections, its view of the metadata.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/base/snapshot.h"
+#include "core/broker/config.h"
+#include "core/broker/partition.h"
+#include "core/broker/types.h"
+#include "core/env/env.h"
+#include "core/model/metadata_image.h"
+#include "core/rpc/server_conn.h"
+#include "core/storage/log_manager.h"
+#include "gen/wire/create_topics_request.h"
+#include "gen/wire/delete_topics_request.h"
+
+namespace faultline::broker {
+
+class Controller;
+class Shard;
+
+// What the shards share: immutable after start-up, but for the slots, of which each belongs to its
+// own shard. Reached from another shard only inside a closure posted to the owner.
+struct Shared {
+    BrokerConfig config;
+    std::vector<Shard*> shards;
+    Controller* controller = nullptr;  // of shard 0
+    Shard& at(Env& env) const { return *shards[env.shard.v]; }
+};
+using SharedRef = std::shared_ptr<Shared>;
+
+class Shard {
+public:
+    Shard(Env& env, SharedRef shared);
+    ~Shard();
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    // --- life cycle, in this shard's fibers ------------------------------------------------------
+    Result<void> open_logs(std::vector<storage::LogDirState> states);
+    // Makes, opens and drops partitions so that they are what `image` says. Parks. Partitions that
+    // cannot be opened answer KAFKA_STORAGE_ERROR.
+    void apply(Snapshot<model::MetadataImage> image);
+    // The real endpoint of each listener of the configuration, in order.
+    Result<std::vector<Endpoint>> listen(const std::vector<Endpoint>& at);
+    void start_accepting();
+    // Ends connections, waits for what is under way, closes the logs. Parks.
+    Result<void> stop();
+    // For a shard that lives in a fiber of its own: parks there until end() is called.
+    void wait_for_end();
+    void end();
+
+    // --- work on partitions, by whichever shard owns them; all park
+    // -------------------------------
+    std::vector<ProduceAnswer> produce(const std::vector<ProducePart>& parts, Deadline deadline);
+    std::vector<wire::KafkaError> wait_committed(const std::vector<CommitPart>& parts,
+                                                 Deadline deadline, fiber::StopToken stop);
+    std::vector<FetchAnswer> fetch(const std::vector<FetchPart>& parts, std::uint64_t max_bytes,
+                                   Deadline deadline);
+    std::vector<ListAnswer> list(const std::vector<ListPart>& parts, Deadline deadline);
+    // Parks until some partition of this node may have more to read.
+    Result<void> wait_for_data(std::uint64_t seen, Deadline deadline, fiber::StopToken stop);
+    std::uint64_t data_version() const noexcept { return data_version_; }
+
+    // --- the controller, wherever it is
+    // -----------------------------------------------------------
+    Result<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request);
+    Result<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request);
+    Result<std::int64_t> next_producer_id();
+
+    const Snapshot<model::MetadataImage>& image() const noexcept { return image_; }
+    const BrokerConfig& config() const noexcept { return shared_->config; }
+    storage::LogManager& logs() noexcept { return *logs_; }
+    Env& env() noexcept { return env_; }
+    ShardId owner(const TopicPartition& partition) const;
+
+private:
+    template <class Part, class Answer, class Fn>
+    std::vector<Answer> scatter(const std::vector<Part>& parts, Deadline deadline, Answer failed,
+                                Fn fn);
+    Partition* find(const TopicPartition& partition, wire::KafkaError& error);
+    void open_partition(const model::TopicImage& topic, std::int32_t index);
+    void accept(Listener& listener, fiber::StopToken stop);
+    void data_arrived();
+
+    Env& env_;
+    SharedRef shared_;
+    std::unique_ptr<storage::LogManager> logs_;
+    fiber::Group background_;  // syncs under way
+    fiber::Group connections_;
+    PartitionContext context_;
+    std::map<TopicPartition, std::shared_ptr<Partition>> partitions_;
+    std::map<TopicPartition, wire::KafkaError> unavailable_;
+    Snapshot<model::MetadataImage> image_;
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    fiber::Semaphore budget_;
+    fiber::Condition data_;
+    std::uint64_t data_version_ = 0;
+    bool telling_ = false;  // a notice to the other shards is under way
+    std::size_t open_connections_ = 0;
+    bool ended_ = false;
+    fiber::Condition end_;
+};
+}  // namespace faultline::broker

@@ -1,0 +1,74 @@
+// What the shards of a broker say to each other. Values only: they cross shards.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/iobuf.h"
+#include "core/base/small_vec.h"
+#include "core/env/disk.h"
+#include "core/env/shards.h"
+#include "gen/wire/create_topics_response.h"
+#include "gen/wire/delete_topics_response.h"
+#include "gen/wire/errors.h"
+
+namespace faultline::broker {
+
+struct ProducePart {
+    TopicPartition partition;
+    IoBuf records;
+};
+struct ProduceAnswer {
+    wire::KafkaError error = wire::KafkaError::none;
+    std::int64_t base_offset = -1, log_append_time = -1, log_start = -1;
+    std::int64_t end = -1;     // what must be committed before acks=all is answered; -1: nothing
+    std::string_view message;  // a literal
+    std::vector<std::int32_t> bad_records;
+};
+
+struct FetchPart {
+    TopicPartition partition;
+    std::int64_t offset = 0;
+    std::int32_t leader_epoch = -1;
+    std::uint64_t max_bytes = 0;
+};
+struct FetchAnswer {
+    wire::KafkaError error = wire::KafkaError::none;
+    std::int64_t high_watermark = -1, log_start = -1;
+    SmallVec<FileSlice, 2> slices;
+    std::uint64_t bytes = 0;
+};
+
+struct ListPart {
+    TopicPartition partition;
+    std::int32_t leader_epoch = -1;
+    std::int64_t timestamp = 0;
+};
+struct ListAnswer {
+    wire::KafkaError error = wire::KafkaError::none;
+    std::int64_t timestamp = -1, offset = -1;
+    std::int32_t leader_epoch = -1;
+};
+
+struct CommitPart {
+    TopicPartition partition;
+    std::int64_t end = 0;
+};
+}  // namespace faultline::broker
+
+namespace faultline {
+template <>
+inline constexpr bool crosses_shards<std::vector<broker::ProduceAnswer>> = true;
+template <>
+inline constexpr bool crosses_shards<std::vector<broker::FetchAnswer>> = true;
+template <>
+inline constexpr bool crosses_shards<std::vector<broker::ListAnswer>> = true;
+template <>
+inline constexpr bool crosses_shards<std::vector<wire::KafkaError>> = true;
+template <>
+inline constexpr bool crosses_shards<wire::CreateTopicsResponse> = true;
+template <>
+inline constexpr bool crosses_shards<wire::DeleteTopicsResponse> = true;
+}  // namespace faultline

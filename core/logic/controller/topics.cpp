@@ -1,0 +1,223 @@
+#include "core/logic/controller/topics.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace faultline::logic {
+namespace {
+using wire::CreateTopicsRequest;
+using wire::CreateTopicsResponse;
+using wire::KafkaError;
+using Topic = CreateTopicsRequest::CreatableTopic;
+using Answer = CreateTopicsResponse::CreatableTopicResult;
+
+constexpr std::int8_t kTopicResource = 2, kTopicSource = 1;
+
+struct Refusal {
+    KafkaError error;
+    std::string message;
+};
+
+// The broker of each partition, or why not.
+std::optional<Refusal> place(const model::MetadataImage& image, const Topic& topic,
+                             const TopicDefaults& defaults,
+                             std::vector<std::vector<std::int32_t>>& replicas) {
+    const auto brokers = static_cast<std::int16_t>(image.brokers.size());
+    if (!topic.assignments.empty()) {
+        if (topic.num_partitions != -1 || topic.replication_factor != -1) {
+            return Refusal{KafkaError::invalid_request,
+                           "A manual partition assignment was specified, but numPartitions or "
+                           "replicationFactor was not set to -1."};
+        }
+        std::map<std::int32_t, std::vector<std::int32_t>> by_index;
+        for (const auto& a : topic.assignments) {
+            if (a.broker_ids.empty())
+                return Refusal{KafkaError::invalid_replica_assignment,
+                               "The manual partition assignment includes an empty replica list."};
+            for (const std::int32_t id : a.broker_ids) {
+                const bool known =
+                    std::ranges::any_of(image.brokers, [&](const auto& b) { return b.id.v == id; });
+                if (!known)
+                    return Refusal{KafkaError::invalid_replica_assignment,
+                                   fmt::format("The manual partition assignment includes broker "
+                                               "{}, but no such broker is registered.",
+                                               id)};
+            }
+            by_index[a.partition_index] = a.broker_ids;
+        }
+        for (std::int32_t i = 0; std::cmp_less(i, topic.assignments.size()); ++i) {
+            if (!by_index.contains(i))
+                return Refusal{KafkaError::invalid_replica_assignment,
+                               "partitions should be a consecutive 0-based integer sequence"};
+            replicas.push_back(by_index[i]);
+        }
+        return std::nullopt;
+    }
+    const std::int32_t count =
+        topic.num_partitions == -1 ? defaults.partitions : topic.num_partitions;
+    if (count <= 0)
+        return Refusal{KafkaError::invalid_partitions,
+                       "Number of partitions was set to an invalid non-positive value."};
+    constexpr std::int32_t kMost = 10'000;  // Kafka's bound of records in one command
+    if (count > kMost)
+        return Refusal{KafkaError::policy_violation,
+                       fmt::format("Unable to perform excessively large batch operation: at most "
+                                   "{} partitions at once.",
+                                   kMost)};
+    if (topic.replication_factor < -1 || topic.replication_factor == 0) {
+        return Refusal{KafkaError::invalid_replication_factor,
+                       "Replication factor must be larger than 0, or -1 to use the default value."};
+    }
+    if (topic.replication_factor > brokers) {
+        return Refusal{
+            KafkaError::invalid_replication_factor,
+            fmt::format("Unable to replicate the partition {} time(s): The target replication "
+                        "factor of {} cannot be reached because only {} broker(s) are registered.",
+                        topic.replication_factor, topic.replication_factor, brokers)};
+    }
+    for (std::int32_t i = 0; i < count; ++i) {
+        replicas.push_back(
+            {image.brokers[static_cast<std::size_t>(i) % image.brokers.size()].id.v});
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& topic,
+                             const TopicDefaults& defaults,
+                             std::vector<std::vector<std::int32_t>>& replicas) {
+    if (const auto why = model::bad_topic_name(topic.name))
+        return Refusal{KafkaError::invalid_topic_exception, *why};
+    if (image.find(topic.name) != nullptr) {
+        return Refusal{KafkaError::topic_already_exists,
+                       fmt::format("Topic '{}' already exists.", topic.name)};
+    }
+    if (auto refusal = place(image, topic, defaults, replicas)) return refusal;
+    model::TopicConfig scratch = defaults.config;
+    for (const auto& c : topic.configs) {
+        if (!c.value)
+            return Refusal{KafkaError::invalid_config,
+                           fmt::format("Null value not supported for topic configs: {}", c.name)};
+        if (const auto why = model::set_topic_key(scratch, c.name, *c.value))
+            return Refusal{KafkaError::invalid_config, *why};
+    }
+    return std::nullopt;
+}
+
+Uuid fresh_id(Rng& rng) {
+    Uuid id;
+    // Ids with these first words are Kafka's own (none, the metadata topic).
+    while (id.hi == 0) {
+        const std::uint64_t hi = rng.next();
+        id = {.hi = (hi & ~0xf000ULL) | 0x4000ULL, .lo = (rng.next() & ~(3ULL << 62)) | 1ULL << 63};
+    }
+    return id;
+}
+
+void write_topic(const Topic& topic, const Uuid& id,
+                 const std::vector<std::vector<std::int32_t>>& replicas,
+                 std::vector<model::MetadataRecord>& records) {
+    wire::TopicRecord t;
+    t.name = topic.name;
+    t.topic_id = id;
+    records.emplace_back(std::move(t));
+    for (std::size_t i = 0; i < replicas.size(); ++i) {
+        wire::PartitionRecord p;
+        p.partition_id = static_cast<std::int32_t>(i);
+        p.topic_id = id;
+        p.replicas = replicas[i];
+        p.isr = replicas[i];
+        p.leader = replicas[i].front();
+        p.leader_epoch = 0;
+        p.partition_epoch = 0;
+        records.emplace_back(std::move(p));
+    }
+    for (const auto& c : topic.configs) {
+        wire::ConfigRecord r;
+        r.resource_type = kTopicResource;
+        r.resource_name = topic.name;
+        r.name = c.name;
+        r.value = c.value;
+        records.emplace_back(std::move(r));
+    }
+}
+}  // namespace
+
+Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
+                                             const CreateTopicsRequest& request,
+                                             const TopicDefaults& defaults, Rng& rng) {
+    Decision<CreateTopicsResponse> decision;
+    std::map<std::string, int> times;
+    for (const Topic& t : request.topics) ++times[t.name];
+    std::set<std::string> answered;
+    for (const Topic& topic : request.topics) {
+        if (!answered.insert(topic.name).second) continue;
+        Answer answer;
+        answer.name = topic.name;
+        answer.error_message.reset();
+        std::vector<std::vector<std::int32_t>> replicas;
+        std::optional<Refusal> refusal;
+        if (times[topic.name] > 1) {
+            refusal = Refusal{KafkaError::invalid_request, "Duplicate topic name."};
+        } else {
+            refusal = judge(image, topic, defaults, replicas);
+        }
+        if (refusal) {
+            answer.error_code = refusal->error;
+            answer.error_message = refusal->message;
+            answer.configs.reset();
+        } else {
+            const Uuid id = fresh_id(rng);
+            if (!request.validate_only) {
+                answer.topic_id = id;
+                write_topic(topic, id, replicas, decision.records);
+            }
+            answer.num_partitions = static_cast<std::int32_t>(replicas.size());
+            answer.replication_factor = static_cast<std::int16_t>(replicas.front().size());
+            for (const auto& c : topic.configs) {
+                answer.configs->push_back({.name = c.name,
+                                           .value = c.value,
+                                           .read_only = false,
+                                           .config_source = kTopicSource,
+                                           .is_sensitive = false,
+                                           .unknown_tags = {}});
+            }
+        }
+        decision.response.topics.push_back(std::move(answer));
+    }
+    return decision;
+}
+
+Decision<wire::DeleteTopicsResponse> delete_topics(const model::MetadataImage& image,
+                                                   const wire::DeleteTopicsRequest& request) {
+    Decision<wire::DeleteTopicsResponse> decision;
+    std::set<Uuid> gone;
+    const auto one = [&](const std::optional<std::string>& name, const Uuid& id) {
+        wire::DeleteTopicsResponse::DeletableTopicResult r;
+        const model::TopicImage* topic = name ? image.find(*name) : image.find(id);
+        r.name = name;
+        r.topic_id = id;
+        if (name && !id.is_zero()) {
+            r.error_code = KafkaError::invalid_request;
+            r.error_message = "You may not specify both topic name and topic id.";
+        } else if (topic == nullptr || gone.contains(topic->id)) {
+            r.error_code =
+                name ? KafkaError::unknown_topic_or_partition : KafkaError::unknown_topic_id;
+            r.error_message = name ? "This server does not host this topic-partition."
+                                   : "This server does not host this topic ID.";
+        } else {
+            r.name = topic->name;
+            r.topic_id = topic->id;
+            gone.insert(topic->id);
+            wire::RemoveTopicRecord record;
+            record.topic_id = topic->id;
+            decision.records.emplace_back(std::move(record));
+        }
+        decision.response.responses.push_back(std::move(r));
+    };
+    for (const auto& name : request.topic_names) one(name, {});
+    for (const auto& t : request.topics) one(t.name, t.topic_id);
+    return decision;
+}
+}  // namespace faultline::logic

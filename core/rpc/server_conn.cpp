@@ -1,0 +1,129 @@
+#include "core/rpc/server_conn.h"
+
+#include "core/wire/reader.h"
+#include "gen/wire/request_header.h"
+#include "gen/wire/response_header.h"
+
+namespace faultline::rpc {
+namespace {
+constexpr std::uint32_t kBadFrame = 1;  // ConnectionShut::reason
+}
+
+void Responder::send(OutBuf answer) {
+    slot_->answer = std::move(answer);
+    none();
+}
+
+void Responder::none() {
+    slot_->done = true;
+    if (slot_->changed != nullptr) slot_->changed->notify_all();
+}
+
+std::optional<Request> parse_request(const IoBuf& frame) {
+    wire::Reader in(frame);
+    Request r;
+    r.api = wire::ApiKey{in.i16()};
+    r.version = {in.i16()};
+    r.correlation = in.i32();
+    if (!in.ok()) return std::nullopt;
+    const auto* api = wire::find_api(static_cast<std::int16_t>(r.api));
+    const bool flexible =
+        api != nullptr && api->flexible.contains(r.version) && api->valid.contains(r.version);
+    const std::int16_t length =
+        in.i16();  // of the client id: never compact, see RequestHeader.json
+    if (length >= 0) r.client_id = in.text(static_cast<std::size_t>(length));
+    if (flexible) {
+        const std::uint32_t tags = in.uvarint();
+        for (std::uint32_t i = 0; i < tags && in.ok(); ++i) {
+            in.uvarint();
+            in.skip(in.uvarint());
+        }
+    }
+    if (!in.ok()) return std::nullopt;
+    r.body = frame.sub(in.position(), frame.size() - in.position());
+    return r;
+}
+
+void write_response_header(wire::Writer& out, wire::ApiKey api, wire::Version version,
+                           std::int32_t correlation) {
+    wire::ResponseHeader header;
+    header.correlation_id = correlation;
+    header.encode(out, {wire::response_header_version(api, version)});
+}
+
+void ServerConnection::refuse(std::string_view why) {
+    log_.warn("closing {}: {}", to_string(connection_->peer()), why);
+    probe_.emit([] { return probe::ConnectionShut{kBadFrame}; });
+}
+
+bool ServerConnection::serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
+                                 fiber::StopToken stop) {
+    auto frame = reader.next(clock_.in(limits_.idle), stop);
+    if (!frame.ok()) {
+        if (frame.code() == Errc::too_large)
+            refuse("a request is larger than socket.request.max.bytes");
+        if (frame.code() == Errc::corrupt) refuse("a request has a negative length");
+        return false;
+    }
+    const auto room = changed_.wait(
+        Deadline::never(), stop, [&] { return broken_ || pending_.size() < limits_.max_pending; });
+    if (!room.ok() || broken_) return false;
+    auto units = budget_.acquire(frame->size(), clock_.in(limits_.idle), stop);
+    if (!units.ok()) return false;
+    auto request = parse_request(*frame);
+    if (!request) {
+        refuse("a request's header cannot be read");
+        return false;
+    }
+    frame->clear();
+    auto slot = std::make_shared<Responder::Slot>();
+    slot->changed = &changed_;
+    pending_.push_back(slot);
+    const auto api = request->api;
+    if (handler(*std::move(request), Responder(slot), fibers)) return true;
+    refuse(fmt::format("a request of API {} cannot be understood", static_cast<int>(api)));
+    return false;
+}
+
+void ServerConnection::write_answers(fiber::StopToken stop) {
+    while (true) {
+        const auto ready = changed_.wait(
+            Deadline::never(), stop, [&] { return !pending_.empty() && pending_.front()->done; });
+        if (!ready.ok()) return;
+        OutBuf answer = std::move(pending_.front()->answer);
+        pending_.pop_front();
+        changed_.notify_all();
+        if (answer.size() == 0) continue;
+        if (!connection_
+                 ->write(make_frame(std::move(answer)), clock_.in(limits_.write_timeout), stop)
+                 .ok()) {
+            broken_ = true;
+            connection_->abort();
+            changed_.notify_all();
+            return;
+        }
+    }
+}
+
+void ServerConnection::run(const Handler& handler, fiber::StopToken stop) {
+    FrameReader reader(*connection_, limits_.max_frame, probe_);
+    // Slots may outlive this object in a responder of another shard's reply.
+    struct Forget {
+        std::deque<std::shared_ptr<Responder::Slot>>& pending;
+        ~Forget() {
+            for (const auto& slot : pending) slot->changed = nullptr;
+        }
+    } forget{pending_};
+    fiber::Group fibers(scheduler_);
+    fibers.spawn({.name = "answers"}, [this](fiber::StopToken inner) { write_answers(inner); });
+    while (!broken_ && serve_one(handler, reader, fibers, stop)) {
+    }
+    // What was understood before the end is still answered: a peer may half close and wait.
+    if (!broken_ && !stop.stop_requested()) {
+        (void)changed_.wait(clock_.in(limits_.write_timeout), stop,
+                            [&] { return broken_ || pending_.empty() || !pending_.front()->done; });
+    }
+    fibers.request_stop();
+    fibers.join();
+}
+}  // namespace faultline::rpc

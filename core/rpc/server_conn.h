@@ -1,0 +1,104 @@
+// One accepted connection: requests are read in order, answered in order, and bounded in number and
+// bytes. What cannot be understood closes this connection and no other.
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/log.h"
+#include "core/env/clock.h"
+#include "core/env/net.h"
+#include "core/env/probe.h"
+#include "core/fiber/sync.h"
+#include "core/rpc/frame_io.h"
+#include "core/wire/writer.h"
+#include "gen/wire/api.h"
+
+namespace faultline::rpc {
+
+struct Request {
+    wire::ApiKey api{};
+    wire::Version version;
+    std::int32_t correlation = 0;
+    std::string client_id;
+    IoBuf body;  // behind the header; shares the frame
+};
+
+// Where the answer to one request goes. Used once, from any fiber of the connection's shard; when
+// it is dropped unused the connection closes, because the order of answers could not be kept.
+class Responder {
+public:
+    // Response header and body, without the length.
+    void send(OutBuf answer);
+    // This request has no answer (Produce with acks=0).
+    void none();
+
+private:
+    friend class ServerConnection;
+    struct Slot {
+        bool done = false;
+        OutBuf answer;
+        fiber::Condition* changed = nullptr;  // null once the connection is gone
+    };
+    explicit Responder(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
+    std::shared_ptr<Slot> slot_;
+};
+
+struct ServerLimits {
+    std::size_t max_frame = 100U << 20;        // socket.request.max.bytes
+    std::size_t max_pending = 100;             // requests without their answer
+    Duration idle = std::chrono::minutes(10);  // connections.max.idle.ms
+    Duration write_timeout = std::chrono::minutes(2);
+};
+
+class ServerConnection {
+public:
+    // Called in the connection's reader fiber for each request, in order; may park, which holds
+    // back the requests behind it. `fibers` is for work that waits: its members are stopped and
+    // joined when the connection ends. False when the body could not be understood: the connection
+    // closes.
+    using Handler = std::function<bool(Request, Responder, fiber::Group& fibers)>;
+
+    // `budget` bounds the bytes of requests under way on this shard. All references must outlive
+    // run().
+    ServerConnection(ConnectionPtr connection, const ServerLimits& limits, const Clock& clock,
+                     fiber::Scheduler& fibers, fiber::Semaphore& budget, probe::Probe probe,
+                     Logger& log)
+        : connection_(std::move(connection)),
+          limits_(limits),
+          clock_(clock),
+          scheduler_(fibers),
+          budget_(budget),
+          probe_(probe),
+          log_(log) {}
+
+    // Parks until the peer has gone, `stop` is requested, or something was wrong.
+    void run(const Handler& handler, fiber::StopToken stop);
+
+private:
+    bool serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
+                   fiber::StopToken stop);
+    void write_answers(fiber::StopToken stop);
+    void refuse(std::string_view why);
+
+    ConnectionPtr connection_;
+    ServerLimits limits_;
+    const Clock& clock_;
+    fiber::Scheduler& scheduler_;
+    fiber::Semaphore& budget_;
+    probe::Probe probe_;
+    Logger& log_;
+    std::deque<std::shared_ptr<Responder::Slot>> pending_;
+    fiber::Condition changed_;
+    bool broken_ = false;
+};
+
+// Splits a frame into header and body. Nothing when the header cannot be read. An ApiVersions
+// request of an unknown version has a header of version 1 in front, whatever follows.
+std::optional<Request> parse_request(const IoBuf& frame);
+// The header of an answer.
+void write_response_header(wire::Writer& out, wire::ApiKey api, wire::Version version,
+                           std::int32_t correlation);
+}  // namespace faultline::rpc
