@@ -1,0 +1,273 @@
+#include "core/client/consumer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gen/wire/list_offsets_request.h"
+#include "gen/wire/list_offsets_response.h"
+
+namespace faultline::client {
+namespace {
+using wire::KafkaError;
+constexpr wire::Version kLastWithNames{12};  // Fetch names topics by id from 13 on (KIP-516)
+constexpr std::int64_t kLatest = -1, kEarliest = -2;
+}  // namespace
+
+Consumer::Consumer(Env& env, ClientConfig client, ConsumerConfig config)
+    : cluster_(env, std::move(client)), config_(config) {}
+
+void Consumer::assign(const std::string& topic, std::int32_t partition, Position from) {
+    Assigned& a = assigned_[{topic, partition}];
+    a = {};
+    a.from = from;
+    if (from.kind == Position::Kind::offset) {
+        a.known = true;
+        a.next = from.value;
+    }
+}
+
+void Consumer::unassign(const std::string& topic, std::int32_t partition) {
+    assigned_.erase({topic, partition});
+}
+
+std::int64_t Consumer::position(const std::string& topic, std::int32_t partition) const {
+    const auto it = assigned_.find({topic, partition});
+    return it == assigned_.end() || !it->second.known ? -1 : it->second.next;
+}
+
+std::int64_t Consumer::high_watermark(const std::string& topic, std::int32_t partition) const {
+    const auto it = assigned_.find({topic, partition});
+    return it == assigned_.end() ? -1 : it->second.high_watermark;
+}
+
+Result<std::int64_t> Consumer::find_offset(const std::string& topic, std::int32_t partition,
+                                           Position where, Deadline deadline,
+                                           fiber::StopToken stop) {
+    if (where.kind == Position::Kind::offset) return where.value;
+    wire::ListOffsetsRequest request;
+    request.replica_id = -1;
+    request.isolation_level = config_.read_committed ? 1 : 0;
+    auto& t = request.topics.emplace_back();
+    t.name = topic;
+    auto& p = t.partitions.emplace_back();
+    p.partition_index = partition;
+    p.timestamp = where.value;
+    if (where.kind == Position::Kind::beginning) p.timestamp = kEarliest;
+    if (where.kind == Position::Kind::end) p.timestamp = kLatest;
+    for (std::uint32_t attempt = 1;; ++attempt) {
+        FL_TRY(const Leader leader, cluster_.leader(topic, partition, deadline, stop));
+        const auto response = leader.conn->call<wire::ListOffsetsResponse>(
+            request, cluster_.request_deadline(deadline), stop);
+        if (response.ok() && !response->topics.empty() && !response->topics[0].partitions.empty()) {
+            const auto& found = response->topics[0].partitions[0];
+            if (found.error_code == KafkaError::none) {
+                if (found.offset >= 0) return found.offset;
+                // No record is that young: reading goes on with the next one to come.
+                return find_offset(topic, partition, Position::end(), deadline, stop);
+            }
+            last_error_ = found.error_code;
+            last_error_topic_ = topic;
+            if (!wire::is_retriable(found.error_code)) {
+                return Error{Errc::invalid, 0, "consumer.list_offsets"};
+            }
+        } else if (!response.ok() && response.code() == Errc::invalid) {
+            return response.error();
+        }
+        cluster_.note_stale(topic);
+        FL_CHECK(cluster_.back_off(attempt, deadline, stop));
+    }
+}
+
+Result<std::vector<Consumer::Round>> Consumer::plan(Deadline deadline, fiber::StopToken stop) {
+    std::vector<Key> keys;
+    for (const auto& [key, a] : assigned_) keys.push_back(key);
+    // The first partitions of a request fill the answer first: take turns.
+    if (!keys.empty()) {
+        const std::size_t shift = turn_++ % keys.size();
+        std::rotate(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(shift), keys.end());
+    }
+    std::vector<Round> rounds;
+    for (const Key& key : keys) {
+        auto it = assigned_.find(key);
+        if (it == assigned_.end()) continue;
+        if (!it->second.known) {
+            const Position from = it->second.from;
+            FL_TRY(const std::int64_t offset,
+                   find_offset(key.first, key.second, from, deadline, stop));
+            it = assigned_.find(key);
+            if (it == assigned_.end()) continue;
+            it->second.known = true;
+            it->second.next = offset;
+        }
+        FL_TRY(Leader leader, cluster_.leader(key.first, key.second, deadline, stop));
+        const auto same = std::find_if(rounds.begin(), rounds.end(), [&](const Round& r) {
+            return r.leader.conn == leader.conn;
+        });
+        if (same != rounds.end()) {
+            same->partitions.push_back(key);
+            if (leader.topic_id.is_zero()) same->leader.topic_id = {};
+        } else {
+            rounds.push_back({std::move(leader), {key}});
+        }
+    }
+    return rounds;
+}
+
+Result<std::size_t> Consumer::fetch(const Round& round, bool may_wait, Deadline deadline,
+                                    fiber::StopToken stop, const Handler& handler) {
+    const Clock& clock = cluster_.env().clock;
+    wire::FetchRequest request;
+    const Duration left =
+        std::clamp<Duration>(deadline.at - clock.now(), Duration{0}, config_.max_wait);
+    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(left);
+    request.max_wait_ms = may_wait ? static_cast<std::int32_t>(wait.count()) : 0;
+    request.min_bytes = config_.min_bytes;
+    request.max_bytes = config_.max_bytes;
+    request.isolation_level = config_.read_committed ? 1 : 0;
+    request.session_id = 0;
+    request.session_epoch = -1;  // no fetch session (KIP-227)
+    for (const Key& key : round.partitions) {
+        const auto it = assigned_.find(key);
+        if (it == assigned_.end()) continue;
+        if (request.topics.empty() || request.topics.back().topic != key.first) {
+            auto& topic = request.topics.emplace_back();
+            topic.topic = key.first;
+            if (const TopicInfo* info = cluster_.view().topic(key.first)) topic.topic_id = info->id;
+        }
+        auto& p = request.topics.back().partitions.emplace_back();
+        p.partition = key.second;
+        p.fetch_offset = it->second.next;
+        p.partition_max_bytes = config_.partition_max_bytes;
+    }
+    // The answer may come as late as the long poll ends, whatever the caller's deadline is: giving
+    // up earlier would cost the connection.
+    const Deadline answer_by = clock.in(cluster_.config().request_timeout + wait);
+    const wire::Version cap = round.leader.topic_id.is_zero() ? kLastWithNames : request.max;
+    FL_TRY(const auto response,
+           round.leader.conn->call<wire::FetchResponse>(request, answer_by, stop, cap));
+    if (response.error_code != KafkaError::none) {
+        last_error_ = response.error_code;
+        for (const Key& key : round.partitions) cluster_.note_stale(key.first);
+        if (wire::is_retriable(response.error_code)) {
+            return Error{Errc::unreachable, 0, "consumer.fetch"};
+        }
+        return Error{Errc::invalid, 0, "consumer.fetch"};
+    }
+    return take(response, handler);
+}
+
+Result<std::size_t> Consumer::take(const wire::FetchResponse& response, const Handler& handler) {
+    std::size_t count = 0;
+    std::optional<Error> failed;
+    for (const auto& topic : response.responses) {
+        std::string name = topic.topic;
+        if (name.empty()) name = std::string(cluster_.view().name_of(topic.topic_id));
+        for (const auto& data : topic.partitions) {
+            const Key key{name, data.partition_index};
+            const auto it = assigned_.find(key);
+            if (it == assigned_.end()) continue;
+            const auto taken = take_partition(key, it->second, data, handler);
+            if (taken.ok()) {
+                count += *taken;
+            } else if (!failed || failed->code == Errc::unreachable) {
+                failed = taken.error();  // what retrying heals gives way to what it does not
+            }
+        }
+    }
+    // Records in hand come first; a lasting failure is met again by the next poll.
+    if (failed && count == 0) return *failed;
+    return count;
+}
+
+Result<void> Consumer::judge(const Key& key, Assigned& assigned, KafkaError error) {
+    if (error == KafkaError::none) return {};
+    last_error_ = error;
+    last_error_topic_ = key.first;
+    if (error == KafkaError::offset_out_of_range) {
+        if (config_.out_of_range == OffsetReset::fail) {
+            return Error{Errc::not_found, 0, "consumer.offset_out_of_range"};
+        }
+        assigned.known = false;
+        assigned.from =
+            config_.out_of_range == OffsetReset::end ? Position::end() : Position::beginning();
+        return Error{Errc::unreachable, 0, "consumer.offset_out_of_range"};
+    }
+    if (!wire::is_retriable(error)) return Error{Errc::invalid, 0, "consumer.partition"};
+    cluster_.note_stale(key.first);
+    return Error{Errc::unreachable, 0, "consumer.partition"};
+}
+
+Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
+                                             const wire::FetchResponse::PartitionData& data,
+                                             const Handler& handler) {
+    FL_CHECK(judge(key, assigned, data.error_code));
+    assigned.high_watermark = data.high_watermark;
+    if (data.records.is_null() || data.records.size() == 0) return std::size_t{0};
+    std::size_t count = 0;
+    const auto corrupt = [&](Error e) -> Result<std::size_t> {
+        if (count > 0) return count;  // the next poll meets it again
+        last_error_ = KafkaError::corrupt_message;
+        last_error_topic_ = key.first;
+        return e;
+    };
+    for (const IoBuf& batch : wire::split_batches(data.records.bytes())) {
+        auto reader = wire::RecordReader::open(batch);
+        if (!reader.ok()) return corrupt(reader.error());
+        const std::int64_t end = reader->header().last_offset() + 1;
+        if (end <= assigned.next) continue;
+        while (!reader->header().control()) {
+            const auto record = reader->next();
+            if (!record.ok()) return corrupt(record.error());
+            if (!*record) break;
+            if ((*record)->offset < assigned.next) continue;  // before where reading starts
+            handler({key.first, key.second, **record});
+            assigned.next = (*record)->offset + 1;
+            ++count;
+        }
+        assigned.next = end;
+    }
+    return count;
+}
+
+Result<std::size_t> Consumer::poll(Deadline deadline, fiber::StopToken stop,
+                                   const Handler& handler) {
+    const Clock& clock = cluster_.env().clock;
+    for (std::uint32_t failures = 0;;) {
+        if (stop.stop_requested()) return Error{Errc::cancelled, 0, "consumer.poll"};
+        Result<std::size_t> got = std::size_t{0};
+        auto rounds = plan(deadline, stop);
+        if (rounds.ok()) {
+            // Several leaders: nobody waits at one while another has records.
+            for (const Round& round : *rounds) {
+                auto one = fetch(round, rounds->size() == 1, deadline, stop, handler);
+                if (one.ok() && got.ok()) *got += *one;
+                if (!one.ok() && (!got.ok() || *got == 0)) got = one;
+            }
+            if (rounds->size() != 1 && got.ok() && *got == 0) {
+                const Deadline pause = std::min(deadline, clock.in(std::chrono::milliseconds(50)));
+                (void)cluster_.env().fibers.sleep_until(pause, stop);
+            }
+        } else {
+            got = rounds.error();
+        }
+        if (got.ok() && *got > 0) {
+            last_error_ = KafkaError::none;
+            return got;
+        }
+        if (clock.now() >= deadline.at) {
+            if (!got.ok() && got.code() == Errc::not_found) return got;
+            return std::size_t{0};
+        }
+        if (got.ok()) continue;
+        switch (got.code()) {
+            case Errc::unreachable:
+            case Errc::closed:
+            case Errc::busy:
+            case Errc::timed_out: break;
+            default: return got;
+        }
+        const auto waited = cluster_.back_off(++failures, deadline, stop);
+        if (!waited.ok() && waited.code() == Errc::cancelled) return waited.error();
+    }
+}
+}  // namespace faultline::client

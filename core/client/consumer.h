@@ -1,0 +1,106 @@
+// Reads records of partitions that the caller chose (no consumer group).
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/client/cluster.h"
+#include "core/wire/record_batch.h"
+#include "gen/wire/fetch_request.h"
+#include "gen/wire/fetch_response.h"
+
+namespace faultline::client {
+
+enum class OffsetReset : std::uint8_t { beginning, end, fail };
+
+struct ConsumerConfig {
+    Duration max_wait = std::chrono::milliseconds(500);  // a long poll at the broker
+    std::int32_t min_bytes = 1, max_bytes = 50 << 20, partition_max_bytes = 1 << 20;
+    OffsetReset out_of_range = OffsetReset::beginning;
+    bool read_committed = false;  // asked of the broker; aborted records are not filtered here
+};
+
+// Where reading starts.
+struct Position {
+    enum class Kind : std::uint8_t { offset, beginning, end, timestamp };
+    Kind kind = Kind::beginning;
+    std::int64_t value = 0;  // the offset, or ms since the epoch
+    static Position at(std::int64_t offset) { return {Kind::offset, offset}; }
+    static Position beginning() { return {}; }
+    static Position end() { return {Kind::end, 0}; }
+    // The first record not older; the end when there is none.
+    static Position timestamp(std::int64_t ms) { return {Kind::timestamp, ms}; }
+};
+
+// A record on its way to the caller: valid during the call of the handler.
+struct InRecord {
+    const std::string& topic;
+    std::int32_t partition;
+    const wire::RecordView& record;
+};
+
+// For fibers of one shard; one poll() at a time.
+class Consumer {
+public:
+    Consumer(Env& env, ClientConfig client, ConsumerConfig config = {});
+    // Requires close() before, unless the fibers were killed.
+    ~Consumer() = default;
+
+    // Adds a partition, or moves one.
+    void assign(const std::string& topic, std::int32_t partition, Position from);
+    void unassign(const std::string& topic, std::int32_t partition);
+
+    using Handler = std::function<void(const InRecord&)>;
+    // Parks until records came, at most until `deadline`; gives each to `handler` (which may not
+    // park) in the order of its partition and returns how many. 0 when the time passed. What fails
+    // with a retriable error is tried again until the deadline.
+    //  corrupt    a batch fails its checksum or grammar; the position stays before it
+    //  not_found  a position is out of range and the policy says fail
+    //  invalid    another error of the broker: last_error()
+    //  cancelled
+    Result<std::size_t> poll(Deadline deadline, fiber::StopToken stop, const Handler& handler);
+    // What a partition's answer said last; none when it was fine.
+    wire::KafkaError last_error() const noexcept { return last_error_; }
+    // Of the partition named by the last error.
+    const std::string& last_error_topic() const noexcept { return last_error_topic_; }
+
+    // The offset of the next record. -1 while not known.
+    std::int64_t position(const std::string& topic, std::int32_t partition) const;
+    // As of the last answer; -1 before one.
+    std::int64_t high_watermark(const std::string& topic, std::int32_t partition) const;
+    // Looks an offset up (ListOffsets). Parks. not_found, timed_out, cancelled, invalid.
+    Result<std::int64_t> find_offset(const std::string& topic, std::int32_t partition,
+                                     Position where, Deadline deadline, fiber::StopToken stop = {});
+    Cluster& cluster() noexcept { return cluster_; }
+    void close() { cluster_.close(); }
+
+private:
+    struct Assigned {
+        Position from;
+        bool known = false;  // `next` holds
+        std::int64_t next = 0, high_watermark = -1;
+    };
+    using Key = std::pair<std::string, std::int32_t>;
+    struct Round {  // one Fetch to one leader
+        Leader leader;
+        std::vector<Key> partitions;
+    };
+    Result<std::vector<Round>> plan(Deadline deadline, fiber::StopToken stop);
+    Result<std::size_t> fetch(const Round& round, bool may_wait, Deadline deadline,
+                              fiber::StopToken stop, const Handler& handler);
+    Result<std::size_t> take(const wire::FetchResponse& response, const Handler& handler);
+    Result<std::size_t> take_partition(const Key& key, Assigned& assigned,
+                                       const wire::FetchResponse::PartitionData& data,
+                                       const Handler& handler);
+    Result<void> judge(const Key& key, Assigned& assigned, wire::KafkaError error);
+
+    Cluster cluster_;
+    ConsumerConfig config_;
+    std::map<Key, Assigned> assigned_;
+    std::size_t turn_ = 0;
+    wire::KafkaError last_error_ = wire::KafkaError::none;
+    std::string last_error_topic_;
+};
+}  // namespace faultline::client
