@@ -115,7 +115,9 @@ private:
     };
     std::unordered_map<Call, std::size_t, CallHash> open_;  // requests without their response yet
     std::map<std::int64_t, std::pair<std::int64_t, std::int64_t>> conns_;  // conn -> from, to
-    std::map<std::int64_t, Ns> closed_;                                    // by conn
+    // The exchange whose bytes flow in one direction of a connection: by conn and response.
+    std::map<std::pair<std::int64_t, int>, std::int64_t> talk_;
+    std::map<std::int64_t, Ns> closed_;  // by conn
 };
 
 void Builder::sent() {
@@ -130,16 +132,21 @@ void Builder::sent() {
               .correlation = get("correlation")};
     const std::size_t index = run_.messages.size();
     const Call call{m.conn, m.correlation};
-    if (m.response) {
+    std::int64_t& talk = talk_.try_emplace({m.conn, m.response ? 1 : 0}, -1).first->second;
+    if (m.correlation < 0 && talk >= 0) {
+        m.exchange = talk;  // a further piece of what began before
+    } else if (m.response) {
         if (const auto it = open_.find(call); it != open_.end()) {
             Exchange& x = run_.exchanges[it->second];
             x.response = index;
             m.exchange = static_cast<std::int64_t>(it->second);
             m.api = x.api;
+            talk = m.exchange;
             open_.erase(it);
         }
     } else {
         m.exchange = static_cast<std::int64_t>(run_.exchanges.size());
+        talk = m.exchange;
         run_.exchanges.push_back({index, {}, m.from, m.to, m.api, at_, at_});
         if (m.correlation >= 0) open_[call] = run_.exchanges.size() - 1;
     }
@@ -216,7 +223,9 @@ Builder::Handlers Builder::node_handlers() {
          }},
         {"NodePaused",
          [](B& b) {
-             b.state(b.get("paused") == 1 ? State::paused : State::up);
+             const auto& before = b.lane(b.get("node")).states;
+             const State back = before.size() > 1 ? before[before.size() - 2].state : State::up;
+             b.state(b.get("paused") == 1 ? State::paused : back);
              b.turn();
          }},
         {"ClockJumped",
@@ -413,6 +422,15 @@ void Builder::finish() {
         x.end = std::max(x.end, response.last());
         x.answered = request.arrived >= 0 && response.arrived >= 0;
         x.open = !x.answered && !request.lost() && !response.lost();
+    }
+    for (std::size_t i = 0; i < run_.messages.size(); ++i) {  // further pieces
+        const Message& m = run_.messages[i];
+        if (m.exchange < 0) continue;
+        Exchange& x = run_.exchanges[static_cast<std::size_t>(m.exchange)];
+        if (x.request == i || x.response == i) continue;
+        x.end = std::max(x.end, m.last());
+        x.open = m.arrived >= 0 ? x.open : (x.answered || x.open) && !m.lost();
+        x.answered = x.answered && m.arrived >= 0;
     }
     for (std::vector<Ns>* turns : {&run_.turns, &run_.great_turns}) {
         std::sort(turns->begin(), turns->end());
