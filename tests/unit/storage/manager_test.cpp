@@ -1,0 +1,236 @@
+#include "core/storage/log_manager.h"
+#include "tests/unit/storage/log_fixture.h"
+
+using namespace faultline;
+using namespace faultline::test;
+
+namespace {
+struct ManagerRig : LogRig {
+    explicit ManagerRig(std::vector<std::string> dirs = {"data"}) {
+        options.dirs = std::move(dirs);
+        options.node = NodeId{1};
+        options.defaults.segment_bytes = 1500;
+        options.defaults.retention_ms = -1;
+    }
+    std::unique_ptr<LogManager> make() {
+        return std::make_unique<LogManager>(context, rng, options);
+    }
+    Rng rng{5};
+    LogManagerOptions options;
+};
+
+const TopicPartition kA{"a", PartitionIndex{0}}, kB{"b-c.d", PartitionIndex{12}};
+constexpr Uuid kId{0x1234, 0x5678};
+
+void fill(PartitionLog& log, int batches) {
+    for (int i = 0; i < batches; ++i) must_append(log, make_batch(2, 100, 10 + i));
+    REQUIRE(log.flush().ok());
+}
+}  // namespace
+
+TEST_CASE("manager: logs, ids and marks survive a clean restart, laid out as Kafka does",
+          "[storage]") {
+    ManagerRig rig;
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        auto log = m->create(kA, kId, rig.options.defaults);
+        REQUIRE(log.ok());
+        CHECK(m->create(kA, kId, rig.options.defaults).code() == Errc::exists);
+        REQUIRE(m->create(kB, Uuid{9, 9}, rig.options.defaults).ok());
+        fill(**log, 10);
+        REQUIRE((*log)->delete_records_before(Offset{3}).ok());
+        const Uuid cluster = m->cluster_id();
+        CHECK(!cluster.is_zero());
+        REQUIRE(m->close(77).ok());
+        CHECK(rig.disk.content("data/.kafka_cleanshutdown") ==
+              "{\"version\":0,\"brokerEpoch\":77}");
+        CHECK(rig.disk.content("data/recovery-point-offset-checkpoint") ==
+              "0\n2\na 0 20\nb-c.d 12 0\n");
+        CHECK(rig.disk.content("data/log-start-offset-checkpoint") == "0\n1\na 0 3\n");
+        CHECK(rig.disk.content("data/a-0/partition.metadata") ==
+              "version: 0\ntopic_id: " + to_string(kId));
+        CHECK(rig.disk.exists("data/b-c.d-12/00000000000000000000.log"));
+        rig.sink.events.clear();
+        m = rig.make();
+        REQUIRE(m->open().ok());
+        CHECK(!rig.disk.exists("data/.kafka_cleanshutdown"));
+        CHECK(m->cluster_id() == cluster);
+        CHECK(m->partitions() == std::vector<TopicPartition>{kA, kB});
+        CHECK(m->topic_id(kA) == kId);
+        CHECK(m->find(kA)->log_end() == Offset{20});
+        CHECK(m->find(kA)->log_start() == Offset{3});
+        for (const auto& e : rig.sink.all<probe::LogOpened>()) CHECK(e.clean);
+        auto second = rig.make();
+        CHECK(second->open().code() == Errc::busy);
+        REQUIRE(m->close().ok());
+        rig.options.node = NodeId{2};
+        m = rig.make();
+        CHECK(m->open().code() == Errc::invalid);
+    });
+}
+
+TEST_CASE("manager: a log that is damaged keeps offline, the others are served", "[storage]") {
+    ManagerRig rig;
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        fill(**m->create(kA, kId, rig.options.defaults), 4);
+        fill(**m->create(kB, kId, rig.options.defaults), 4);
+        REQUIRE(m->checkpoint_recovery_points().ok());
+        rig.disk.flip_bit("data/a-0/00000000000000000000.log", 100);
+        rig.disk.crash(MemoryDisk::Survives::synced_only);
+        auto again = rig.make();
+        REQUIRE(again->open().ok());
+        CHECK(again->find(kA) == nullptr);
+        REQUIRE(again->offline().size() == 1);
+        CHECK(again->offline()[0].partition == kA);
+        CHECK(again->offline()[0].error.code == Errc::corrupt);
+        CHECK(again->find(kB)->log_end() == Offset{8});
+        REQUIRE(again->close().ok());
+        CHECK(!rig.disk.exists("data/.kafka_cleanshutdown"));  // else the damage would be believed
+        (void)m->close();
+    });
+}
+
+TEST_CASE("manager: a removed partition leaves nothing behind, and its name starts afresh",
+          "[storage]") {
+    ManagerRig rig;
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        fill(**m->create(kA, kId, rig.options.defaults), 10);
+        REQUIRE(m->find(kA)->delete_records_before(Offset{5}).ok());
+        REQUIRE(m->checkpoint_log_starts().ok());
+        REQUIRE(m->checkpoint_recovery_points().ok());
+        auto held = m->find(kA);
+        auto slice = held->read({.from = Offset{5}, .max_bytes = 1});
+        REQUIRE(m->remove(kA).ok());
+        CHECK(m->remove(kA).code() == Errc::not_found);
+        CHECK(held->append(make_batch(1, 1, 1), Epoch{0}).code() == Errc::closed);
+        CHECK(batches_of(bytes_of(*slice)).size() == 1);
+        auto fresh = m->create(kA, Uuid{7, 7}, rig.options.defaults);
+        REQUIRE(fresh.ok());
+        CHECK((*fresh)->log_start() == Offset{0});
+        CHECK((*fresh)->log_end() == Offset{0});
+        rig.scheduler.sleep_until(rig.clock.in(1s));
+        for (const std::string& path : rig.disk.paths()) CHECK(path.find("-delete") == path.npos);
+        rig.disk.crash(MemoryDisk::Survives::synced_only);
+        auto again = rig.make();
+        REQUIRE(again->open().ok());
+        CHECK(again->find(kA)->log_start() == Offset{0});
+        CHECK(again->topic_id(kA) == Uuid{7, 7});
+        REQUIRE(again->close().ok());
+        (void)m->close();
+    });
+}
+
+TEST_CASE("manager: retention and checkpoints run by themselves", "[storage]") {
+    ManagerRig rig;
+    rig.options.defaults.flush_ms = 3000;
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        auto log = *m->create(kA, kId, rig.options.defaults);
+        for (int i = 0; i < 30; ++i) must_append(*log, make_batch(2, 100, rig.clock.wall().ms));
+        CHECK(log->durable_end() < log->log_end());
+        rig.scheduler.sleep_until(rig.clock.in(5s));
+        CHECK(log->durable_end() == Offset{60});
+        rig.scheduler.sleep_until(rig.clock.in(60s));
+        CHECK(rig.disk.content("data/recovery-point-offset-checkpoint") == "0\n1\na 0 60\n");
+        LogConfig config = log->config();
+        config.retention_ms = 100'000;
+        log->update_config(config);
+        m->set_retention_limit([](const PartitionLog&) { return Offset{40}; });
+        rig.scheduler.sleep_until(rig.clock.in(400s));
+        CHECK(log->log_start() > Offset{20});
+        CHECK(log->log_start() <= Offset{40});
+        REQUIRE(m->close().ok());
+    });
+}
+
+TEST_CASE("manager: two directories share the partitions; one that fails takes no new ones",
+          "[storage]") {
+    ManagerRig rig({"d1", "d2"});
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        for (int i = 0; i < 4; ++i) {
+            REQUIRE(m->create({"t", PartitionIndex{i}}, kId, rig.options.defaults).ok());
+        }
+        CHECK(m->find({"t", PartitionIndex{0}})->dir()->index() == 0);
+        CHECK(m->find({"t", PartitionIndex{1}})->dir()->index() == 1);
+        rig.disk.fail_syncs_of("t-1/00000000000000000000.log");
+        auto bad = m->find({"t", PartitionIndex{1}});
+        must_append(*bad, make_batch(1, 1, 1));
+        CHECK(bad->flush().code() == Errc::io);
+        CHECK(m->find({"t", PartitionIndex{3}})->append(make_batch(1, 1, 1), Epoch{0}).code() ==
+              Errc::io);
+        REQUIRE(m->find({"t", PartitionIndex{2}})->append(make_batch(1, 1, 1), Epoch{0}).ok());
+        auto made = m->create({"t", PartitionIndex{9}}, kId, rig.options.defaults);
+        REQUIRE(made.ok());
+        CHECK((*made)->dir()->index() == 0);
+        CHECK(!m->close().ok());
+        CHECK(rig.disk.exists("d1/.kafka_cleanshutdown"));
+        CHECK(!rig.disk.exists("d2/.kafka_cleanshutdown"));
+    });
+}
+
+TEST_CASE("manager: a crash at each step of create, write, truncate, remove, close", "[storage]") {
+    bool finished = false;
+    for (std::uint64_t k = 0; !finished; ++k) {
+        REQUIRE(k < 400);
+        for (std::uint64_t seed = 0; seed < 8; ++seed) {
+            ManagerRig rig;
+            Offset durable{0}, written{0};
+            bool removing = false, created = false;
+            rig.run([&] {
+                auto m = rig.make();
+                rig.disk.stop_after(k);
+                const auto work = [&]() -> Result<void> {
+                    FL_CHECK(m->open());
+                    FL_TRY(LogRef a, m->create(kA, kId, rig.options.defaults));
+                    created = true;
+                    written = Offset{20};
+                    for (int i = 0; i < 10; ++i)
+                        FL_CHECK(a->append(make_batch(2, 100, 5), Epoch{1}));
+                    FL_CHECK(a->flush());
+                    durable = Offset{20};
+                    FL_CHECK(m->checkpoint_recovery_points());
+                    durable = Offset{12};
+                    FL_CHECK(a->truncate_to(Offset{12}));
+                    FL_CHECK(a->append(make_batch(2, 500, 5), Epoch{2}));
+                    FL_TRY(LogRef b, m->create(kB, kId, rig.options.defaults));
+                    FL_CHECK(b->append(make_batch(1, 1, 1), Epoch{0}));
+                    removing = true;
+                    FL_CHECK(m->remove(kA));
+                    return m->close(1);
+                };
+                const auto result = work();
+                finished = !rig.disk.stopped();
+                if (finished) REQUIRE(result.ok());
+                if (!finished) (void)m->close();
+            });
+            using S = MemoryDisk::Survives;
+            rig.disk.crash(seed == 0 ? S::synced_only : seed == 1 ? S::all : S::torn, seed);
+            rig.run([&] {
+                auto m = rig.make();
+                INFO("k " << k << " seed " << seed);
+                REQUIRE(m->open().ok());
+                REQUIRE(m->offline().empty());
+                auto a = m->find(kA);
+                if (created && !removing) REQUIRE(a != nullptr);
+                if (a != nullptr && !removing) {
+                    REQUIRE(a->log_end() >= durable);
+                    REQUIRE(a->log_end() <= written);
+                    read_all(*a);
+                }
+                for (const TopicPartition& p : m->partitions()) {
+                    REQUIRE(m->find(p)->append(make_batch(1, 1, 1), Epoch{9}).ok());
+                }
+                REQUIRE(m->close().ok());
+                REQUIRE(rig.disk.exists("data/.kafka_cleanshutdown"));
+            });
+        }
+    }
+}
