@@ -46,8 +46,12 @@ std::optional<AppendRefusal> check_header(const BatchHeader& h) {
 
 bool timestamp_refused(std::int64_t t, const AppendRules& rules, WallTime now) {
     if (rules.log_append_time || t == -1) return false;
-    return (now.ms > t && now.ms - t > rules.before_max_ms) ||
-           (t > now.ms && t - now.ms > rules.after_max_ms);
+    // The difference of two int64 fits an uint64.
+    const auto apart = [](std::int64_t later, std::int64_t earlier) {
+        return static_cast<std::uint64_t>(later) - static_cast<std::uint64_t>(earlier);
+    };
+    if (t <= now.ms) return apart(now.ms, t) > static_cast<std::uint64_t>(rules.before_max_ms);
+    return apart(t, now.ms) > static_cast<std::uint64_t>(rules.after_max_ms);
 }
 
 // Every record parses, offsets run 0, 1, 2, ..., keys and times are allowed.

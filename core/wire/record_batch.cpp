@@ -162,9 +162,9 @@ Result<std::optional<RecordView>> RecordReader::next() {
         headers < 0) {
         return corrupt("record");
     }
-    v.offset = header_.base_offset + offset_delta;
+    v.offset = wrap_add(header_.base_offset, offset_delta);
     v.timestamp = header_.log_append_time() ? header_.max_timestamp
-                                            : header_.base_timestamp + timestamp_delta;
+                                            : wrap_add(header_.base_timestamp, timestamp_delta);
     v.headers = static_cast<std::int32_t>(headers);
     v.header_bytes = body;
     for (std::int64_t i = 0; i < headers; ++i) FL_CHECK(next_header(body));
@@ -195,7 +195,8 @@ void BatchBuilder::add(std::int64_t timestamp, std::optional<Bytes> key, std::op
         header_.base_timestamp = header_.max_timestamp = timestamp;
     }
     header_.max_timestamp = std::max(header_.max_timestamp, timestamp);
-    const std::int64_t delta = timestamp - header_.base_timestamp;
+    const auto delta = static_cast<std::int64_t>(
+        static_cast<std::uint64_t>(timestamp) - static_cast<std::uint64_t>(header_.base_timestamp));
     std::size_t size = 1 + varlong_size(delta) + varlong_size(count_) +
                        bytes_size(key ? key->size() : 0, !key) +
                        bytes_size(value ? value->size() : 0, !value) +

@@ -18,6 +18,11 @@ inline constexpr std::size_t kBatchHeader = 61;     // bytes before the records
 inline constexpr std::size_t kBatchLengthEnd = 12;  // base offset and length, not counted in length
 inline constexpr std::size_t kCrcFrom = 21;         // the CRC covers from here to the end
 
+// Sums of what a peer sent wrap, as they do in Kafka, instead of being undefined.
+constexpr std::int64_t wrap_add(std::int64_t a, std::int64_t b) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
 struct BatchHeader {
     std::int64_t base_offset = 0;
     std::int32_t length = 0;  // of what follows this field
@@ -38,7 +43,7 @@ struct BatchHeader {
     bool log_append_time() const { return (attributes & 8) != 0; }
     bool transactional() const { return (attributes & 16) != 0; }
     bool control() const { return (attributes & 32) != 0; }
-    std::int64_t last_offset() const { return base_offset + last_offset_delta; }
+    std::int64_t last_offset() const { return wrap_add(base_offset, last_offset_delta); }
 };
 
 // Requires kBatchHeader bytes. Checks nothing.
