@@ -10,13 +10,19 @@ constexpr std::uint32_t kBadFrame = 1;  // ConnectionShut::reason
 }
 
 void Responder::send(OutBuf answer) {
-    slot_->answer = std::move(answer);
+    ticket_->slot->answer = std::move(answer);
     none();
 }
 
 void Responder::none() {
-    slot_->done = true;
-    if (slot_->changed != nullptr) slot_->changed->notify_all();
+    ticket_->slot->done = true;
+    if (ticket_->slot->changed != nullptr) ticket_->slot->changed->notify_all();
+}
+
+Responder::Ticket::~Ticket() {
+    if (slot->done) return;
+    slot->lost = true;
+    if (slot->changed != nullptr) slot->changed->notify_all();
 }
 
 std::optional<Request> parse_request(const IoBuf& frame) {
@@ -56,47 +62,61 @@ void ServerConnection::refuse(std::string_view why) {
     probe_.emit([] { return probe::ConnectionShut{kBadFrame}; });
 }
 
-bool ServerConnection::serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
-                                 fiber::StopToken stop) {
+ServerConnection::Next ServerConnection::serve_one(const Handler& handler, FrameReader& reader,
+                                                   fiber::Group& fibers, fiber::StopToken stop) {
     auto frame = reader.next(clock_.in(limits_.idle), stop);
     if (!frame.ok()) {
         if (frame.code() == Errc::too_large)
             refuse("a request is larger than socket.request.max.bytes");
         if (frame.code() == Errc::corrupt) refuse("a request has a negative length");
-        return false;
+        return frame.code() == Errc::unreachable ? Next::gone : Next::end;
     }
     const auto room = changed_.wait(
         Deadline::never(), stop, [&] { return broken_ || pending_.size() < limits_.max_pending; });
-    if (!room.ok() || broken_) return false;
+    if (!room.ok() || broken_) return Next::gone;
     auto units = budget_.acquire(frame->size(), clock_.in(limits_.idle), stop);
-    if (!units.ok()) return false;
+    if (!units.ok()) return Next::gone;
     auto request = parse_request(*frame);
     if (!request) {
         refuse("a request's header cannot be read");
-        return false;
+        return Next::end;
     }
     frame->clear();
     auto slot = std::make_shared<Responder::Slot>();
     slot->changed = &changed_;
+    slot->units = *std::move(units);
     pending_.push_back(slot);
     const auto api = request->api;
-    if (handler(*std::move(request), Responder(slot), fibers)) return true;
+    if (handler(*std::move(request), Responder(slot), fibers)) return Next::more;
     refuse(fmt::format("a request of API {} cannot be understood", static_cast<int>(api)));
-    return false;
+    return Next::end;
 }
 
 void ServerConnection::write_answers(fiber::StopToken stop) {
     while (true) {
-        const auto ready = changed_.wait(
-            Deadline::never(), stop, [&] { return !pending_.empty() && pending_.front()->done; });
+        const auto ready = changed_.wait(Deadline::never(), stop, [&] {
+            return !pending_.empty() && (pending_.front()->done || pending_.front()->lost);
+        });
         if (!ready.ok()) return;
+        if (pending_.front()->lost) {  // nothing behind it can be answered in order
+            broken_ = true;
+            connection_->abort();
+            changed_.notify_all();
+            return;
+        }
         OutBuf answer = std::move(pending_.front()->answer);
+        pending_.front()->units = {};
         pending_.pop_front();
+        writing_ = true;
         changed_.notify_all();
-        if (answer.size() == 0) continue;
-        if (!connection_
-                 ->write(make_frame(std::move(answer)), clock_.in(limits_.write_timeout), stop)
-                 .ok()) {
+        const bool written =
+            answer.size() == 0 ||
+            connection_
+                ->write(make_frame(std::move(answer)), clock_.in(limits_.write_timeout), stop)
+                .ok();
+        writing_ = false;
+        changed_.notify_all();
+        if (!written) {
             broken_ = true;
             connection_->abort();
             changed_.notify_all();
@@ -116,14 +136,23 @@ void ServerConnection::run(const Handler& handler, fiber::StopToken stop) {
     } forget{pending_};
     fiber::Group fibers(scheduler_);
     fibers.spawn({.name = "answers"}, [this](fiber::StopToken inner) { write_answers(inner); });
-    while (!broken_ && serve_one(handler, reader, fibers, stop)) {
-    }
+    Next next = Next::more;
+    while (!broken_ && next == Next::more) next = serve_one(handler, reader, fibers, stop);
     // What was understood before the end is still answered: a peer may half close and wait.
-    if (!broken_ && !stop.stop_requested()) {
+    if (next == Next::end && !stop.stop_requested()) {
         (void)changed_.wait(clock_.in(limits_.write_timeout), stop,
-                            [&] { return broken_ || pending_.empty() || !pending_.front()->done; });
+                            [&] { return broken_ || (pending_.empty() && !writing_); });
     }
     fibers.request_stop();
     fibers.join();
+    if (!broken_ && next != Next::gone) say_goodbye(stop);
+}
+
+// A connection that is destroyed resets, and a reset overtakes what the peer has not read yet.
+void ServerConnection::say_goodbye(fiber::StopToken stop) {
+    connection_->shutdown_write();
+    const Deadline deadline = clock_.in(limits_.linger);
+    IoBuf dropped;
+    while (connection_->read_some(dropped, 16U << 10, deadline, stop).ok()) dropped.clear();
 }
 }  // namespace faultline::rpc

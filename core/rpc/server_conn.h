@@ -39,11 +39,22 @@ private:
     friend class ServerConnection;
     struct Slot {
         bool done = false;
+        bool lost = false;  // nobody is left who could answer
         OutBuf answer;
+        fiber::Semaphore::Units units;        // of the request's bytes, until it is answered
         fiber::Condition* changed = nullptr;  // null once the connection is gone
     };
-    explicit Responder(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
-    std::shared_ptr<Slot> slot_;
+    // Held by all copies of a responder: the last one gone without an answer loses the slot.
+    struct Ticket {
+        explicit Ticket(std::shared_ptr<Slot> s) : slot(std::move(s)) {}
+        Ticket(const Ticket&) = delete;
+        Ticket& operator=(const Ticket&) = delete;
+        ~Ticket();
+        std::shared_ptr<Slot> slot;
+    };
+    explicit Responder(std::shared_ptr<Slot> slot)
+        : ticket_(std::make_shared<Ticket>(std::move(slot))) {}
+    std::shared_ptr<Ticket> ticket_;
 };
 
 struct ServerLimits {
@@ -51,6 +62,8 @@ struct ServerLimits {
     std::size_t max_pending = 100;             // requests without their answer
     Duration idle = std::chrono::minutes(10);  // connections.max.idle.ms
     Duration write_timeout = std::chrono::minutes(2);
+    // How long a connection that we end waits for the peer to read what was answered.
+    Duration linger = std::chrono::seconds(1);
 };
 
 class ServerConnection {
@@ -78,8 +91,10 @@ public:
     void run(const Handler& handler, fiber::StopToken stop);
 
 private:
-    bool serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
+    enum class Next : std::uint8_t { more, end, gone };  // gone: nobody reads answers any more
+    Next serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
                    fiber::StopToken stop);
+    void say_goodbye(fiber::StopToken stop);
     void write_answers(fiber::StopToken stop);
     void refuse(std::string_view why);
 
@@ -92,6 +107,7 @@ private:
     Logger& log_;
     std::deque<std::shared_ptr<Responder::Slot>> pending_;
     fiber::Condition changed_;
+    bool writing_ = false;
     bool broken_ = false;
 };
 

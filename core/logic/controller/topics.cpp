@@ -20,41 +20,50 @@ struct Refusal {
     std::string message;
 };
 
+// The brokers that the request itself names for each partition, or why not.
+std::optional<Refusal> assigned(const model::MetadataImage& image, const Topic& topic,
+                                std::vector<std::vector<std::int32_t>>& replicas) {
+    if (topic.num_partitions != -1 || topic.replication_factor != -1) {
+        return Refusal{KafkaError::invalid_request,
+                       "A manual partition assignment was specified, but numPartitions or "
+                       "replicationFactor was not set to -1."};
+    }
+    std::map<std::int32_t, std::vector<std::int32_t>> by_index;
+    for (const auto& a : topic.assignments) {
+        if (a.broker_ids.empty())
+            return Refusal{KafkaError::invalid_replica_assignment,
+                           "The manual partition assignment includes an empty replica list."};
+        if (std::set<std::int32_t>(a.broker_ids.begin(), a.broker_ids.end()).size() !=
+            a.broker_ids.size()) {
+            return Refusal{KafkaError::invalid_replica_assignment,
+                           "The manual partition assignment includes the broker more than once."};
+        }
+        for (const std::int32_t id : a.broker_ids) {
+            const bool known =
+                std::ranges::any_of(image.brokers, [&](const auto& b) { return b.id.v == id; });
+            if (!known)
+                return Refusal{KafkaError::invalid_replica_assignment,
+                               fmt::format("The manual partition assignment includes broker "
+                                           "{}, but no such broker is registered.",
+                                           id)};
+        }
+        by_index[a.partition_index] = a.broker_ids;
+    }
+    for (std::int32_t i = 0; std::cmp_less(i, topic.assignments.size()); ++i) {
+        if (!by_index.contains(i))
+            return Refusal{KafkaError::invalid_replica_assignment,
+                           "partitions should be a consecutive 0-based integer sequence"};
+        replicas.push_back(by_index[i]);
+    }
+    return std::nullopt;
+}
+
 // The broker of each partition, or why not.
 std::optional<Refusal> place(const model::MetadataImage& image, const Topic& topic,
                              const TopicDefaults& defaults,
                              std::vector<std::vector<std::int32_t>>& replicas) {
     const auto brokers = static_cast<std::int16_t>(image.brokers.size());
-    if (!topic.assignments.empty()) {
-        if (topic.num_partitions != -1 || topic.replication_factor != -1) {
-            return Refusal{KafkaError::invalid_request,
-                           "A manual partition assignment was specified, but numPartitions or "
-                           "replicationFactor was not set to -1."};
-        }
-        std::map<std::int32_t, std::vector<std::int32_t>> by_index;
-        for (const auto& a : topic.assignments) {
-            if (a.broker_ids.empty())
-                return Refusal{KafkaError::invalid_replica_assignment,
-                               "The manual partition assignment includes an empty replica list."};
-            for (const std::int32_t id : a.broker_ids) {
-                const bool known =
-                    std::ranges::any_of(image.brokers, [&](const auto& b) { return b.id.v == id; });
-                if (!known)
-                    return Refusal{KafkaError::invalid_replica_assignment,
-                                   fmt::format("The manual partition assignment includes broker "
-                                               "{}, but no such broker is registered.",
-                                               id)};
-            }
-            by_index[a.partition_index] = a.broker_ids;
-        }
-        for (std::int32_t i = 0; std::cmp_less(i, topic.assignments.size()); ++i) {
-            if (!by_index.contains(i))
-                return Refusal{KafkaError::invalid_replica_assignment,
-                               "partitions should be a consecutive 0-based integer sequence"};
-            replicas.push_back(by_index[i]);
-        }
-        return std::nullopt;
-    }
+    if (!topic.assignments.empty()) return assigned(image, topic, replicas);
     const std::int32_t count =
         topic.num_partitions == -1 ? defaults.partitions : topic.num_partitions;
     if (count <= 0)
@@ -84,6 +93,21 @@ std::optional<Refusal> place(const model::MetadataImage& image, const Topic& top
     return std::nullopt;
 }
 
+// Kafka's metrics know a dot as an underscore, so two names that differ only there are refused.
+std::optional<std::string> colliding(const model::MetadataImage& image, std::string_view name) {
+    if (name.find_first_of("._") == std::string_view::npos) return std::nullopt;
+    const auto flat = [](std::string_view text) {
+        std::string out(text);
+        std::ranges::replace(out, '.', '_');
+        return out;
+    };
+    const std::string wanted = flat(name);
+    for (const auto& [other, topic] : image.topics) {
+        if (other.size() == wanted.size() && flat(other) == wanted) return other;
+    }
+    return std::nullopt;
+}
+
 std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& topic,
                              const TopicDefaults& defaults,
                              std::vector<std::vector<std::int32_t>>& replicas) {
@@ -92,6 +116,11 @@ std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& top
     if (image.find(topic.name) != nullptr) {
         return Refusal{KafkaError::topic_already_exists,
                        fmt::format("Topic '{}' already exists.", topic.name)};
+    }
+    if (const auto other = colliding(image, topic.name)) {
+        return Refusal{
+            KafkaError::invalid_topic_exception,
+            fmt::format("Topic '{}' collides with existing topic: {}", topic.name, *other)};
     }
     if (auto refusal = place(image, topic, defaults, replicas)) return refusal;
     model::TopicConfig scratch = defaults.config;

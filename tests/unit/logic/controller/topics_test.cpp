@@ -1,0 +1,198 @@
+#include "core/logic/controller/topics.h"
+
+#include <set>
+
+#include "tests/support/catch.h"
+
+namespace faultline::logic {
+namespace {
+using wire::CreateTopicsRequest;
+using wire::KafkaError;
+
+model::MetadataImage one_broker() {
+    model::MetadataImage image;
+    image.brokers.push_back({NodeId{1}, "host", 9092});
+    return image;
+}
+
+CreateTopicsRequest::CreatableTopic topic(std::string name, std::int32_t partitions = 1,
+                                          std::int16_t replication = 1) {
+    CreateTopicsRequest::CreatableTopic t;
+    t.name = std::move(name);
+    t.num_partitions = partitions;
+    t.replication_factor = replication;
+    return t;
+}
+
+struct Desk {
+    model::MetadataImage image = one_broker();
+    TopicDefaults defaults{.partitions = 3, .config = {}};
+    Rng rng{7};
+
+    Decision<wire::CreateTopicsResponse> decide(
+        std::vector<CreateTopicsRequest::CreatableTopic> topics, bool validate_only = false) {
+        CreateTopicsRequest request;
+        request.topics = std::move(topics);
+        request.validate_only = validate_only;
+        return create_topics(image, request, defaults, rng);
+    }
+    KafkaError error(CreateTopicsRequest::CreatableTopic t) {
+        return decide({std::move(t)}).response.topics.at(0).error_code;
+    }
+    void commit(const std::vector<model::MetadataRecord>& records) {
+        for (const auto& r : records) image.apply(r);
+    }
+};
+}  // namespace
+
+TEST_CASE("a topic is created with its partitions and configuration") {
+    Desk desk;
+    auto t = topic("t", 4);
+    t.configs.push_back({.name = "retention.ms", .value = "5", .unknown_tags = {}});
+    const auto d = desk.decide({t});
+    REQUIRE(d.response.topics.size() == 1);
+    const auto& answer = d.response.topics[0];
+    CHECK(answer.error_code == KafkaError::none);
+    CHECK(answer.num_partitions == 4);
+    CHECK(answer.replication_factor == 1);
+    CHECK(!answer.topic_id.is_zero());
+    CHECK(d.records.size() == 6);
+    desk.commit(d.records);
+    REQUIRE(desk.image.find("t") != nullptr);
+    CHECK(desk.image.find("t")->id == answer.topic_id);
+    CHECK(desk.image.find("t")->partitions.size() == 4);
+    for (const auto& p : desk.image.find("t")->partitions) {
+        CHECK(p.leader == NodeId{1});
+        CHECK(p.replicas == std::vector<std::int32_t>{1});
+        CHECK(p.leader_epoch == Epoch{0});
+    }
+    CHECK(desk.image.find("t")->config.at("retention.ms") == "5");
+    CHECK(desk.error(topic("t")) == KafkaError::topic_already_exists);
+}
+
+TEST_CASE("-1 takes the broker's defaults") {
+    Desk desk;
+    const auto d = desk.decide({topic("t", -1, -1)});
+    CHECK(d.response.topics[0].num_partitions == 3);
+    CHECK(d.response.topics[0].replication_factor == 1);
+}
+
+TEST_CASE("what is refused writes nothing") {
+    Desk desk;
+    struct Case {
+        CreateTopicsRequest::CreatableTopic topic;
+        KafkaError error;
+    };
+    auto unknown_key = topic("t");
+    unknown_key.configs.push_back({.name = "nonsense", .value = "5", .unknown_tags = {}});
+    auto bad_value = topic("t");
+    bad_value.configs.push_back({.name = "retention.ms", .value = "x", .unknown_tags = {}});
+    auto null_value = topic("t");
+    null_value.configs.push_back(
+        {.name = "retention.ms", .value = std::nullopt, .unknown_tags = {}});
+    const Case cases[] = {
+        {topic("a b"), KafkaError::invalid_topic_exception},
+        {topic(""), KafkaError::invalid_topic_exception},
+        {topic("t", 0), KafkaError::invalid_partitions},
+        {topic("t", -2), KafkaError::invalid_partitions},
+        {topic("t", INT32_MAX), KafkaError::policy_violation},
+        {topic("t", 1, 0), KafkaError::invalid_replication_factor},
+        {topic("t", 1, -2), KafkaError::invalid_replication_factor},
+        {topic("t", 1, 2), KafkaError::invalid_replication_factor},
+        {unknown_key, KafkaError::invalid_config},
+        {bad_value, KafkaError::invalid_config},
+        {null_value, KafkaError::invalid_config},
+    };
+    for (const Case& c : cases) {
+        const auto d = desk.decide({c.topic});
+        INFO(c.topic.name << " " << c.topic.num_partitions << " " << c.topic.replication_factor);
+        CHECK(d.response.topics.at(0).error_code == c.error);
+        CHECK(d.response.topics[0].error_message.has_value());
+        CHECK(d.records.empty());
+    }
+}
+
+TEST_CASE("a manual assignment names every partition once") {
+    Desk desk;
+    const auto with = [](std::vector<std::pair<std::int32_t, std::vector<std::int32_t>>> parts) {
+        auto t = topic("t", -1, -1);
+        for (auto& [index, brokers] : parts) {
+            t.assignments.push_back(
+                {.partition_index = index, .broker_ids = brokers, .unknown_tags = {}});
+        }
+        return t;
+    };
+    CHECK(desk.error(with({{1, {1}}, {0, {1}}})) == KafkaError::none);
+    CHECK(desk.error(with({{0, {1}}, {2, {1}}})) == KafkaError::invalid_replica_assignment);
+    CHECK(desk.error(with({{0, {1}}, {0, {1}}})) == KafkaError::invalid_replica_assignment);
+    CHECK(desk.error(with({{0, {}}})) == KafkaError::invalid_replica_assignment);
+    CHECK(desk.error(with({{0, {2}}})) == KafkaError::invalid_replica_assignment);
+    CHECK(desk.error(with({{0, {1, 1}}})) == KafkaError::invalid_replica_assignment);
+    auto both = with({{0, {1}}});
+    both.num_partitions = 1;
+    CHECK(desk.error(both) == KafkaError::invalid_request);
+}
+
+TEST_CASE("every topic of a request is judged alone") {
+    Desk desk;
+    const auto d = desk.decide({topic("good"), topic("a b"), topic("twice"), topic("twice")});
+    REQUIRE(d.response.topics.size() == 3);
+    CHECK(d.response.topics[0].error_code == KafkaError::none);
+    CHECK(d.response.topics[1].error_code == KafkaError::invalid_topic_exception);
+    CHECK(d.response.topics[2].error_code == KafkaError::invalid_request);
+    CHECK(d.records.size() == 2);
+}
+
+TEST_CASE("names that differ only by dot and underscore collide, as in Kafka") {
+    Desk desk;
+    desk.commit(desk.decide({topic("a.b")}).records);
+    CHECK(desk.error(topic("a_b")) == KafkaError::invalid_topic_exception);
+    CHECK(desk.error(topic("a-b")) == KafkaError::none);
+}
+
+TEST_CASE("validate_only decides and writes nothing") {
+    Desk desk;
+    const auto d = desk.decide({topic("t", 2)}, true);
+    CHECK(d.response.topics[0].error_code == KafkaError::none);
+    CHECK(d.response.topics[0].num_partitions == 2);
+    CHECK(d.records.empty());
+}
+
+TEST_CASE("topic ids are of their own, and the same for the same seed") {
+    std::set<Uuid> ids;
+    Desk a, b;
+    for (int i = 0; i < 100; ++i) {
+        const auto name = "t" + std::to_string(i);
+        const auto id = a.decide({topic(name)}).response.topics[0].topic_id;
+        CHECK(id == b.decide({topic(name)}).response.topics[0].topic_id);
+        CHECK(ids.insert(id).second);
+    }
+}
+
+TEST_CASE("topics are deleted by name and by id") {
+    Desk desk;
+    desk.commit(desk.decide({topic("a"), topic("b")}).records);
+    const Uuid a = desk.image.find("a")->id, b = desk.image.find("b")->id;
+    wire::DeleteTopicsRequest by_name;
+    by_name.topic_names = {"a", "none", "a"};
+    const auto d = delete_topics(desk.image, by_name);
+    REQUIRE(d.response.responses.size() == 3);
+    CHECK(d.response.responses[0].error_code == KafkaError::none);
+    CHECK(d.response.responses[0].topic_id == a);
+    CHECK(d.response.responses[1].error_code == KafkaError::unknown_topic_or_partition);
+    CHECK(d.response.responses[2].error_code != KafkaError::none);
+    CHECK(d.records.size() == 1);
+    desk.commit(d.records);
+    CHECK(desk.image.find("a") == nullptr);
+
+    wire::DeleteTopicsRequest by_id;
+    by_id.topics.resize(2);
+    by_id.topics[0].topic_id = b;
+    by_id.topics[1].topic_id = a;
+    const auto e = delete_topics(desk.image, by_id);
+    CHECK(e.response.responses[0].error_code == KafkaError::none);
+    CHECK(e.response.responses[0].name == "b");
+    CHECK(e.response.responses[1].error_code == KafkaError::unknown_topic_id);
+    CHECK(!e.response.responses[1].name.has_value());
+}
+}  // namespace faultline::logic
