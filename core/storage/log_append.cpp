@@ -178,6 +178,7 @@ void PartitionLog::Impl::written(const BatchHeader& batch) {
     tail.push_back({batch.base, batch.last(), active().bytes(), batch.size()});
     if (tail.size() > kTailBatches) tail.pop_front();
     active().appended(batch, options.config.index_interval_bytes);
+    active().last_append = ctx.clock.now();
     note_batch(batch);
     log_end = batch.last() + 1;
     ctx.probe.emit([&] {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/env/disk.h"
 #include "core/logic/storage/retention_policy.h"
 #include "core/storage/batch_scan.h"
@@ -81,8 +82,9 @@ public:
         return from >= verified_from_ && to <= verified_to_;
     }
 
-    std::int64_t first_timestamp = -1;  // of its first batch, for rolls by time
-    std::int64_t created_ms = 0;        // wall time at which this process made or opened it
+    std::int64_t first_timestamp = -1;    // of its first batch, for rolls by time
+    std::int64_t created_ms = 0;          // wall time at which this process made or opened it
+    std::optional<MonoTime> last_append;  // by this process
 
 private:
     Disk& disk_;

@@ -16,7 +16,7 @@ struct EpochStart {
     friend bool operator==(const EpochStart&, const EpochStart&) = default;
 };
 
-// Both epochs and starts ascend strictly (INV-15). A value; no effects.
+// Both epochs and starts ascend strictly. A value; no effects.
 class LeaderEpochs {
 public:
     // `epoch` begins at `start`. Entries that it contradicts (a later or equal epoch, or a later or

@@ -29,7 +29,7 @@ RetentionPlan plan_retention(std::span<const SegmentSummary> segments,
         plan.by_time = prefix(segments, limit, [&](const SegmentSummary& s, bool) {
             const std::int64_t stamp =
                 s.largest_timestamp >= 0 ? s.largest_timestamp : s.modified_ms;
-            return now_ms - stamp > limits.retention_ms;
+            return now_ms - stamp > limits.retention_ms && s.appended_ago_ms >= limits.retention_ms;
         });
     }
     if (limits.cleanup_delete && limits.retention_bytes >= 0) {

@@ -13,6 +13,9 @@ struct SegmentSummary {
     std::uint64_t bytes = 0;
     std::int64_t largest_timestamp = -1;  // -1: no record with a timestamp
     std::int64_t modified_ms = 0;         // stands in for a missing timestamp
+    // By the monotonic clock, since this process last appended to it; a wall clock that jumps must
+    // not age what is young. INT64_MAX: not in this process's life.
+    std::int64_t appended_ago_ms = INT64_MAX;
 };
 
 struct RetentionLimits {

@@ -93,6 +93,10 @@ TEST_CASE("retention: what goes is a prefix below the limit", "[storage]") {
     s[0].largest_timestamp = -1;  // no timestamp: the file's time counts
     s[0].modified_ms = 5000;
     CHECK(plan_retention(s, {500, -1, true}, Offset{0}, Offset{50}, 5400).total == 0);
+    for (auto& one : s) one.appended_ago_ms = 499;  // the wall clock jumped
+    CHECK(plan_retention(s, {500, -1, true}, Offset{0}, Offset{50}, 1 << 30).total == 0);
+    for (auto& one : s) one.appended_ago_ms = 500;
+    CHECK(plan_retention(s, {500, -1, true}, Offset{0}, Offset{50}, 1 << 30).total == 5);
     CHECK(plan_retention({}, {500, 0, true}, Offset{0}, Offset{50}, 5400).total == 0);
 }
 
