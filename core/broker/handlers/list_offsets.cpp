@@ -25,8 +25,9 @@ bool handle_list_offsets(Context& context, rpc::Request& r, rpc::Responder& resp
         out.name = topic.name;
         for (const auto& p : topic.partitions) {
             const ListAnswer& a = answers[i++];
+            const std::int32_t epoch = r.version.v >= 4 ? a.leader_epoch : -1;
             out.partitions.push_back(
-                {p.partition_index, a.error, a.timestamp, a.offset, a.leader_epoch, {}});
+                {p.partition_index, a.error, a.timestamp, a.offset, epoch, {}});
         }
         response.topics.push_back(std::move(out));
     }

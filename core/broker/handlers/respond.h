@@ -13,6 +13,9 @@ using Holes = std::vector<SmallVec<FileSlice, 2>>;  // by the token of an Extern
 // The encoded message with file slices in its holes.
 OutBuf fill(wire::Encoded encoded, Holes holes);
 
+// A response of ours that its version cannot carry: a bug, told with the field.
+[[noreturn]] void unwritable(wire::ApiKey api, const char* why, const char* field);
+
 template <class Message>
 bool decode(const rpc::Request& request, Message& out) {
     wire::Reader in(request.body);
@@ -27,7 +30,7 @@ void respond(rpc::Responder& responder, wire::ApiKey api, wire::Version version,
     wire::Writer out;
     rpc::write_response_header(out, api, version, correlation);
     message.encode(out, version);
-    FL_ASSERT(out.ok());
+    if (!out.ok()) unwritable(api, out.error(), out.error_field());
     responder.send(fill(out.finish(), std::move(holes)));
 }
 template <class Message>

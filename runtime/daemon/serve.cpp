@@ -1,0 +1,103 @@
+#include "runtime/daemon/serve.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/broker/broker.h"
+
+namespace faultline::daemon {
+namespace {
+
+// The only translation of settings into what the core is told.
+broker::BrokerConfig broker_config(const config::NodeSettings& node) {
+    broker::BrokerConfig c;
+    c.node = node.node;
+    for (const auto& l : node.listeners) c.listeners.push_back({l.name, l.bind, l.advertised});
+    c.log_dirs = node.log_dirs;
+    c.num_partitions = node.num_partitions;
+    c.auto_create_topics = node.auto_create_topics;
+    c.delete_topics = node.delete_topics;
+    model::TopicConfig& t = c.topic_defaults;
+    t.segment_bytes = node.log.segment_bytes;
+    t.segment_ms = node.log.segment_ms;
+    t.segment_jitter_ms = node.log.segment_jitter_ms;
+    t.segment_index_bytes = node.log.segment_index_bytes;
+    t.index_interval_bytes = node.log.index_interval_bytes;
+    t.retention_ms = node.log.retention_ms;
+    t.retention_bytes = node.log.retention_bytes;
+    t.flush_messages = node.log.flush_messages;
+    t.flush_ms = node.log.flush_ms;
+    t.cleanup_delete = node.log.cleanup_delete;
+    t.flush_before_ack = node.flush_before_ack;
+    t.log_append_time = node.log_append_time;
+    t.min_insync_replicas = node.min_insync_replicas;
+    t.max_message_bytes = node.message_max_bytes;
+    c.limits.max_frame = static_cast<std::size_t>(node.request_max_bytes);
+    c.limits.idle = std::chrono::milliseconds(node.connections_max_idle_ms);
+    c.fetch_max_bytes = node.fetch_max_bytes;
+    c.max_connections = static_cast<std::size_t>(node.max_connections);
+    c.retention_check_ms = node.retention_check_ms;
+    c.checkpoint_ms = node.checkpoint_ms;
+    c.flush_check_ms = node.flush_check_ms;
+    c.recovery_fibers_per_dir = node.recovery_fibers_per_dir;
+    return c;
+}
+}  // namespace
+
+std::string explain_start_failure(const Error& error, const Configuration& configuration) {
+    const std::string data = fmt::format("{}", fmt::join(configuration.node.log_dirs, ", "));
+    const std::string why = to_string(error);
+    const std::string_view where = error.where;
+    if (where.starts_with("net") || where.starts_with("listen") || where.starts_with("socket")) {
+        const Endpoint& bind = configuration.node.listeners.front().bind;
+        return fmt::format(
+            "cannot listen on {} ({}): another program may use the port; choose another in "
+            "listeners or with --port",
+            to_string(bind), why);
+    }
+    switch (error.code) {
+        case Errc::busy:
+            return fmt::format(
+                "{} is in use by another process ({}); stop it, or name another directory in "
+                "log.dirs",
+                data, why);
+        case Errc::invalid:
+            return fmt::format(
+                "{} belongs to another node or cluster ({}); see its meta.properties, or name "
+                "another directory in log.dirs",
+                data, why);
+        case Errc::no_space:
+            return fmt::format(
+                "{}: no space left ({}); free some, or name another directory in log.dirs", data,
+                why);
+        case Errc::corrupt:
+            return fmt::format("{}: the metadata log is damaged ({}); restore the directory", data,
+                               why);
+        default:
+            return fmt::format("{} cannot be used ({}); is it there, readable and writable?", data,
+                               why);
+    }
+}
+
+std::string serve(Env& env, fiber::StopToken stop, const Configuration& configuration,
+                  const std::function<void(const Ready&)>& on_ready) {
+    broker::BrokerConfig config = broker_config(configuration.node);
+    bool ready = false;
+    config.on_ready = [&](const std::vector<Endpoint>& endpoints) {
+        Ready now;
+        for (std::size_t i = 0; i < endpoints.size(); ++i) {
+            const config::ListenerSettings& l = configuration.node.listeners[i];
+            Endpoint shown = l.advertised.host.empty() ? endpoints[i] : l.advertised;
+            if (shown.port == 0) shown.port = endpoints[i].port;
+            now.listeners.push_back(fmt::format("{}://{}", l.name, to_string(shown)));
+        }
+        ready = true;
+        on_ready(now);
+    };
+    const auto served = broker::run_broker(env, std::move(config), stop);
+    if (served.ok()) return "";
+    if (!ready) return explain_start_failure(served.error(), configuration);
+    return fmt::format("stopped, but not cleanly ({}); the next start recovers",
+                       to_string(served.error()));
+}
+}  // namespace faultline::daemon
