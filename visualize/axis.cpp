@@ -8,7 +8,7 @@ namespace {
 constexpr double kSmallestGap = 3.0;
 constexpr double kPerDoubling = 2.4;
 constexpr Ns kShortestBreak = 200'000'000;
-constexpr int kWideningRounds = 6;
+constexpr int kWideningRounds = 12;
 
 // log2(1 + v), linear between powers of two: monotone, and exact on every machine.
 double log2_steps(std::uint64_t v) {

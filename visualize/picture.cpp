@@ -15,10 +15,10 @@ constexpr std::size_t kMostMarksOfLane = 12;
 constexpr std::size_t kMostGroupsOfLane = 10;
 constexpr std::size_t kMostPartitionsOfLane = 4;
 
-// Which stretch between two turns a time lies in.
+// Which stretch between two turns a time lies in; what happens at a turn led to it.
 std::size_t stretch(const Picture& picture, Ns at) {
     const auto& turns = picture.turns;
-    return static_cast<std::size_t>(std::upper_bound(turns.begin(), turns.end(), at) -
+    return static_cast<std::size_t>(std::lower_bound(turns.begin(), turns.end(), at) -
                                     turns.begin());
 }
 
@@ -149,6 +149,7 @@ void group_disk(const Run& run, Picture& out) {
         }
     }
     for (const auto& [node, g] : open) out.disk.push_back(g);
+    std::erase_if(out.disk, [](const DiskGroup& g) { return g.writes == 0 && g.syncs == 0; });
     std::stable_sort(out.disk.begin(), out.disk.end(),
                      [](const DiskGroup& a, const DiskGroup& b) { return a.begin < b.begin; });
 }
@@ -311,7 +312,7 @@ std::string DiskGroup::label() const {
     };
     add(writes, "write", "writes");
     add(syncs, "sync", "syncs");
-    add(others, "other", "others");
+    add(others, "other operation", "other operations");
     return out;
 }
 

@@ -51,7 +51,6 @@ private:
     std::int64_t get(std::string_view name) const { return trace_.get(*event_, name); }
     const std::string& label(std::string_view name) const { return trace_.label(get(name)); }
     const std::string& partition() const { return run_.partition(get("partition")); }
-
     Lane& lane(std::int64_t node) {
         for (Lane& l : run_.lanes) {
             if (l.node == node) return l;
@@ -64,6 +63,8 @@ private:
         if (!l.states.empty()) l.states.back().to = at_;
         l.states.push_back({at_, at_, s, power_loss});
     }
+    // A partition of the broker's own.
+    bool internal() const { return partition().starts_with("__"); }
     void turn(bool great = false) {
         run_.turns.push_back(at_);
         if (great) run_.great_turns.push_back(at_);
@@ -101,7 +102,7 @@ private:
     const Trace& trace_;
     Run run_;
     const Event* event_ = nullptr;
-    Ns at_ = 0;
+    Ns at_ = 0, last_effect_ = -1;
     std::unordered_map<std::int64_t, std::size_t> message_by_id_;
     struct Call {
         std::int64_t conn, correlation;
@@ -180,6 +181,13 @@ void Builder::log_opened() {
     step(Position::log_end, end);
     step(Position::durable_end, end);
     const bool first = end == 0;
+    if (!run_.marks.empty()) {  // the torn tail's mark says it all
+        const Mark& last = run_.marks.back();
+        if (last.kind == "torn" && last.node == get("node") && last.partition == get("partition")) {
+            return;
+        }
+    }
+    if (internal()) return;
     mark("log opened", fmt::format("{} opened, log end {}", partition(), end),
          first ? Weight::minor : Weight::normal);
 }
@@ -192,6 +200,7 @@ Fault& Builder::fault(std::int64_t index) {
 }
 
 void Builder::fault_effect() {
+    last_effect_ = at_;
     fault(get("fault")).effects.push_back({at_, get("node"), label("what")});
 }
 
@@ -263,8 +272,15 @@ Builder::Handlers Builder::network_and_disk_handlers() {
          }},
         {"ConnClosed",
          [](B& b) {
-             b.closed_[b.get("conn")] = b.at_;
-             if (b.get("reset") != 1) return;
+             if (!b.closed_.try_emplace(b.get("conn"), b.at_).second) return;  // the other side
+             // Ends that leave nobody waiting are the way in which clients go.
+             const bool missed = std::any_of(b.open_.begin(), b.open_.end(), [&](const auto& o) {
+                 return o.first.conn == b.get("conn");
+             });
+             const auto conn = b.conns_.find(b.get("conn"));
+             const bool own = conn != b.conns_.end() && conn->second.first == b.get("by") &&
+                              b.last_effect_ != b.at_;
+             if (b.get("reset") != 1 || !missed || own) return;
              const auto it = b.conns_.find(b.get("conn"));
              const std::int64_t by = b.get("by");
              const std::int64_t node = it != b.conns_.end() ? it->second.first : by;

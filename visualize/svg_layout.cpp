@@ -198,6 +198,10 @@ private:
         for (const Step& s : run_.steps) {
             if (s.node == l.lane->node) partitions[s.partition].insert(s.offset);
         }
+        if (partitions.size() > 1) {  // the broker's own are shown when there are no others
+            std::erase_if(partitions,
+                          [&](const auto& p) { return run_.partition(p.first).starts_with("__"); });
+        }
         for (const auto& [partition, offsets] : partitions) {
             if (l.logs.size() == kMostLogs) {
                 l.more_logs = partitions.size() - kMostLogs;
@@ -319,8 +323,9 @@ const LaneLayout* Layout::lane(std::int64_t node) const {
 
 std::string fault_text(const Fault& fault) {
     const std::size_t n = fault.effects.size();
-    return fmt::format("F{} {}: {} {}", fault.index + 1, fault.what, n,
-                       n == 1 ? "effect" : "effects");
+    std::string what = fault.what;
+    std::replace(what.begin(), what.end(), '_', ' ');
+    return fmt::format("F{} {}: {} {}", fault.index + 1, what, n, n == 1 ? "effect" : "effects");
 }
 
 Axis make_axis(const Run& run, const Picture& picture) {

@@ -177,6 +177,10 @@ void StoryTeller::stopped(MonoTime at, const NodeStopped& e) {
 }
 
 void StoryTeller::crashed(MonoTime at, const NodeCrashed& e) {
+    std::erase_if(sums_, [&](const auto& sum) {  // the fault that did it: this sentence tells it
+        return std::get<0>(sum.first) == Sort::effect && std::get<1>(sum.first) == e.node &&
+               sum.second.last == at;
+    });
     turn();
     if (!e.power_loss) return say(at, fmt::format("{} was killed.", name(e.node)));
     loss_ = {e.node, at, {}};
@@ -203,7 +207,7 @@ void StoryTeller::tell_starts() {
 
 void StoryTeller::opened(NodeId node, const probe::LogOpened& e) {
     const auto it = recoveries_.find(node);
-    if (it == recoveries_.end()) return;
+    if (it == recoveries_.end() || partition(e.partition).starts_with("__")) return;
     std::string part = fmt::format("log end of {} {}", partition(e.partition), e.log_end.v);
     if (const auto torn = it->second.torn.find(e.partition); torn != it->second.torn.end()) {
         part = fmt::format("cut {} bytes of a torn tail of {}, log end {}", torn->second,
@@ -347,13 +351,22 @@ void StoryTeller::on_sim(MonoTime at, const SimEvent& event) {
                   say(at, fmt::format("The wall clock of {} jumped by {:+} ms.", name(e.node),
                                       e.by_ms));
               },
-              [&](const ConnOpened& e) { conn_to_[e.conn] = e.to; },
+              [&](const ConnOpened& e) { conns_[e.conn] = {e.to}; },
+              [&](const MessageSent& e) {
+                  if (const auto it = conns_.find(e.conn);
+                      it != conns_.end() && e.correlation >= 0) {
+                      it->second.waiting += e.response ? -1 : 1;
+                  }
+              },
               [&](const ConnClosed& e) {
-                  const auto it = conn_to_.find(e.conn);
-                  const NodeId to = it != conn_to_.end() ? it->second : e.by;
-                  if (it != conn_to_.end()) conn_to_.erase(it);
-                  // That a crash cuts its node's connections goes without saying.
-                  if (e.reset && !losing_) add(at, {Sort::cut, to, 0, 0}, 1);
+                  const auto it = conns_.find(e.conn);
+                  if (it == conns_.end()) return;  // the other side told it
+                  // An end that leaves nobody waiting is the way in which clients go, and that a
+                  // crash cuts its node's connections goes without saying.
+                  const bool own = e.by != it->second.to && last_effect_ != at;
+                  const bool missed = e.reset && it->second.waiting > 0 && !losing_ && !own;
+                  if (missed) add(at, {Sort::cut, it->second.to, 0, 0}, 1);
+                  conns_.erase(it);
               },
               [&](const ConnRefused& e) {
                   add(at, {Sort::refused, e.from, static_cast<std::uint64_t>(e.to.v), 0}, 1);
@@ -367,6 +380,7 @@ void StoryTeller::on_sim(MonoTime at, const SimEvent& event) {
               },
               [&](const FaultArmed& e) { faults_[e.fault].first = e.what; },
               [&](const FaultEffect& e) {
+                  last_effect_ = at;
                   ++faults_[e.fault].second;
                   if (!losing_) add(at, {Sort::effect, e.node, e.fault, e.what.v}, 1);
               },

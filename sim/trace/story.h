@@ -95,9 +95,13 @@ private:
     std::map<NodeId, Recovery> recoveries_;
     std::map<NodeId, MonoTime> paused_;
     std::map<std::uint32_t, std::pair<Label, std::int64_t>> faults_;  // what, effects
-    std::map<std::uint32_t, NodeId> conn_to_;
+    struct Conn {
+        NodeId to;
+        std::int64_t waiting = 0;  // requests without an answer
+    };
+    std::map<std::uint32_t, Conn> conns_;
     Loss loss_{};
     bool losing_ = false;
-    MonoTime end_{};
+    MonoTime end_{}, last_effect_{-1};
 };
 }  // namespace faultline::sim
