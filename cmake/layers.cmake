@@ -37,6 +37,8 @@ fl_layer(sim/run MAY core sim sim/trace visualize)
 
 # The real world. It knows all of core and nothing of sim.
 fl_layer(runtime MAY core)
+# The binary `faultline` is put together from both worlds and the pictures: docs/adr/0014.
+fl_layer(runtime/faultline MAY core runtime sim sim/run visualize)
 
 # Pictures are made of the trace format alone.
 fl_layer(visualize MAY core/base sim/trace)
@@ -48,7 +50,7 @@ fl_third_party(boost/ IN core/fiber/context.cpp)
 fl_third_party(nlohmann/ IN core/wire/gen sim/scenario sim/run visualize runtime/tools tests)
 fl_third_party(spdlog/ IN runtime/log tests)
 fl_third_party(fmt/ IN core sim runtime visualize tests)
-fl_third_party(CLI/ IN sim/run runtime/tools runtime/daemon visualize tests)
+fl_third_party(CLI/ IN sim/run runtime/tools runtime/faultline runtime/daemon visualize tests)
 fl_third_party(isa-l IN core/base)
 fl_third_party(zstd IN core/wire tests)
 fl_third_party(lz4 IN core/wire tests)

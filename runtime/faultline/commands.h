@@ -1,0 +1,11 @@
+// The commands that are not for a cluster: each is put together here from a module that runtime/
+// does not know.
+#pragma once
+#include <vector>
+
+#include "runtime/tools/tools.h"
+
+namespace faultline::binary {
+void add_timeline(CLI::App& app, std::vector<tools::Command>& commands);
+void add_sim(CLI::App& app, std::vector<tools::Command>& commands);
+}  // namespace faultline::binary
