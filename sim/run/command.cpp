@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/run/broker_node.h"
 #include "sim/run/execute.h"
 
 namespace faultline::sim {
@@ -74,6 +75,9 @@ int run_command(const RunOptions& options) {
     Scenario scenario;
     if (const auto e = parse_scenario(options.file, *text, options.set, scenario)) {
         return bad_input(e->text);
+    }
+    if (const auto why = check_config(scenario.cluster)) {
+        return bad_input(fmt::format("{}: {}", options.file, *why));
     }
     const bool keep_trace = !options.trace.empty();
     std::string trace = options.trace;

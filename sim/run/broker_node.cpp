@@ -1,0 +1,92 @@
+#include "sim/run/broker_node.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "core/broker/broker.h"
+
+namespace faultline::sim {
+namespace {
+
+// Broker keys of a scenario that are not the default of a topic key.
+bool set_broker_key(broker::BrokerConfig& c, std::string_view key, std::string_view value,
+                    bool& good) {
+    const auto number = [&](auto& out) {
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
+        good = error == std::errc{} && end == value.data() + value.size();
+    };
+    if (key == "num.partitions")
+        number(c.num_partitions);
+    else if (key == "log.retention.check.interval.ms")
+        number(c.retention_check_ms);
+    else if (key == "log.flush.offset.checkpoint.interval.ms")
+        number(c.checkpoint_ms);
+    else if (key == "log.flush.scheduler.interval.ms")
+        number(c.flush_check_ms);
+    else if (key == "fetch.max.bytes")
+        number(c.fetch_max_bytes);
+    else if (key == "socket.request.max.bytes")
+        number(c.limits.max_frame);
+    else if (key == "auto.create.topics.enable")
+        c.auto_create_topics = value == "true";
+    else
+        return false;
+    return true;
+}
+
+// The topic key whose default a broker key is; empty when it is none.
+std::string topic_key_of(std::string_view key) {
+    if (key == "message.max.bytes") return "max.message.bytes";
+    if (key == "log.flush.interval.messages") return "flush.messages";
+    if (key == "log.flush.interval.ms") return "flush.ms";
+    if (key == "log.roll.ms") return "segment.ms";
+    if (key == "log.index.interval.bytes") return "index.interval.bytes";
+    if (key == "log.index.size.max.bytes") return "segment.index.bytes";
+    if (key == "min.insync.replicas" || key == "compression.type") return std::string(key);
+    if (key.starts_with("log.")) return std::string(key.substr(4));
+    return "";
+}
+
+std::optional<std::string> configure(broker::BrokerConfig& c,
+                                     const std::map<std::string, std::string>& config) {
+    for (const auto& [key, value] : config) {
+        bool good = true;
+        if (set_broker_key(c, key, value, good)) {
+            if (!good) return fmt::format("{}: \"{}\" is not a number", key, value);
+            continue;
+        }
+        const std::string topic_key = topic_key_of(key);
+        if (topic_key.empty())
+            return fmt::format("{}: not a broker key that this version acts on", key);
+        if (const auto why = model::set_topic_key(c.topic_defaults, topic_key, value))
+            return fmt::format("{}: {}", key, *why);
+    }
+    return std::nullopt;
+}
+}  // namespace
+
+std::optional<std::string> check_config(const ClusterSpec& cluster) {
+    broker::BrokerConfig scratch;
+    if (auto why = configure(scratch, cluster.config)) return "/cluster/config: " + *why;
+    for (const TopicSpec& topic : cluster.topics) {
+        model::TopicConfig config = scratch.topic_defaults;
+        for (const auto& [key, value] : topic.config) {
+            if (const auto why = model::set_topic_key(config, key, value))
+                return fmt::format("/cluster/topics: {}: {}", topic.name, *why);
+        }
+    }
+    return std::nullopt;
+}
+
+void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
+                const std::string& host) {
+    broker::BrokerConfig config;
+    config.node = env.node;
+    config.listeners.push_back({"PLAINTEXT", {"", kBrokerPort}, {host, kBrokerPort}});
+    config.log_dirs = {"data"};
+    FL_ASSERT(!configure(config, cluster.config));  // check_config() was asked before
+    const auto served = broker::run_broker(env, std::move(config), stop);
+    if (!served.ok()) env.log.error("the broker stopped: {}", to_string(served.error()));
+}
+}  // namespace faultline::sim

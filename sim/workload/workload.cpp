@@ -1,0 +1,167 @@
+#include "sim/workload/workload.h"
+
+#include <fmt/format.h>
+
+#include "core/client/admin.h"
+#include "core/client/consumer.h"
+#include "core/client/producer.h"
+#include "sim/workload/payload.h"
+
+namespace faultline::sim {
+namespace {
+
+client::ClientConfig client_config(const WorkloadContext& context, const std::string& id) {
+    client::ClientConfig config;
+    config.bootstrap = context.bootstrap;
+    config.client_id = id;
+    // Short, so that a scenario of seconds sees retries.
+    config.connect_timeout = 2s;
+    config.request_timeout = 5s;
+    return config;
+}
+
+wire::Codec codec_of(const std::string& name) {
+    wire::Codec codec = wire::Codec::none;
+    FL_ASSERT(wire::parse_codec(name, codec));
+    return codec;
+}
+
+// One producer of a scenario: paces, numbers and reports its records.
+class Sender {
+public:
+    Sender(Env& env, const WorkloadContext& context, const ProducerSpec& spec, std::int32_t client)
+        : env_(env),
+          run_(context.run),
+          spec_(spec),
+          client_(client),
+          producer_(env, client_config(context, spec.id),
+                    {.acks = static_cast<std::int16_t>(spec.acks),
+                     .codec = codec_of(spec.compression),
+                     .linger = spec.linger,
+                     .batch_bytes = spec.batch_size,
+                     .delivery_timeout = spec.delivery_timeout,
+                     .idempotence = spec.idempotence},
+                    [this](const client::Delivery& d) { answered(d); }) {}
+
+    void run(fiber::StopToken stop) {
+        env_.fibers.sleep_until(env_.clock.in(spec_.start), stop);
+        MonoTime due = env_.clock.now();
+        const Duration gap = spec_.rate > 0 ? Duration{1'000'000'000 / spec_.rate} : Duration{0};
+        for (std::int64_t n = 0; n < spec_.count && !stop.stop_requested(); ++n) {
+            if (env_.fibers.sleep_until({due}, stop) == fiber::Wake::cancelled) break;
+            due = due + gap;
+            send(n, stop);
+        }
+        producer_.close(env_.clock.in(spec_.delivery_timeout));
+    }
+
+private:
+    void send(std::int64_t n, fiber::StopToken stop) {
+        const std::string value = make_payload({client_, n, run_}, spec_.size);
+        client::OutRecord record;
+        record.topic = spec_.topic;
+        const std::string key = fmt::format("key-{}", spec_.keys > 0 ? n % spec_.keys : 0);
+        if (spec_.keys > 0) record.key = as_bytes(key);
+        record.value = as_bytes(value);
+        record.tag = static_cast<std::uint64_t>(n);
+        if (spec_.timestamp_offset != Duration{0}) {
+            record.timestamp = env_.clock.wall().ms + spec_.timestamp_offset.count() / 1'000'000;
+        }
+        const auto sent = producer_.send(record, env_.clock.in(spec_.delivery_timeout), stop);
+        if (!sent.ok()) {
+            failed(0, n, 0, false);
+            return;
+        }
+        const auto key_of = partition(*sent);
+        env_.probe.emit([&] { return probe::ProduceSent{key_of, client_, n, 1}; });
+    }
+
+    void answered(const client::Delivery& d) {
+        const auto n = static_cast<std::int64_t>(d.tag);
+        const auto key = partition(d.partition);
+        if (d.error != wire::KafkaError::none) {
+            return failed(key, n, static_cast<std::int16_t>(d.error), d.maybe_written);
+        }
+        env_.probe.emit([&] { return probe::ProduceAcked{key, client_, n, 1, Offset{d.offset}}; });
+    }
+
+    void failed(probe::PartitionKey key, std::int64_t n, std::int16_t error, bool maybe) {
+        env_.probe.emit([&] { return probe::ProduceFailed{key, client_, n, 1, error, maybe}; });
+    }
+
+    probe::PartitionKey partition(std::int32_t index) {
+        const auto [it, fresh] = keys_.try_emplace(index, 0U);
+        if (fresh) it->second = env_.probe.intern(spec_.topic, PartitionIndex{index});
+        return it->second;
+    }
+
+    Env& env_;
+    std::uint64_t run_;
+    const ProducerSpec& spec_;
+    std::int32_t client_;
+    std::map<std::int32_t, probe::PartitionKey> keys_;
+    client::Producer producer_;
+};
+}  // namespace
+
+void create_topics(Env& env, fiber::StopToken stop, const WorkloadContext& context) {
+    client::Admin admin(env, client_config(context, "admin"));
+    for (const TopicSpec& topic : context.topics) {
+        while (!stop.stop_requested()) {
+            const auto made = admin.create_topic({.name = topic.name,
+                                                  .partitions = topic.partitions,
+                                                  .replicas = -1,
+                                                  .configs = topic.config},
+                                                 env.clock.in(5s), stop);
+            if (made.ok() && (made->ok() || made->error == wire::KafkaError::topic_already_exists))
+                break;
+            env.fibers.sleep_until(env.clock.in(100ms), stop);
+        }
+    }
+    admin.close();
+}
+
+void run_producer(Env& env, fiber::StopToken stop, const WorkloadContext& context,
+                  const ProducerSpec& spec, std::int32_t client) {
+    Sender(env, context, spec, client).run(stop);
+}
+
+void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& context,
+                  const std::vector<TopicSpec>& topics, const std::string& id,
+                  std::int32_t consumer, Duration start) {
+    env.fibers.sleep_until(env.clock.in(start), stop);
+    client::Consumer reader(env, client_config(context, id));
+    std::map<std::pair<std::string, std::int32_t>, probe::PartitionKey> keys;
+    for (const TopicSpec& t : topics) {
+        for (std::int32_t p = 0; p < t.partitions; ++p) {
+            reader.assign(t.name, p, client::Position::beginning());
+            keys[{t.name, p}] = env.probe.intern(t.name, PartitionIndex{p});
+        }
+    }
+    const auto take = [&](const client::InRecord& in) {
+        const auto payload = in.record.value ? read_payload(*in.record.value) : std::nullopt;
+        if (!payload || payload->run != context.run) {
+            context.on_corrupt(
+                id, fmt::format(
+                        "a record at offset {} of {}-{} that no producer of this run wrote whole",
+                        in.record.offset, in.topic, in.partition));
+            return;
+        }
+        const auto key = keys[{in.topic, in.partition}];
+        env.probe.emit([&] {
+            return probe::RecordDelivered{key, consumer, Offset{in.record.offset}, payload->client,
+                                          payload->record};
+        });
+    };
+    while (!stop.stop_requested()) {
+        const auto got = reader.poll(env.clock.in(1s), stop, take);
+        if (got.ok() || got.code() == Errc::cancelled) continue;
+        if (got.code() == Errc::corrupt) {
+            context.on_corrupt(id, "a batch whose checksum is wrong");
+            break;
+        }
+        env.fibers.sleep_until(env.clock.in(100ms), stop);  // the broker says no; ask again
+    }
+    reader.close();
+}
+}  // namespace faultline::sim
