@@ -84,19 +84,20 @@ void Partition::follow_log() {
     if (!config_.flush_before_ack) return advance(committed());
     if (following_) return;
     following_ = true;
-    context_.fibers.spawn({.name = "high watermark"}, [this](fiber::StopToken stop) {
-        while (log_->durable_end() < log_->log_end()) {
-            const auto synced = log_->wait_durable(log_->log_end(), Deadline::never(), stop);
-            if (!synced.ok()) {
-                failed_ = synced.code() == Errc::io;
-                changed_.notify_all();
-                break;
+    context_.fibers.spawn(
+        {.name = "high watermark"}, [this, keep = shared_from_this()](fiber::StopToken stop) {
+            while (log_->durable_end() < log_->log_end()) {
+                const auto synced = log_->wait_durable(log_->log_end(), Deadline::never(), stop);
+                if (!synced.ok()) {
+                    failed_ = synced.code() == Errc::io;
+                    changed_.notify_all();
+                    break;
+                }
+                advance(committed());
             }
             advance(committed());
-        }
-        advance(committed());
-        following_ = false;
-    });
+            following_ = false;
+        });
 }
 
 ProduceAnswer Partition::refuse_storage(const Error& error) const {

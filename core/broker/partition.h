@@ -22,7 +22,8 @@ struct PartitionContext {
     std::function<void()> advanced;  // the high watermark rose: fetches may go on
 };
 
-class Partition {
+// Held by shared_ptr: fibers that wait for the disk keep it over a deletion of the topic.
+class Partition : public std::enable_shared_from_this<Partition> {
 public:
     Partition(PartitionContext& context, storage::LogRef log, Epoch epoch,
               const model::TopicConfig& config);

@@ -344,6 +344,13 @@ Result<std::vector<Endpoint>> Shard::listen(const std::vector<Endpoint>& at) {
 }
 
 void Shard::start_accepting() {
+    background_.spawn({.name = "producer expiry"}, [this](fiber::StopToken stop) {
+        const Duration idle = std::chrono::milliseconds(config().producer_id_expiration_ms);
+        // Kafka looks every ten minutes (producer.id.expiration.check.interval.ms).
+        while (env_.fibers.sleep_until(env_.clock.in(10min), stop) == fiber::Wake::timed_out) {
+            for (const auto& [tp, partition] : partitions_) partition->expire_producers(idle);
+        }
+    });
     for (const auto& listener : listeners_) {
         connections_.spawn({.name = "accept"},
                            [this, l = listener.get()](fiber::StopToken stop) { accept(*l, stop); });
@@ -380,9 +387,9 @@ void Shard::accept(Listener& listener, fiber::StopToken stop) {
 }
 
 Result<void> Shard::stop() {
-    listeners_.clear();
     connections_.request_stop();
     connections_.join();
+    listeners_.clear();
     background_.request_stop();
     background_.join();
     if (logs_ == nullptr) return {};

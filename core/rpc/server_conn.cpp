@@ -134,25 +134,32 @@ void ServerConnection::run(const Handler& handler, fiber::StopToken stop) {
             for (const auto& slot : pending) slot->changed = nullptr;
         }
     } forget{pending_};
-    fiber::Group fibers(scheduler_);
-    fibers.spawn({.name = "answers"}, [this](fiber::StopToken inner) { write_answers(inner); });
+    fiber::Group fibers(scheduler_), writer(scheduler_);
+    writer.spawn({.name = "answers"}, [this](fiber::StopToken inner) { write_answers(inner); });
     Next next = Next::more;
     while (!broken_ && next == Next::more) next = serve_one(handler, reader, fibers, stop);
-    // What was understood before the end is still answered: a peer may half close and wait.
-    if (next == Next::end && !stop.stop_requested()) {
-        (void)changed_.wait(clock_.in(limits_.write_timeout), stop,
-                            [&] { return broken_ || (pending_.empty() && !writing_); });
+    const auto settled = [&] { return broken_ || (pending_.empty() && !writing_); };
+    if (next == Next::end) {
+        // What was understood before the end is still answered: a peer may half close and wait.
+        if (!stop.stop_requested()) {
+            (void)changed_.wait(clock_.in(limits_.write_timeout), stop, settled);
+        }
+        // We end: what is on its way to the disk has a moment, long polls end with what they have.
+        if (stop.stop_requested()) (void)changed_.wait(clock_.in(limits_.linger), {}, settled);
     }
     fibers.request_stop();
     fibers.join();
-    if (!broken_ && next != Next::gone) say_goodbye(stop);
+    if (next == Next::end) (void)changed_.wait(clock_.in(limits_.linger), {}, settled);
+    writer.request_stop();
+    writer.join();
+    if (!broken_ && next == Next::end) say_goodbye();
 }
 
 // A connection that is destroyed resets, and a reset overtakes what the peer has not read yet.
-void ServerConnection::say_goodbye(fiber::StopToken stop) {
+void ServerConnection::say_goodbye() {
     connection_->shutdown_write();
     const Deadline deadline = clock_.in(limits_.linger);
     IoBuf dropped;
-    while (connection_->read_some(dropped, 16U << 10, deadline, stop).ok()) dropped.clear();
+    while (connection_->read_some(dropped, 16U << 10, deadline).ok()) dropped.clear();
 }
 }  // namespace faultline::rpc

@@ -94,7 +94,7 @@ private:
     enum class Next : std::uint8_t { more, end, gone };  // gone: nobody reads answers any more
     Next serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
                    fiber::StopToken stop);
-    void say_goodbye(fiber::StopToken stop);
+    void say_goodbye();
     void write_answers(fiber::StopToken stop);
     void refuse(std::string_view why);
 

@@ -73,6 +73,22 @@ void refuse_all(const ProduceRequest& request, KafkaError error, ProduceResponse
     }
 }
 
+// What the oracles hold against the log.
+void tell(Shard& shard, const Work& work) {
+    const probe::Probe& probe = shard.env().probe;
+    for (std::size_t i = 0; i < work.commits.size(); ++i) {
+        probe.emit([&] {
+            const auto [topic, partition] = work.places[i];
+            const PartitionResponse& p =
+                work.response.responses[topic].partition_responses[partition];
+            const TopicPartition& tp = work.commits[i].partition;
+            return probe::ProduceAnswered{probe.intern(tp.topic, tp.index),
+                                          static_cast<std::int16_t>(p.error_code),
+                                          Offset{p.base_offset}, Offset{work.commits[i].end - 1}};
+        });
+    }
+}
+
 void wait_and_answer(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
     const auto errors = shard.wait_committed(work.commits, deadline, stop);
     for (std::size_t i = 0; i < errors.size(); ++i) {
@@ -114,13 +130,17 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
     if (request.acks == 0) {
         // Nobody reads an answer; closing tells the client that something was wrong (as Kafka
         // does).
-        for (const ProduceAnswer& a : answers) {
-            if (a.error != KafkaError::none) return false;
+        for (const auto& topic : work.response.responses) {
+            for (const auto& p : topic.partition_responses) {
+                if (p.error_code != KafkaError::none) return false;
+            }
         }
+        tell(shard, work);
         responder.none();
         return true;
     }
     if (request.acks == 1 || work.commits.empty()) {
+        tell(shard, work);
         respond(responder, r, work.response);
         return true;
     }
@@ -129,6 +149,7 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         [&shard, work = std::move(work), deadline, api = r.api, version = r.version,
          correlation = r.correlation, responder](fiber::StopToken stop) mutable {
             wait_and_answer(shard, work, deadline, stop);
+            tell(shard, work);
             respond(responder, api, version, correlation, work.response);
         });
     return true;
