@@ -24,7 +24,9 @@ std::string_view codec_name(const BatchHeader& h) {
 }
 
 std::string batch_line(const BatchHeader& h, std::uint64_t position, bool valid) {
-    const std::int32_t last_sequence = h.base_sequence < 0 ? -1 : h.base_sequence + h.last_delta;
+    // Sequence numbers go on with 0 behind the largest 32-bit one.
+    const std::int64_t sum = std::int64_t{h.base_sequence} + h.last_delta;
+    const std::int64_t last_sequence = h.base_sequence < 0 ? -1 : sum & INT32_MAX;
     return fmt::format(
         "baseOffset: {} lastOffset: {} count: {} baseSequence: {} lastSequence: {} producerId: {} "
         "producerEpoch: {} partitionLeaderEpoch: {} isTransactional: {} isControl: {} position: {} "
