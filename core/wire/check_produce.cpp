@@ -1,4 +1,5 @@
 // What Kafka 4.3.1 accepts in a Produce request; the vectors record-appends are the judge.
+#include "core/base/assert.h"
 #include "core/base/crc32c.h"
 #include "core/wire/record_batch.h"
 
@@ -123,6 +124,10 @@ std::optional<AppendRefusal> check_produce(const IoBuf& records, const AppendRul
         out.header.attributes = static_cast<std::int16_t>(out.header.attributes & ~8);
         replace_header(out);
     }
+    // INV-31: the log gives out as many offsets as there are records.
+    FL_INVARIANT(31, out.header.base_offset == 0 && out.header.count > 0 &&
+                         out.header.last_offset_delta == out.header.count - 1 &&
+                         out.header.size() == out.bytes.size());
     return std::nullopt;
 }
 }  // namespace faultline::wire

@@ -5,6 +5,18 @@
 #include "core/base/assert.h"
 
 namespace faultline::wire {
+namespace {
+
+// INV-30: the length in front of a frame, counted while writing, is that of the bytes behind it.
+std::size_t size_of(const std::vector<Encoded::Part>& parts) {
+    std::size_t n = 0;
+    for (const Encoded::Part& part : parts) {
+        const Slice* slice = std::get_if<Slice>(&part);
+        n += slice != nullptr ? slice->size() : std::get<External>(part).length;
+    }
+    return n;
+}
+}  // namespace
 
 IoBuf Encoded::to_iobuf() const {
     IoBuf out;
@@ -77,6 +89,7 @@ void Writer::flush() {
 Encoded Writer::finish() {
     if (!ok()) return {};
     flush();
+    FL_INVARIANT(30, size_of(parts_) == size_);
     return {std::move(parts_), size_};
 }
 
@@ -90,6 +103,7 @@ Encoded Writer::finish_frame() {
     auto* to = const_cast<std::byte*>(front.data());
     const std::size_t length = size_ - 4;
     for (unsigned i = 0; i < 4; ++i) to[i] = static_cast<std::byte>(length >> (8 * (3 - i)));
+    FL_INVARIANT(30, size_of(parts_) == size_);
     return {std::move(parts_), size_};
 }
 }  // namespace faultline::wire

@@ -9,24 +9,16 @@
 #include "gen/wire/api.h"
 #include "tests/support/catch.h"
 #include "tests/support/gz_lines.h"
+#include "tests/unit/wire/message_holder.h"
 
 using namespace faultline;
 using namespace faultline::wire;
 using faultline::test::from_hex;
+using faultline::test::Holder;
 using faultline::test::to_hex;
 using Json = nlohmann::json;
 
 namespace {
-
-// Destroys what MessageInfo::create made.
-struct Holder {
-    explicit Holder(const MessageInfo& i) : info(i), message(i.create()) {}
-    ~Holder() { info.destroy(message); }
-    Holder(const Holder&) = delete;
-    Holder& operator=(const Holder&) = delete;
-    const MessageInfo& info;
-    void* message;
-};
 
 bool decodes(const MessageInfo& info, Version version, const std::string& bytes) {
     const Holder h(info);
