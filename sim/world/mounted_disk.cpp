@@ -48,7 +48,11 @@ public:
     Result<IoBuf> read(std::uint64_t off, std::size_t len) override {
         if (!incarnation_->alive) return dead("disk.read");
         // From the page cache: it costs next to nothing, unless the disk is made slow.
-        if (disk_.factor_ > 1) disk_.pause_for(*incarnation_, disk_.options_.write_latency);
+        if (disk_.factor_ > 1 || disk_.hung_)
+            disk_.pause_for(*incarnation_, disk_.options_.write_latency);
+        if (disk_.io_fails(DiskOp::read, path_, *inode_, off, len)) {
+            return Error{Errc::io, 5, "disk.read"};
+        }
         const auto& bytes = inode_->cache;
         if (off >= bytes.size()) return IoBuf{};
         return IoBuf::copy_of({bytes.data() + off, std::min<std::size_t>(len, bytes.size() - off)});
@@ -56,6 +60,9 @@ public:
 
     Result<void> write(std::uint64_t off, const IoBuf& data) override {
         FL_CHECK(usable("disk.write"));
+        if (disk_.io_fails(DiskOp::write, path_, *inode_, off, data.size())) {
+            return Error{Errc::io, 5, "disk.write"};
+        }
         const std::uint64_t end = off + data.size();
         std::uint64_t room = UINT64_MAX;
         if (end > inode_->cache.size()) {
@@ -68,7 +75,7 @@ public:
         if (taken > 0) {
             if (inode_->cache.size() < off + taken) grow(off + taken);
             data.copy_out(0, {inode_->cache.data() + off, taken});
-            inode_->pending.push_back({disk_.operations_, false, off, taken});
+            inode_->pending.push_back({disk_.operations_, false, off, taken, data.sub(0, taken)});
         }
         const bool full = taken < data.size();
         disk_.done(DiskOp::write, path_, inode_->label, off, taken, full ? 28 : 0);
@@ -95,18 +102,24 @@ public:
                 "fsync of " + path_ + " failed and forgot " + std::to_string(lost) + " writes");
             return Error{Errc::io, 5, "disk.sync"};
         }
+        if (disk_.lies(path_)) {
+            disk_.faults_.effect(disk_.lying_fault_, incarnation_->node, "an fsync lied");
+            disk_.done(DiskOp::sync, path_, inode_->label, 0, 0, 0);
+            return {};
+        }
         std::uint64_t bytes = 0;
         auto& pending = inode_->pending;
         std::size_t kept = 0;
-        for (const PendingWrite& w : pending) {
+        for (PendingWrite& w : pending) {
             if (w.number < upto) {
-                disk_.apply(*inode_, w, w.len);
+                SimDisk::apply(*inode_, w, w.off, w.off + w.len);
                 bytes += w.truncate ? 0 : w.len;
             } else {
-                pending[kept++] = w;
+                if (&pending[kept] != &w) pending[kept] = std::move(w);
+                ++kept;
             }
         }
-        pending.resize(kept);
+        pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(kept), pending.end());
         disk_.done(DiskOp::sync, path_, inode_->label, 0, bytes, 0);
         return {};
     }
@@ -114,7 +127,7 @@ public:
     Result<void> truncate(std::uint64_t size) override {
         FL_CHECK(usable("disk.truncate"));
         inode_->cache.resize(size);
-        inode_->pending.push_back({disk_.operations_, true, size, 0});
+        inode_->pending.push_back({disk_.operations_, true, size, 0, {}});
         disk_.done(DiskOp::truncate, path_, inode_->label, size, 0, 0);
         disk_.pause_for(*incarnation_, disk_.options_.meta_latency);
         return {};

@@ -24,7 +24,8 @@ Result<std::size_t> SimConnection::read_some(IoBuf& into, std::size_t max, Deadl
     while (true) {
         if (!incarnation_->alive) return dead("net.read");
         if (!pipe.arrived.empty()) {
-            const std::size_t n = std::min(max, pipe.arrived.size());
+            std::size_t n = std::min(max, pipe.arrived.size());
+            if (!net_.short_.empty()) n = net_.shortened(conn_, side_, n);
             if (n == pipe.arrived.size()) {
                 into.append(std::move(pipe.arrived));
             } else {
@@ -198,6 +199,11 @@ Result<ConnectionPtr> AttachedNetwork::connect(const Endpoint& to, Deadline dead
     SimListener* share = nullptr;
     if (listening != nullptr) {
         share = listening->shares[listening->turn++ % listening->shares.size()];
+    }
+    const auto refusing = net_.refusing_.find(there);
+    if (refusing != net_.refusing_.end()) {
+        net_.faults_.effect(refusing->second, there, "a connection was refused");
+        share = nullptr;
     }
     if (share == nullptr || share->queue_.size() >= SimListener::kBacklog) {
         net_.recorder_.record(net_.driver_.now(), ConnRefused{from, there});

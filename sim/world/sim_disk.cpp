@@ -9,7 +9,8 @@
 namespace faultline::sim {
 namespace {
 constexpr std::uint64_t kSector = 512;
-constexpr Fate kDrawn[] = {Fate::kept, Fate::dropped, Fate::torn, Fate::garbage};
+constexpr std::uint64_t kPage = 4096;
+constexpr Fate kDrawn[] = {Fate::kept, Fate::dropped, Fate::torn, Fate::garbage, Fate::holes};
 }  // namespace
 
 SimDisk::SimDisk(NodeId node, DiskOptions options, std::uint64_t seed, fiber::Scheduler& scheduler,
@@ -39,6 +40,36 @@ SimDisk::SyncFault* SimDisk::sync_fault(const std::string& path) {
     return nullptr;
 }
 
+void SimDisk::fail_io(DiskOp op, std::string glob, std::uint64_t from, std::uint64_t to,
+                      std::uint32_t times, FaultId fault) {
+    FL_ASSERT(op == DiskOp::read || op == DiskOp::write);
+    io_faults_.push_back({op, std::move(glob), from, to, times, fault});
+}
+
+bool SimDisk::io_fails(DiskOp op, const std::string& path, const Inode& inode, std::uint64_t off,
+                       std::uint64_t len) {
+    for (IoFault& f : io_faults_) {
+        if (f.left == 0 || f.op != op || off >= f.to || off + len <= f.from) continue;
+        if (!glob_match(f.glob, path)) continue;
+        --f.left;
+        const bool read = op == DiskOp::read;
+        faults_.effect(f.fault, node_, read ? "a read failed" : "a write failed");
+        done(op, path, inode.label, off, 0, 5);
+        return true;
+    }
+    return false;
+}
+
+bool SimDisk::lies(const std::string& path) const {
+    return !lying_glob_.empty() && glob_match(lying_glob_, path);
+}
+
+void SimDisk::set_hung(bool on, FaultId fault) {
+    hung_ = on;
+    hung_fault_ = fault;
+    while (!on && !hung_waiters_.empty()) hung_waiters_.pop_front().wake();
+}
+
 void SimDisk::on_operation(DiskOp op, std::string glob, std::uint32_t nth,
                            std::function<void()> fn) {
     watches_.push_back({op, std::move(glob), nth, std::move(fn)});
@@ -49,6 +80,13 @@ bool SimDisk::flip_bit(const std::string& glob, std::uint64_t at, FaultId fault)
         if (inode->is_dir || inode->cache.size() <= at || !glob_match(glob, path)) continue;
         inode->cache[at] ^= std::byte{0x10};
         if (at < inode->platter.size()) inode->platter[at] ^= std::byte{0x10};
+        for (PendingWrite& w : inode->pending) {
+            if (w.truncate || at < w.off || at - w.off >= w.len) continue;
+            Block* copy = Block::allocate(w.len);
+            w.data.copy_out(0, {copy->data(), w.len});
+            copy->data()[at - w.off] ^= std::byte{0x10};
+            w.data = IoBuf(Slice(copy, 0, static_cast<std::uint32_t>(w.len)));
+        }
         faults_.effect(fault, node_, "one bit of " + path + " flipped");
         return true;
     }
@@ -71,6 +109,10 @@ void SimDisk::pause_for(Incarnation& incarnation, Duration latency) {
         latency *= factor_;
         faults_.effect(slow_fault_, incarnation.node, "a disk operation took longer");
     }
+    while (hung_) {
+        faults_.effect(hung_fault_, incarnation.node, "a disk operation hung");
+        (void)fiber::wait_in(hung_waiters_, Deadline::never());
+    }
     if (latency > Duration{0}) scheduler_.sleep_until({scheduler_.now() + latency});
 }
 
@@ -78,61 +120,93 @@ void SimDisk::entry_changed(const std::string& path, InodeRef inode) {
     pending_entries_.push_back({operations_, parent_of(path), path, std::move(inode)});
 }
 
-Fate SimDisk::fate_of(const PowerLoss& loss, std::uint64_t number) const {
-    if (loss.writes != Fate::random) return loss.writes;
-    // Keyed by the operation, not by how many were asked before: taking one fault out of a
-    // scenario leaves the fates of the others as they were.
-    return kDrawn[mix64(seed_ ^ mix64(number)) % std::size(kDrawn)];
+Fate SimDisk::fate_of(const PowerLoss& loss, const PendingWrite& w, bool last) const {
+    Fate fate = loss.writes;
+    if (fate == Fate::random) {
+        // Keyed by the operation, not by how many were asked before: taking one fault out of a
+        // scenario leaves the fates of the others as they were.
+        fate = kDrawn[mix64(seed_ ^ mix64(w.number)) % std::size(kDrawn)];
+    } else if (fate != Fate::kept && fate != Fate::dropped && !last) {
+        fate = Fate::kept;  // a forced cut strikes the last write; the others came in time
+    }
+    if (w.truncate && fate != Fate::kept) return Fate::dropped;
+    const std::uint64_t unit = fate == Fate::holes ? kPage : kSector;
+    const bool cuts = fate == Fate::torn || fate == Fate::garbage || fate == Fate::holes;
+    // Nothing to cut when it lies within one sector, or page.
+    if (cuts && (w.off / unit + 1) * unit >= w.off + w.len) return Fate::dropped;
+    return fate;
 }
 
-void SimDisk::apply(Inode& inode, const PendingWrite& write, std::uint64_t len) {
-    if (write.truncate) {
-        inode.platter.resize(write.off);
+// Brings the bytes [from, to) of a write, counted in the file, to the platter.
+void SimDisk::apply(Inode& inode, const PendingWrite& w, std::uint64_t from, std::uint64_t to) {
+    if (w.truncate) {
+        inode.platter.resize(w.off);
         return;
     }
-    if (inode.platter.size() < write.off + len) inode.platter.resize(write.off + len);
-    // A later truncate may have taken the bytes from the cache; what was never written is zero.
-    if (write.off >= inode.cache.size()) return;
-    const std::uint64_t have = std::min(len, inode.cache.size() - write.off);
-    std::memcpy(inode.platter.data() + write.off, inode.cache.data() + write.off, have);
+    if (inode.platter.size() < to) inode.platter.resize(to);
+    w.data.copy_out(from - w.off, {inode.platter.data() + from, to - from});
+}
+
+void SimDisk::lost(const Inode& inode, std::uint64_t off, std::uint64_t len, LossKind how) {
+    recorder_.record(scheduler_.now(), DiskLost{node_, inode.label, off, len, how});
+}
+
+// Torn at a sector's boundary inside the write, maybe with a sector of garbage after it.
+void SimDisk::lose_tail(Inode& inode, const PendingWrite& w, Fate fate) {
+    const std::uint64_t end = w.off + w.len;
+    const std::uint64_t first_cut = (w.off / kSector + 1) * kSector;
+    const std::uint64_t sectors = (end - 1 - first_cut) / kSector + 1;
+    const std::uint64_t draw = mix64(seed_ ^ mix64(w.number + 0x746f726e));
+    const std::uint64_t cut = first_cut + draw % sectors * kSector;
+    apply(inode, w, w.off, cut);
+    if (fate == Fate::garbage) {
+        const std::uint64_t stop = std::min(cut + kSector, end);
+        inode.platter.resize(std::max<std::uint64_t>(inode.platter.size(), stop));
+        for (std::uint64_t at = cut; at < stop; ++at) {
+            inode.platter[at] = static_cast<std::byte>(mix64(draw ^ at));
+        }
+    }
+    lost(inode, cut, end - cut, fate == Fate::garbage ? LossKind::garbage : LossKind::torn);
+}
+
+// Each page on its own; the system writes pages back in any order. False when all were kept.
+bool SimDisk::lose_pages(Inode& inode, const PendingWrite& w) {
+    const std::uint64_t end = w.off + w.len;
+    std::uint64_t lost_from = end;  // of the run of lost pages that ends here
+    bool any = false;
+    for (std::uint64_t from = w.off; from < end;) {
+        const std::uint64_t to = std::min((from / kPage + 1) * kPage, end);
+        if (mix64(seed_ ^ mix64(w.number ^ mix64(from / kPage))) % 2 == 0) {
+            if (lost_from < from) lost(inode, lost_from, from - lost_from, LossKind::dropped);
+            lost_from = end;
+            apply(inode, w, from, to);
+        } else {
+            any = true;
+            lost_from = std::min(lost_from, from);
+        }
+        from = to;
+    }
+    if (lost_from < end) lost(inode, lost_from, end - lost_from, LossKind::dropped);
+    return any;
 }
 
 void SimDisk::lose_writes(const std::string& path, Inode& inode, const PowerLoss& loss) {
     for (std::size_t i = 0; i < inode.pending.size(); ++i) {
         const PendingWrite& w = inode.pending[i];
-        Fate fate = fate_of(loss, w.number);
-        // A forced fate strikes the last write; those before it reached the platter in time.
-        const bool last = i + 1 == inode.pending.size();
-        if ((loss.writes == Fate::torn || loss.writes == Fate::garbage) && !last) fate = Fate::kept;
-        if (w.truncate && fate != Fate::kept) fate = Fate::dropped;
-        // The cut falls on a sector's boundary inside the write.
-        const std::uint64_t first_cut = (w.off / kSector + 1) * kSector;
-        if ((fate == Fate::torn || fate == Fate::garbage) && first_cut >= w.off + w.len) {
-            fate = Fate::dropped;  // it lies within one sector
+        const Fate fate = fate_of(loss, w, i + 1 == inode.pending.size());
+        bool bites = fate != Fate::kept;
+        switch (fate) {
+            case Fate::dropped: lost(inode, w.off, w.len, LossKind::dropped); break;
+            case Fate::torn:
+            case Fate::garbage: lose_tail(inode, w, fate); break;
+            case Fate::holes: bites = lose_pages(inode, w); break;
+            case Fate::kept: apply(inode, w, w.off, w.off + w.len); break;
+            case Fate::random: FL_UNREACHABLE();
         }
-        std::uint64_t lost_from = w.off;
-        if (fate == Fate::kept) {
-            apply(inode, w, w.len);
-        } else if (fate == Fate::torn || fate == Fate::garbage) {
-            const std::uint64_t sectors = (w.off + w.len - 1 - first_cut) / kSector + 1;
-            const std::uint64_t draw = mix64(seed_ ^ mix64(w.number + 0x746f726e));
-            const std::uint64_t cut = first_cut + draw % sectors * kSector;
-            lost_from = cut;
-            apply(inode, w, cut - w.off);
-            if (fate == Fate::garbage) {
-                const std::uint64_t end = std::min(cut + kSector, w.off + w.len);
-                inode.platter.resize(std::max<std::uint64_t>(inode.platter.size(), end));
-                for (std::uint64_t at = cut; at < end; ++at) {
-                    inode.platter[at] = static_cast<std::byte>(mix64(draw ^ at));
-                }
-            }
-        }
-        if (fate != Fate::kept) {
+        if (!bites) lost(inode, w.off, w.len, LossKind::kept);
+        if (bites) {
             faults_.effect(loss.fault, node_, "an unsynced write to " + path + " was lost or torn");
         }
-        recorder_.record(scheduler_.now(),
-                         DiskLost{node_, inode.label, lost_from, w.off + w.len - lost_from,
-                                  static_cast<LossKind>(fate)});
     }
     inode.pending.clear();
 }

@@ -10,7 +10,7 @@
 
 #include "core/base/random.h"
 #include "core/env/disk.h"
-#include "core/fiber/scheduler.h"
+#include "core/fiber/sync.h"
 #include "sim/trace/recorder.h"
 #include "sim/world/faults.h"
 #include "sim/world/incarnation.h"
@@ -23,7 +23,9 @@ struct DiskOptions {
 };
 
 // What becomes of each unsynced operation when power is lost.
-enum class Fate : std::uint8_t { kept, dropped, torn, garbage, random };
+// torn: cut at a sector. garbage: cut, and the sector after the cut is rubbish. holes: of its 4 KiB
+// pages any subset. random: one of them, drawn for each operation.
+enum class Fate : std::uint8_t { kept, dropped, torn, garbage, holes, random };
 
 struct PowerLoss {
     Fate writes = Fate::random;
@@ -36,6 +38,7 @@ struct PendingWrite {
     std::uint64_t number;    // of all operations on this disk: the identity of its fate
     bool truncate;           // else a write
     std::uint64_t off, len;  // truncate: the new size in off
+    IoBuf data;              // shared with the writer: what this write would bring to the platter
 };
 
 struct Inode {
@@ -71,6 +74,18 @@ public:
     }
     // The next `times` syncs of files that match fail and forget what they should have written.
     void fail_syncs(std::string glob, std::uint32_t times, FaultId fault);
+    // The next `times` reads (or writes) of files that match, and that touch [from, to), fail with
+    // io and do nothing.
+    void fail_io(DiskOp read_or_write, std::string glob, std::uint64_t from, std::uint64_t to,
+                 std::uint32_t times, FaultId fault);
+    // Syncs of files that match say ok and do nothing, until healed with an empty glob. A disk that
+    // breaks the contract: to show that an oracle notices.
+    void lie_about_syncs(std::string glob, FaultId fault) {
+        lying_glob_ = std::move(glob);
+        lying_fault_ = fault;
+    }
+    // Operations that take time do not return while it is on.
+    void set_hung(bool on, FaultId fault);
     // Flips one bit at `at` of the first file that matches and is long enough.
     bool flip_bit(const std::string& glob, std::uint64_t at, FaultId fault);
     // Calls fn once, after the nth operation of this kind on a matching path.
@@ -94,6 +109,13 @@ private:
         std::uint32_t left;
         FaultId fault;
     };
+    struct IoFault {
+        DiskOp op;
+        std::string glob;
+        std::uint64_t from, to;
+        std::uint32_t left;
+        FaultId fault;
+    };
     struct Watch {
         DiskOp op;
         std::string glob;
@@ -104,8 +126,15 @@ private:
     void done(DiskOp op, const std::string& path, Label label, std::uint64_t off, std::uint64_t len,
               std::uint16_t sys);
     void lose_writes(const std::string& path, Inode& inode, const PowerLoss& loss);
-    void apply(Inode& inode, const PendingWrite& write, std::uint64_t len);
-    Fate fate_of(const PowerLoss& loss, std::uint64_t number) const;
+    void lose_tail(Inode& inode, const PendingWrite& write, Fate fate);
+    bool lose_pages(Inode& inode, const PendingWrite& write);
+    void lost(const Inode& inode, std::uint64_t off, std::uint64_t len, LossKind how);
+    static void apply(Inode& inode, const PendingWrite& write, std::uint64_t from,
+                      std::uint64_t to);
+    Fate fate_of(const PowerLoss& loss, const PendingWrite& write, bool last) const;
+    bool io_fails(DiskOp op, const std::string& path, const Inode& inode, std::uint64_t off,
+                  std::uint64_t len);
+    bool lies(const std::string& path) const;
     void entry_changed(const std::string& path, InodeRef inode);
     SyncFault* sync_fault(const std::string& path);
 
@@ -119,9 +148,14 @@ private:
     std::vector<PendingEntry> pending_entries_;
     std::map<std::string, bool> locks_;
     std::vector<SyncFault> sync_faults_;
+    std::vector<IoFault> io_faults_;
     std::vector<Watch> watches_;
+    std::string lying_glob_;
+    bool hung_ = false;
+    fiber::WaitList hung_waiters_;
     std::uint64_t capacity_, operations_ = 0;
     std::uint32_t factor_ = 1;
-    FaultId capacity_fault_ = kNoFault, slow_fault_ = kNoFault;
+    FaultId capacity_fault_ = kNoFault, slow_fault_ = kNoFault, lying_fault_ = kNoFault,
+            hung_fault_ = kNoFault;
 };
 }  // namespace faultline::sim

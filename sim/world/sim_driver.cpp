@@ -6,8 +6,10 @@
 
 namespace faultline::sim {
 namespace {
-// poll() is called every 64 switches. So many polls without time moving mean a fiber that spins.
-constexpr std::uint64_t kPollsPerInstant = 200'000;
+// poll() is called after 64 switches. So many without time moving mean a fiber that spins, or
+// events that make each other.
+constexpr std::uint64_t kSwitchesPerPoll = 64;
+constexpr std::uint64_t kWorkPerInstant = 10'000'000;
 }  // namespace
 
 void SimDriver::at(MonoTime when, Action action, void* self, std::uint64_t argument) {
@@ -46,14 +48,15 @@ void SimDriver::run_closure(void* self, std::uint64_t slot) {
 
 MonoTime SimDriver::poll() noexcept {
     // INV-70: work at one instant ends.
-    FL_INVARIANT(70, ++polls_at_instant_ < kPollsPerInstant);
+    work_at_instant_ += kSwitchesPerPoll;
+    FL_INVARIANT(70, work_at_instant_ < kWorkPerInstant);
     return now_;
 }
 
 MonoTime SimDriver::wait(MonoTime until) noexcept {
     if (heap_.empty() || heap_.front().at > until.ns) {
         if (until == MonoTime::never()) return until;
-        if (until > now_) polls_at_instant_ = 0;
+        if (until > now_) work_at_instant_ = 0;
         return now_ = std::max(now_, until);
     }
     const Event event = heap_.front();
@@ -75,7 +78,8 @@ MonoTime SimDriver::wait(MonoTime until) noexcept {
         heap_[i] = last;
     }
     FL_ASSERT(event.at >= now_.ns);
-    if (event.at > now_.ns) polls_at_instant_ = 0;
+    if (event.at > now_.ns) work_at_instant_ = 0;
+    FL_INVARIANT(70, ++work_at_instant_ < kWorkPerInstant);
     now_ = {event.at};
     scheduler_->advance(now_);
     ++delivered_;

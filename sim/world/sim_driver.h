@@ -47,6 +47,6 @@ private:
     std::uint64_t sequence_ = 0, delivered_ = 0;
     std::vector<std::move_only_function<void()>> closures_;
     std::vector<std::uint64_t> free_closures_;
-    std::uint64_t polls_at_instant_ = 0;
+    std::uint64_t work_at_instant_ = 0;
 };
 }  // namespace faultline::sim

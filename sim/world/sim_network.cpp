@@ -52,9 +52,11 @@ Duration SimNetwork::latency(NodeId from, NodeId to) {
 
 void SimNetwork::send(Conn& conn, int side, Pipe::Segment segment) {
     Pipe& pipe = conn.pipes[side];
+    const NodeId from = conn.nodes[side], to = conn.nodes[1 - side];
+    MonoTime due = scheduler_.now() + latency(from, to);
+    if (!slow_.empty()) due = slowed(from, to, segment.data.size(), due);
     pipe.unread += segment.data.size();
     pipe.flying.push_back(std::move(segment));
-    const MonoTime due = scheduler_.now() + latency(conn.nodes[side], conn.nodes[1 - side]);
     pipe.last_due = std::max(pipe.last_due, due);  // a stream keeps its order
     driver_.at(pipe.last_due, &SimNetwork::deliver_event, this,
                static_cast<std::uint64_t>(conn.id) << 1 | static_cast<unsigned>(side));
@@ -96,17 +98,9 @@ void SimNetwork::deliver(std::uint32_t id, int side) {
     if (segment.kind == Pipe::Kind::end) {
         pipe.ended = true;
     } else {
-        std::uint64_t size = segment.data.size();
-        if (side == 0 && conn.cut_after && pipe.passed + size > *conn.cut_after) {
-            size = *conn.cut_after - pipe.passed;
-            pipe.arrived.append(segment.data.sub(0, size));
-            pipe.passed += size;
-            recorder_.record(
-                driver_.now(),
-                MessageDelivered{segment.message, static_cast<std::uint32_t>(size), false});
-            faults_.effect(conn.cut_fault, to, "a connection was cut inside a frame");
-            conn.cut_after.reset();
-            return reset_both(conn);
+        const std::uint64_t size = segment.data.size();
+        if (conn.cut_after && side == conn.cut_side && pipe.passed + size > *conn.cut_after) {
+            return cut(conn, side, segment);
         }
         recorder_.record(driver_.now(),
                          MessageDelivered{segment.message, static_cast<std::uint32_t>(size), true});
@@ -114,6 +108,46 @@ void SimNetwork::deliver(std::uint32_t id, int side) {
         pipe.arrived.append(std::move(segment.data));
     }
     if (!pipe.readers.empty()) pipe.readers.pop_front().wake();
+}
+
+// Only what comes before the cut arrives of this message.
+void SimNetwork::cut(Conn& conn, int side, const Pipe::Segment& segment) {
+    Pipe& pipe = conn.pipes[side];
+    const std::uint64_t size = *conn.cut_after - pipe.passed;
+    pipe.arrived.append(segment.data.sub(0, size));
+    pipe.passed += size;
+    recorder_.record(driver_.now(),
+                     MessageDelivered{segment.message, static_cast<std::uint32_t>(size), false});
+    faults_.effect(conn.cut_fault, conn.nodes[1 - side], "a connection was cut inside a frame");
+    conn.cut_after.reset();
+    reset_both(conn);
+}
+
+MonoTime SimNetwork::slowed(NodeId from, NodeId to, std::uint64_t bytes, MonoTime due) {
+    const auto it = slow_.find({from, to});
+    if (it == slow_.end()) return due;
+    Slow& slow = it->second;
+    faults_.effect(slow.fault, from, "bytes took longer");
+    if (slow.bytes_per_second > 0) {
+        const auto takes = static_cast<std::int64_t>(bytes * 1'000'000'000 / slow.bytes_per_second);
+        const MonoTime begin = std::max(slow.free_at, scheduler_.now());
+        slow.free_at = begin + Duration{takes};
+        due = due + (slow.free_at - scheduler_.now());
+    }
+    return due + slow.longer;
+}
+
+// How many of the n bytes that are there a read of side `side` gets.
+std::size_t SimNetwork::shortened(const Conn& conn, int side, std::size_t n) {
+    const auto it = short_.find(conn.nodes[side]);
+    if (it == short_.end() || n <= 1) return n;
+    const Pipe& pipe = conn.pipes[1 - side];
+    // Keyed by the place in the stream.
+    const std::uint64_t place = pipe.passed - pipe.arrived.size();
+    const std::uint64_t draw = mix64(place ^ mix64(std::uint64_t{conn.id} << 1 | (side & 1)));
+    const std::size_t got = std::min<std::size_t>(n, 1 + draw % it->second.most);
+    if (got < n) faults_.effect(it->second.fault, conn.nodes[side], "a read was short");
+    return got;
 }
 
 // The reset that side `side` sees: its reads end after what has arrived, its writes fail.
@@ -134,6 +168,7 @@ void SimNetwork::reset_both(Conn& conn) {
         }
         pipe.flying.clear();
         pipe.head = 0;
+        pipe.stalled = 0;
     }
     recorder_.record(driver_.now(), ConnClosed{conn.id, conn.nodes[0], true});
     arrive_reset(conn, 0);
@@ -211,6 +246,7 @@ void SimNetwork::machine_died(NodeId node) {
             conn->black_hole[side] = true;
             conn->pipes[side].flying.clear();  // what its network card had not sent
             conn->pipes[side].head = 0;
+            conn->pipes[side].stalled = 0;
         }
     }
 }
@@ -231,9 +267,34 @@ void SimNetwork::unblock(NodeId from, NodeId to) {
     }
 }
 
-void SimNetwork::cut_each_byte(NodeId node, std::uint32_t first, std::uint32_t last,
-                               FaultId fault) {
-    cuts_.push_back({node, first, last, fault});
+void SimNetwork::cut_each_byte(NodeId node, std::uint32_t first, std::uint32_t last, FaultId fault,
+                               Direction direction) {
+    cuts_.push_back({node, first, last, fault, direction});
+}
+
+void SimNetwork::short_reads(NodeId node, std::uint32_t most, FaultId fault) {
+    if (most == 0) {
+        short_.erase(node);
+    } else {
+        short_[node] = {most, fault};
+    }
+}
+
+void SimNetwork::slow_link(NodeId from, NodeId to, Duration longer, std::uint64_t bytes_per_second,
+                           FaultId fault) {
+    if (longer == Duration{0} && bytes_per_second == 0) {
+        slow_.erase({from, to});
+    } else {
+        slow_[{from, to}] = {longer, bytes_per_second, fault, {}};
+    }
+}
+
+void SimNetwork::refuse(NodeId node, bool on, FaultId fault) {
+    if (on) {
+        refusing_[node] = fault;
+    } else {
+        refusing_.erase(node);
+    }
 }
 
 void SimNetwork::drop_responses(NodeId node, std::int16_t api, std::uint32_t times, FaultId fault) {
@@ -252,6 +313,9 @@ void SimNetwork::reset_all(NodeId node, FaultId fault) {
 void SimNetwork::stop_faults() {
     cuts_.clear();
     drops_.clear();
+    short_.clear();
+    slow_.clear();
+    refusing_.clear();
     for (const auto& conn : conns_) conn->cut_after.reset();
 }
 
@@ -276,6 +340,7 @@ Conn& SimNetwork::open_conn(NodeId from, const Endpoint& from_end, Listening& to
         if (c.node != to.node || c.next > c.last) continue;
         conn->cut_after = c.next++;
         conn->cut_fault = c.fault;
+        conn->cut_side = c.direction == Direction::requests ? 0 : 1;
         break;
     }
     conns_.push_back(std::move(conn));

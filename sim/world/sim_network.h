@@ -53,7 +53,8 @@ struct Conn {
     Pipe pipes[2];                        // pipes[s]: written by side s
     bool open[2] = {true, true};          // that side's Connection object exists
     bool black_hole[2] = {false, false};  // that side's machine lost power: what arrives vanishes
-    std::optional<std::uint64_t> cut_after;  // bytes of pipe 0, then reset
+    std::optional<std::uint64_t> cut_after;  // bytes of pipe `cut_side`, then reset
+    int cut_side = 0;
     FaultId cut_fault = kNoFault;
     struct Asked {
         std::int32_t correlation;
@@ -61,6 +62,8 @@ struct Conn {
     };
     std::vector<Asked> asked;  // requests without their answer
 };
+
+enum class Direction : std::uint8_t { requests, answers };  // from, to the side that connected
 
 class SimNetwork {
 public:
@@ -83,8 +86,17 @@ public:
     void block(NodeId from, NodeId to, FaultId fault);
     void unblock(NodeId from, NodeId to);
     // The nth connection accepted by `node` from now on is reset after first + n bytes of its
-    // client's stream, until `last`.
-    void cut_each_byte(NodeId node, std::uint32_t first, std::uint32_t last, FaultId fault);
+    // client's stream, or of the answers, until `last`.
+    void cut_each_byte(NodeId node, std::uint32_t first, std::uint32_t last, FaultId fault,
+                       Direction direction = Direction::requests);
+    // A read on `node` returns at most `most` bytes, often fewer. 0 ends it.
+    void short_reads(NodeId node, std::uint32_t most, FaultId fault);
+    // What goes from `from` to `to` takes so much longer, at most so many bytes a second (0: no
+    // limit). Zero and zero end it.
+    void slow_link(NodeId from, NodeId to, Duration longer, std::uint64_t bytes_per_second,
+                   FaultId fault);
+    // Attempts to connect to `node` are refused while on.
+    void refuse(NodeId node, bool on, FaultId fault);
     // The next `times` answers of `node` to this API are lost, with their connections.
     void drop_responses(NodeId node, std::int16_t api, std::uint32_t times, FaultId fault);
     void reset_all(NodeId node, FaultId fault);
@@ -105,6 +117,17 @@ private:
         NodeId node;
         std::uint32_t next, last;
         FaultId fault;
+        Direction direction;
+    };
+    struct Slow {
+        Duration longer;
+        std::uint64_t bytes_per_second;
+        FaultId fault;
+        MonoTime free_at;  // when the link has sent what was given to it
+    };
+    struct Short {
+        std::uint32_t most;
+        FaultId fault;
     };
     struct Drops {
         NodeId node;
@@ -117,6 +140,9 @@ private:
     void send(Conn& conn, int side, Pipe::Segment segment);
     void arrive_reset(Conn& conn, int side);
     void reset_both(Conn& conn);
+    void cut(Conn& conn, int side, const Pipe::Segment& segment);
+    MonoTime slowed(NodeId from, NodeId to, std::uint64_t bytes, MonoTime due);
+    std::size_t shortened(const Conn& conn, int side, std::size_t n);
     bool label(Conn& conn, int side, const IoBuf& data, MessageSent& sent);
     bool dropped(Conn& conn, const MessageSent& sent);
     Duration latency(NodeId from, NodeId to);
@@ -136,6 +162,9 @@ private:
     std::vector<std::unique_ptr<Listening>> listening_;
     std::map<std::pair<NodeId, NodeId>, FaultId> blocked_;
     std::map<std::pair<NodeId, NodeId>, Rng> link_rngs_;
+    std::map<std::pair<NodeId, NodeId>, Slow> slow_;
+    std::map<NodeId, Short> short_;
+    std::map<NodeId, FaultId> refusing_;
     std::vector<Cuts> cuts_;
     std::vector<Drops> drops_;
     std::uint64_t messages_ = 0;

@@ -216,6 +216,17 @@ void World::jump_clock(NodeId id, Duration by) {
     }
 }
 
+void World::freeze_clock(NodeId id, bool frozen) {
+    if (Life* life = node(id).life()) {
+        for (const auto& shard : life->shards) shard->control.freeze_wall(frozen);
+    }
+}
+
+void World::wipe_disk(NodeId id) {
+    FL_ASSERT(!running(id));
+    disk(id).wipe();
+}
+
 void World::set_drift(NodeId id, std::int64_t ppm) {
     Node& n = node(id);
     n.drift_ppm = ppm;
@@ -225,7 +236,10 @@ void World::set_drift(NodeId id, std::int64_t ppm) {
 }
 
 void World::run_until(MonoTime end) {
-    driver_.at(end, [this] { scheduler_.stop(); });
+    // After a halt() the end of that run is still in the queue and must not end a later one.
+    driver_.at(end, [this, run = ++runs_] {
+        if (run == runs_) scheduler_.stop();
+    });
     scheduler_.run();
 }
 }  // namespace faultline::sim

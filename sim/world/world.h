@@ -46,6 +46,10 @@ public:
     // Moves the wall clock, now and for later incarnations.
     void jump_clock(NodeId node, Duration by);
     void set_drift(NodeId node, std::int64_t ppm);
+    // The wall clock of the running incarnation stands still.
+    void freeze_clock(NodeId node, bool frozen);
+    // A new, empty disk. The node must not run.
+    void wipe_disk(NodeId node);
 
     // --- the rest of the world -------------------------------------------------------------------
     SimDisk& disk(NodeId node);
@@ -79,6 +83,7 @@ private:
     void end_life(Node& node);
     void build_shard(Node& node, Life& life, unsigned index);
 
+    std::uint64_t runs_ = 0;  // of run_until
     Rng seed_;
     WorldOptions options_;
     Recorder& recorder_;
