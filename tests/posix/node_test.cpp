@@ -38,7 +38,7 @@ private:
 };
 
 // Uses the processor without parking.
-void burn(Duration d) {
+[[maybe_unused]] void burn(Duration d) {
     const auto end = std::chrono::steady_clock::now() + d;
     while (std::chrono::steady_clock::now() < end) {
     }
