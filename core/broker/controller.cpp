@@ -1,5 +1,6 @@
 #include "core/broker/controller.h"
 
+#include "core/base/assert.h"
 #include "core/wire/error_map.h"
 
 namespace faultline::broker {
@@ -100,6 +101,7 @@ Result<std::int64_t> Controller::next_producer_id() {
         id_next_ = record.next_producer_id - kIdBlock;
         id_end_ = record.next_producer_id;
     }
+    FL_INVARIANT(42, id_next_ < id_end_ && id_end_ <= image_.next_producer_id);
     return id_next_++;
 }
 }  // namespace faultline::broker

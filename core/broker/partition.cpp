@@ -89,7 +89,10 @@ void Partition::follow_log() {
             while (log_->durable_end() < log_->log_end()) {
                 const auto synced = log_->wait_durable(log_->log_end(), Deadline::never(), stop);
                 if (!synced.ok()) {
-                    failed_ = synced.code() == Errc::io;
+                    if (synced.code() == Errc::io) lost_ = KafkaError::kafka_storage_error;
+                    // The topic was deleted.
+                    if (synced.code() == Errc::closed)
+                        lost_ = KafkaError::unknown_topic_or_partition;
                     changed_.notify_all();
                     break;
                 }
@@ -156,9 +159,9 @@ ProduceAnswer Partition::produce(const IoBuf& records) {
 KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopToken stop) {
     if (high_watermark_ < end) follow_log();
     const auto waited =
-        changed_.wait(deadline, stop, [&] { return failed_ || high_watermark_ >= end; });
+        changed_.wait(deadline, stop, [&] { return lost_ || high_watermark_ >= end; });
     if (!waited.ok()) return wire::to_kafka_error(waited.code());
-    return high_watermark_ >= end ? KafkaError::none : KafkaError::kafka_storage_error;
+    return high_watermark_ >= end ? KafkaError::none : *lost_;
 }
 
 KafkaError Partition::check_epoch(std::int32_t asked) const {

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/broker/types.h"
 #include "core/env/clock.h"
@@ -63,7 +64,7 @@ private:
     // INV-40  log_start <= high watermark <= log_end, and it never falls while this object lives.
     Offset high_watermark_{0};
     bool following_ = false;
-    bool failed_ = false;
+    std::optional<wire::KafkaError> lost_;  // why nothing more will become durable
     probe::PartitionKey key_;
 };
 }  // namespace faultline::broker

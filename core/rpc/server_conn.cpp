@@ -1,5 +1,6 @@
 #include "core/rpc/server_conn.h"
 
+#include "core/base/assert.h"
 #include "core/wire/reader.h"
 #include "gen/wire/request_header.h"
 #include "gen/wire/response_header.h"
@@ -86,6 +87,7 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
     slot->changed = &changed_;
     slot->units = *std::move(units);
     pending_.push_back(slot);
+    FL_INVARIANT(41, pending_.size() <= limits_.max_pending);
     const auto api = request->api;
     if (handler(*std::move(request), Responder(slot), fibers)) return Next::more;
     refuse(fmt::format("a request of API {} cannot be understood", static_cast<int>(api)));

@@ -1,13 +1,13 @@
 #include "core/broker/handlers/respond.h"
 
-#include <cstdio>
+#include "core/base/assert.h"
 
 namespace faultline::broker {
 
 void unwritable(wire::ApiKey api, const char* why, const char* field) {
-    std::fprintf(stderr, "faultline: %.*s response, field %s: %s\n",
-                 static_cast<int>(to_string(api).size()), to_string(api).data(), field, why);
-    FL_UNREACHABLE();
+    // Printed as "FIELD:API KEY: assertion failed: WHY".
+    assert_failed(
+        {.expression = why, .file = field, .line = static_cast<int>(api), .invariant = 0});
 }
 
 OutBuf fill(wire::Encoded encoded, Holes holes) {
