@@ -8,7 +8,8 @@ namespace {
 constexpr double kSmallestGap = 3.0;
 constexpr double kPerDoubling = 2.4;
 constexpr Ns kShortestBreak = 200'000'000;
-constexpr int kWideningRounds = 12;
+constexpr int kWideningRounds = 10;
+constexpr double kMostWidening = 1.6, kShareOfWants = 0.75;
 
 // log2(1 + v), linear between powers of two: monotone, and exact on every machine.
 double log2_steps(std::uint64_t v) {
@@ -40,27 +41,38 @@ Axis::Axis(std::vector<Ns> anchors, const std::vector<Span>& busy, Ns unit)
     }
 }
 
+void Axis::place(std::vector<double>& gaps, double left, double right) {
+    double sum = 0;
+    for (const double gap : gaps) sum += gap;
+    x_[0] = left;
+    for (std::size_t i = 0; i < gaps.size(); ++i) {
+        gaps[i] *= (right - left) / sum;
+        x_[i + 1] = x_[i] + gaps[i];
+    }
+}
+
 void Axis::fit(double left, double right) {
     std::vector<double> gaps;
     for (std::size_t i = 0; i + 1 < x_.size(); ++i) gaps.push_back(x_[i + 1] - x_[i]);
-    for (int round = 0;; ++round) {
-        double sum = 0;
-        for (const double gap : gaps) sum += gap;
-        const double scale = (right - left) / sum;
-        x_[0] = left;
-        for (std::size_t i = 0; i < gaps.size(); ++i) {
-            gaps[i] *= scale;
-            x_[i + 1] = x_[i] + gaps[i];
-        }
-        if (round == kWideningRounds) break;
-        for (const Want& want : wants_) {  // each round gives the narrow ones more of the width
+    place(gaps, left, right);
+    const std::vector<double> even = gaps;
+    for (int round = 0; round < kWideningRounds; ++round) {
+        std::vector<double> factors(gaps.size(), 1);
+        for (const Want& want : wants_) {
             const double factor = want.width / std::max(x(want.to) - x(want.from), 1.0);
-            if (factor <= 1) continue;
             for (std::size_t i = 0; i < gaps.size(); ++i) {
-                if (at_[i] >= want.from && at_[i + 1] <= want.to) gaps[i] *= std::min(factor, 3.0);
+                if (at_[i] < want.from || at_[i + 1] > want.to) continue;
+                factors[i] = std::max(factors[i], std::min(factor, kMostWidening));
             }
         }
+        for (std::size_t i = 0; i < gaps.size(); ++i) gaps[i] *= factors[i];
+        place(gaps, left, right);
     }
+    // Nobody loses all of its room to those who want more.
+    for (std::size_t i = 0; i < gaps.size(); ++i) {
+        gaps[i] = kShareOfWants * gaps[i] + (1 - kShareOfWants) * even[i];
+    }
+    place(gaps, left, right);
     for (std::size_t i = 0; i < quiet_.size(); ++i) {
         if (quiet_[i]) breaks_.push_back({x_[i], x_[i + 1], at_[i], at_[i + 1]});
     }

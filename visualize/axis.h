@@ -35,6 +35,8 @@ private:
         Ns from, to;
         double width;
     };
+    // Scales the gaps to the width and sets the anchors' x.
+    void place(std::vector<double>& gaps, double left, double right);
     std::vector<Want> wants_;
     std::vector<Ns> at_;
     std::vector<double> x_;

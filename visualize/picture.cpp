@@ -342,15 +342,4 @@ std::string grouped(std::int64_t number) {
     }
     return digits;
 }
-
-std::string short_path(const std::string& path) {
-    std::size_t cut = path.rfind('/');
-    if (cut == std::string::npos) return path;
-    std::string file = path.substr(cut + 1);
-    const std::size_t digits = file.find_first_not_of("0123456789");
-    if (digits == 20) file.erase(0, std::min(file.find_first_not_of('0'), std::size_t{19}));
-    const std::size_t before = cut == 0 ? std::string::npos : path.rfind('/', cut - 1);
-    const std::size_t from = before == std::string::npos ? 0 : before + 1;
-    return path.substr(from, cut - from) + "/" + file;
-}
 }  // namespace faultline::visualize

@@ -60,6 +60,4 @@ std::string time_text(Ns at, Ns whole_run);
 std::string duration_text(Ns duration);
 // "1,234,567"
 std::string grouped(std::int64_t number);
-// "orders-0/0.log": the last two parts, without leading zeros of a segment's name.
-std::string short_path(const std::string& path);
 }  // namespace faultline::visualize

@@ -170,7 +170,8 @@ void Builder::disk() {
     }
     DiskWork work{at_, get("node"), op, label("path"), get("off"), get("len"), get("sys")};
     if (work.sys != 0) {
-        mark("disk " + op, fmt::format("{} of {} failed: {}", op, work.path, errno_name(work.sys)),
+        mark("disk " + op,
+             fmt::format("{} of {} failed: {}", op, short_path(work.path), errno_name(work.sys)),
              Weight::bad);
     }
     run_.disk.push_back(std::move(work));
@@ -223,7 +224,7 @@ Builder::Handlers Builder::node_handlers() {
         {"NodeStopped",
          [](B& b) {
              b.state(State::stopped);
-             b.turn(true);
+             if (b.lane(b.get("node")).broker) b.turn(true);  // a client has just done its work
          }},
         {"NodeCrashed",
          [](B& b) {
@@ -479,6 +480,17 @@ const std::string& Run::partition(std::int64_t key) const {
 }
 
 Run make_run(const Trace& trace) { return Builder(trace).build(); }
+
+std::string short_path(const std::string& path) {
+    std::size_t cut = path.rfind('/');
+    if (cut == std::string::npos) return path;
+    std::string file = path.substr(cut + 1);
+    const std::size_t digits = file.find_first_not_of("0123456789");
+    if (digits == 20) file.erase(0, std::min(file.find_first_not_of('0'), std::size_t{19}));
+    const std::size_t before = cut == 0 ? std::string::npos : path.rfind('/', cut - 1);
+    const std::size_t from = before == std::string::npos ? 0 : before + 1;
+    return path.substr(from, cut - from) + "/" + file;
+}
 
 std::string errno_name(std::int64_t sys) {
     switch (sys) {

@@ -147,6 +147,8 @@ Run make_run(const Trace& trace);
 // Leaves out what the filter does not want. Names the first name that the trace does not have.
 std::expected<void, std::string> apply(const Filter& filter, Run& run);
 
+// "orders-0/0.log": the last two parts, without leading zeros of a segment's name.
+std::string short_path(const std::string& path);
 // "EIO", "ENOSPC", "errno 200"
 std::string errno_name(std::int64_t sys);
 }  // namespace faultline::visualize

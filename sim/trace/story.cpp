@@ -172,7 +172,7 @@ void StoryTeller::started(MonoTime at, const NodeStarted& e) {
 }
 
 void StoryTeller::stopped(MonoTime at, const NodeStopped& e) {
-    turn();
+    if (!e.clean) turn();
     say(at, fmt::format("{} {}.", name(e.node), e.clean ? "stopped" : "ended by itself"));
 }
 
@@ -304,11 +304,14 @@ void StoryTeller::on_probe(MonoTime at, NodeId node, const probe::Event& event) 
                                       errno_text(static_cast<std::uint64_t>(e.sys))));
               },
               [&](const probe::DiskFull& e) {
+                  int& shards = full_[node];
+                  const int before = shards;
+                  shards = std::max(0, shards + (e.full ? 1 : -1));
+                  if ((before > 0) == (shards > 0)) return;
                   turn();
-                  say(at,
-                      e.full ? fmt::format("The disk of {} is full; it refuses writes.", name(node))
-                             : fmt::format("The disk of {} has space again; it accepts writes.",
-                                           name(node)));
+                  say(at, fmt::format("The disk of {} {}.", name(node),
+                                      e.full ? "is full; it refuses writes"
+                                             : "has space again; it accepts writes"));
               },
               [&](const probe::ProduceAnswered& e) {
                   if (e.error != 0)
@@ -380,8 +383,8 @@ void StoryTeller::on_sim(MonoTime at, const SimEvent& event) {
               },
               [&](const FaultArmed& e) { faults_[e.fault].first = e.what; },
               [&](const FaultEffect& e) {
+                  if (faults_[e.fault].second++ == 0 && !losing_) turn();
                   last_effect_ = at;
-                  ++faults_[e.fault].second;
                   if (!losing_) add(at, {Sort::effect, e.node, e.fault, e.what.v}, 1);
               },
               [&](const FaultHealed& e) {

@@ -40,18 +40,19 @@ private:
         std::int64_t count = 0;
         std::int64_t first = 0, end = 0;  // offsets
     };
+    // In the order in which sums of one moment are told: causes first.
     enum class Sort : std::uint8_t {
+        effect,
+        disk_failed,
+        dropped,
+        cut,
+        refused,
+        answered,
+        failed,
         acked,
         read,
-        failed,
-        refused,
-        cut,
-        dropped,
-        disk_failed,
-        answered,
         rolled,
         deleted,
-        effect,
         note
     };
     using Key = std::tuple<Sort, NodeId, std::uint64_t, std::uint64_t>;
@@ -94,6 +95,7 @@ private:
     std::vector<std::pair<MonoTime, NodeId>> starts_;
     std::map<NodeId, Recovery> recoveries_;
     std::map<NodeId, MonoTime> paused_;
+    std::map<NodeId, int> full_;  // shards that found the disk full
     std::map<std::uint32_t, std::pair<Label, std::int64_t>> faults_;  // what, effects
     struct Conn {
         NodeId to;
