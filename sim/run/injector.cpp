@@ -85,6 +85,8 @@ void Injector::strike(FaultId id) {
             break;
         case FaultKind::cut_each_byte:
             world_.network().cut_each_byte(node, f.from_byte, f.to_byte, id);
+            world_.network().reset_all(node,
+                                       kNoFault);  // those that are open come back and are cut
             break;
         case FaultKind::drop_response:
             world_.network().drop_responses(node, api_of(f.api), f.times, id);

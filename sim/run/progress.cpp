@@ -15,6 +15,10 @@ void Progress::on_probe(MonoTime, NodeId, const probe::Event& event) {
         failed += static_cast<std::uint64_t>(f->count);
     } else if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
         high_watermark_[h->partition] = h->hw.v;
+    } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
+        // What the contract lets a power loss take need not be read; whether it may: INV-80.
+        std::int64_t& hw = high_watermark_[o->partition];
+        hw = std::min(hw, o->log_end.v);
     } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
         corrupt_.insert(c->partition);
     } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
