@@ -131,29 +131,69 @@ Result<RecordReader> RecordReader::open(const IoBuf& batch, bool check_crc) {
         return corrupt("batch.header");
     if (check_crc && crc32c(batch, kCrcFrom) != r.header_.crc) return corrupt("batch.crc");
     if (r.header_.codec_bits() > 4) return corrupt("batch.codec");
-    const Slice payload = batch.sub(kBatchHeader, batch.size() - kBatchHeader).coalesce_copy();
+    IoBuf payload = batch.sub(kBatchHeader, batch.size() - kBatchHeader);
     if (r.header_.codec() == Codec::none) {
-        r.bytes_ = payload;
+        r.bytes_ = std::move(payload);
     } else {
-        FL_TRY(r.bytes_, decompress(r.header_.codec(), payload.bytes()));
+        FL_TRY(Slice plain, decompress(r.header_.codec(), payload.coalesce_copy().bytes()));
+        r.bytes_.append(std::move(plain));
     }
-    r.rest_ = r.bytes_.bytes();
+    r.move_to(0);
     return r;
+}
+
+void RecordReader::move_to(std::size_t position) {
+    const auto parts = bytes_.parts();
+    if (parts.empty()) return;
+    while (part_ + 1 < parts.size() && position >= part_start_ + parts[part_].size()) {
+        part_start_ += parts[part_++].size();
+    }
+    rest_ = parts[part_].bytes().subspan(position - part_start_);
+}
+
+// A received batch may lie in several blocks; only a record across their border is copied.
+bool RecordReader::take_record(Bytes& body) {
+    std::int64_t length = 0;
+    Bytes rest = rest_;
+    if (take_varint(rest, length)) {
+        if (length < 0) return false;
+        if (length <= static_cast<std::int64_t>(rest.size())) {
+            body = rest.first(static_cast<std::size_t>(length));
+            rest_ = rest.subspan(static_cast<std::size_t>(length));
+            if (rest_.empty()) move_to(bytes_.size() - left());
+            return true;
+        }
+    }
+    const std::size_t at = bytes_.size() - left();
+    std::byte head[5];
+    const std::size_t n = std::min(left(), sizeof head);
+    bytes_.copy_out(at, {head, n});
+    Bytes prefix{head, n};
+    if (!take_varint(prefix, length) || length < 0) return false;
+    const std::size_t from = at + n - prefix.size();
+    if (length > static_cast<std::int64_t>(bytes_.size() - from)) return false;
+    const auto size = static_cast<std::size_t>(length);
+    joined_.push_back(bytes_.sub(from, size).coalesce_copy());
+    body = joined_.back().bytes();
+    move_to(from + size);
+    return true;
+}
+
+std::size_t RecordReader::left() const {
+    const auto parts = bytes_.parts();
+    if (parts.empty()) return 0;
+    return bytes_.size() - part_start_ - parts[part_].size() + rest_.size();
 }
 
 Result<std::optional<RecordView>> RecordReader::next() {
     if (index_ >= header_.count) {
         // Kafka reads a batch that counts no records as empty, whatever follows.
-        if (header_.count > 0 && !rest_.empty()) return corrupt("batch.count");
+        if (header_.count > 0 && left() != 0) return corrupt("batch.count");
         return std::optional<RecordView>{};
     }
-    std::int64_t length = 0, timestamp_delta = 0, offset_delta = 0, headers = 0;
-    if (!take_varint(rest_, length) || length < 0 ||
-        length > static_cast<std::int64_t>(rest_.size())) {
-        return corrupt("record.length");
-    }
-    Bytes body = rest_.first(static_cast<std::size_t>(length));
-    rest_ = rest_.subspan(static_cast<std::size_t>(length));
+    std::int64_t timestamp_delta = 0, offset_delta = 0, headers = 0;
+    Bytes body;
+    if (!take_record(body)) return corrupt("record.length");
     RecordView v;
     if (body.empty()) return corrupt("record.attributes");
     body = body.subspan(1);  // attributes: unused

@@ -75,9 +75,15 @@ public:
     Result<std::optional<RecordView>> next();
 
 private:
+    bool take_record(Bytes& body);
+    void move_to(std::size_t position);
+    std::size_t left() const;  // bytes not yet read
+
     BatchHeader header_;
-    Slice bytes_;
-    Bytes rest_;
+    IoBuf bytes_;                // the records, decompressed
+    std::vector<Slice> joined_;  // copies of those that lie in two parts, at most one per part
+    Bytes rest_;                 // of the current part
+    std::size_t part_ = 0, part_start_ = 0;
     std::int32_t index_ = 0;
 };
 

@@ -1,5 +1,6 @@
 // Any bytes as the records of a Produce request: refused, or accepted and then read without an
 // error, record by record. Input: a byte of flags, the record set.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -59,5 +60,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FL_ASSERT(checked.bytes.size() == records.size());
     FL_ASSERT(split_batches(checked.bytes).size() == 1);
     FL_ASSERT(read_all(checked.bytes) == checked.header.count);
+
+    // The same batch in parts, as a socket may deliver it, gets the same answer.
+    IoBuf parts;
+    const std::size_t step = 1 + data[0] % 31;
+    for (std::size_t i = 0; i < records.size(); i += step) {
+        const std::size_t n = std::min(step, records.size() - i);
+        parts.append(Slice::copy_of(records.sub(i, n).coalesce_copy().bytes()));
+    }
+    CheckedBatch again;
+    FL_ASSERT(!check_produce(parts, rules, WallTime{1'700'000'000'050}, again));
+    FL_ASSERT(again.bytes == checked.bytes);
+    FL_ASSERT(read_all(again.bytes) == checked.header.count);
     return 0;
 }

@@ -182,6 +182,41 @@ TEST_CASE("batches: what the builder makes is read back, with every codec", "[ba
     }
 }
 
+TEST_CASE("batches: one in many parts is read alike, and is not copied whole", "[batch]") {
+    BatchBuilder builder;
+    std::vector<std::string> values;
+    for (int i = 0; i < 100; ++i) {
+        values.emplace_back(static_cast<std::size_t>(i * 7 % 90), static_cast<char>('a' + i % 26));
+        builder.add(1000 + i, std::nullopt, as_bytes(values.back()));
+    }
+    const Slice whole = builder.finish(Codec::none).coalesce_copy();
+    for (const std::size_t step : {1, 2, 3, 7, 64, 1000}) {
+        CAPTURE(step);
+        IoBuf parts;
+        for (std::size_t i = 0; i < whole.size(); i += step) {
+            parts.append(Slice::copy_of(whole.sub(i, std::min(step, whole.size() - i)).bytes()));
+        }
+        CheckedBatch checked;
+        REQUIRE_FALSE(check_produce(parts, {}, WallTime{1000}, checked).has_value());
+        REQUIRE(checked.bytes.parts().size() == parts.parts().size());
+        CHECK(checked.bytes.parts()[0].bytes().data() == parts.parts()[0].bytes().data());
+        auto reader = RecordReader::open(parts);
+        REQUIRE(reader.ok());
+        std::vector<RecordView> views;  // all stay valid while the reader lives
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            auto next = reader->next();
+            REQUIRE((next.ok() && next->has_value()));
+            views.push_back(**next);
+        }
+        const auto end = reader->next();
+        REQUIRE((end.ok() && !end->has_value()));
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            REQUIRE(as_text(*views[i].value) == values[i]);
+        }
+        CHECK_FALSE(RecordReader::open(parts.sub(0, parts.size() - 1)).ok());
+    }
+}
+
 TEST_CASE("compression: a bomb is refused before it explodes", "[batch]") {
     const std::string zeros(4 << 20, '\0');
     for (const Codec codec : {Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
