@@ -71,7 +71,11 @@ Result<void> LogManager::open(std::vector<LogDirState> states) {
         states_[i].failed = true;
     }
     if (healthy == 0) return Error{Errc::io, 0, "log_manager.open"};
-    if (options_.primary) FL_CHECK(write_all(true, true));
+    if (options_.primary) {
+        // A full disk does not keep a broker from starting: it must be able to free space.
+        auto wrote = write_all(true, true);
+        if (!wrote.ok() && wrote.code() != Errc::no_space && wrote.code() != Errc::io) return wrote;
+    }
     keep("log.retention", options_.retention_check_ms, [this] { run_retention(); });
     keep("log.flush", options_.flush_check_ms, [this] {
         for (const LogRef& log : snapshot()) (void)log->flush_if_due();  // the directory notes it
@@ -193,8 +197,7 @@ void LogManager::open_one(std::uint32_t index, const std::string& name,
     }
     if (log.code() == Errc::cancelled) return;
     context_.log.error("{}: the partition is offline: {}", path, to_string(log.error()));
-    dirs_[index].any_offline = true;
-    offline_.push_back({partition, log.error()});
+    offline_.push_back({partition, index, log.error()});
     if (log.code() == Errc::io) (void)dirs_[index].health->note(log.error());
 }
 
@@ -270,27 +273,38 @@ Result<LogRef> LogManager::create(const TopicPartition& partition, const Uuid& t
     return log;
 }
 
-Result<void> LogManager::remove(const TopicPartition& partition) {
-    const auto at = logs_.find(partition);
-    if (at == logs_.end()) return Error{Errc::not_found, 0, "log_manager.remove"};
+Result<void> LogManager::remove(const TopicPartition& named) {
+    const TopicPartition partition = named;  // the caller's may be part of what goes
     if (!busy_.insert(partition).second) return Error{Errc::busy, 0, "log_manager.remove"};
     struct Busy {
         std::set<TopicPartition>& set;
-        TopicPartition partition;
+        const TopicPartition& partition;
         ~Busy() { set.erase(partition); }
     } busy{busy_, partition};
-    const LogRef log = at->second.log;
-    logs_.erase(at);
-    log->abandon();
-    const std::string dead = log->dir()->path() + "/" + deleted_dir(partition, fresh_uuid());
+    std::uint32_t index = 0;
+    const auto off = std::find_if(offline_.begin(), offline_.end(),
+                                  [&](const auto& o) { return o.partition == partition; });
+    if (const auto at = logs_.find(partition); at != logs_.end()) {
+        const LogRef log = at->second.log;
+        logs_.erase(at);
+        index = log->dir()->index();
+        log->abandon();
+    } else if (off != offline_.end()) {
+        index = off->dir;
+        offline_.erase(off);
+    } else {
+        return Error{Errc::not_found, 0, "log_manager.remove"};
+    }
+    LogDir& dir = *dirs_[index].health;
+    const std::string dead = dir.path() + "/" + deleted_dir(partition, fresh_uuid());
     const auto steps = [&]() -> Result<void> {
-        FL_CHECK(context_.disk.rename(log->path(), dead));
-        return context_.disk.sync_dir(log->dir()->path());
+        FL_CHECK(context_.disk.rename(dir.path() + "/" + partition_dir(partition), dead));
+        return context_.disk.sync_dir(dir.path());
     };
-    if (auto renamed = steps(); !renamed.ok()) return log->dir()->note(renamed.error());
+    if (auto renamed = steps(); !renamed.ok()) return dir.note(renamed.error());
     removals_.spawn({.name = "log.remove"}, [this, dead](fiber::StopToken) { remove_files(dead); });
     // A partition of the same name must not find the old one's offsets.
-    return forget_checkpoints(log->dir()->index(), busy.partition);
+    return forget_checkpoints(index, partition);
 }
 
 Result<void> LogManager::forget_checkpoints(std::uint32_t index, const TopicPartition& partition) {
@@ -419,8 +433,10 @@ Result<void> LogManager::close(std::int64_t broker_epoch) {
     const std::vector<LogRef> logs = snapshot();
     std::vector<bool> bad(dirs_.size(), false);
     for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
-        bad[i] = dirs_[i].any_offline || dirs_[i].health->failed();
+        bad[i] = dirs_[i].health->failed();
     }
+    // The mark would make the next start believe what this one refused.
+    for (const OfflinePartition& o : offline_) bad[o.dir] = true;
     Result<void> result;
     for_each_bounded(context_.fibers, logs.size(), kCloseFibers, [&](std::size_t i) {
         if (auto closed = logs[i]->close(); !closed.ok()) {

@@ -46,6 +46,7 @@ struct LogDirState {
 
 struct OfflinePartition {  // its files stay as they are
     TopicPartition partition;
+    std::uint32_t dir = 0;
     Error error;
 };
 
@@ -77,7 +78,7 @@ public:
     // directory is healthy; no_space. Parks.
     Result<LogRef> create(const TopicPartition&, const Uuid& topic_id, const LogConfig&);
     // Renames the directory away (durable when it returns) and removes its files in the
-    // background. Readers keep what they hold. not_found. Parks.
+    // background; also of an offline partition. Readers keep what they hold. not_found. Parks.
     Result<void> remove(const TopicPartition&);
 
     // How far retention may go for a partition; without it, up to durable_end.
@@ -107,7 +108,6 @@ private:
     struct Dir {
         LogDirRef health;
         std::unique_ptr<DirLock> lock;
-        bool any_offline = false;  // a partition here is offline: no clean mark
     };
     Result<void> open_dir(std::uint32_t index);
     Result<void> check_meta(std::uint32_t index);

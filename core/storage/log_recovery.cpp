@@ -69,7 +69,11 @@ Result<void> PartitionLog::Impl::recover_segment(std::size_t i, std::uint64_t fi
                   (end < segments[i + 1]->base() && !options.config.cleanup_compact))) {
         return corruption(std::min(end, segments[i + 1]->base()));
     }
-    if (!last) FL_CHECK(segment.save_index(true));
+    if (!last) {
+        // On a full disk the index stays in memory: a start must not need space.
+        auto saved = segment.save_index(true);
+        if (!saved.ok() && saved.code() != Errc::no_space) return saved;
+    }
     if (last) log_end = end;
     return {};
 }

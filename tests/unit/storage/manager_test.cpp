@@ -90,6 +90,14 @@ TEST_CASE("manager: a log that is damaged keeps offline, the others are served",
         REQUIRE(again->close().ok());
         CHECK(!rig.disk.exists("data/.kafka_cleanshutdown"));  // else the damage would be believed
         (void)m->close();
+        m = rig.make();
+        REQUIRE(m->open().ok());
+        CHECK(m->create(kA, kId, rig.options.defaults).code() == Errc::exists);
+        REQUIRE(m->remove(kA).ok());
+        CHECK(m->offline().empty());
+        CHECK((*m->create(kA, kId, rig.options.defaults))->log_end() == Offset{0});
+        REQUIRE(m->close().ok());
+        CHECK(rig.disk.exists("data/.kafka_cleanshutdown"));
     });
 }
 
@@ -233,4 +241,31 @@ TEST_CASE("manager: a crash at each step of create, write, truncate, remove, clo
             });
         }
     }
+}
+
+TEST_CASE("manager: an unclean start on a full disk serves, and accepts writes when space returns",
+          "[storage]") {
+    ManagerRig rig;
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        fill(**m->create(kA, kId, rig.options.defaults), 30);
+        REQUIRE(m->find(kA)->stats().segments > 3);
+        rig.disk.crash(MemoryDisk::Survives::synced_only);
+        rig.disk.set_capacity(0);
+        auto again = rig.make();
+        REQUIRE(again->open().ok());
+        auto log = again->find(kA);
+        REQUIRE(log != nullptr);
+        CHECK(read_all(*log).size() == 30);
+        CHECK(log->append(make_batch(1, 100, 1), Epoch{0}).code() == Errc::no_space);
+        CHECK(!again->create(kB, kId, rig.options.defaults).ok());
+        REQUIRE(log->delete_records_before(Offset{30}).ok());
+        CHECK(log->stats().segments < 4);
+        rig.disk.set_capacity(UINT64_MAX);
+        CHECK(must_append(*log, make_batch(1, 100, 1)).first == Offset{60});
+        CHECK(again->create(kB, kId, rig.options.defaults).ok());
+        REQUIRE(again->close().ok());
+        (void)m->close();
+    });
 }
