@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <vector>
 
 #include "core/base/assert.h"
@@ -24,6 +25,14 @@ std::vector<int> processors() {
     }
     if (ids.empty()) ids.push_back(0);
     return ids;
+}
+
+// A broker holds a descriptor for each connection and segment; the soft limit is often 1024.
+void use_all_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);  // best effort
 }
 
 std::uint64_t kernel_seed() {
@@ -90,19 +99,13 @@ Node::~Node() = default;
 void Node::run(Main main) {
     // sendfile has no MSG_NOSIGNAL.
     ::signal(SIGPIPE, SIG_IGN);
-    sigset_t ours, before;
-    sigemptyset(&ours);
-    if (impl_->options.handle_signals) {
-        for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, s);
-    }
-    ::pthread_sigmask(SIG_BLOCK, &ours, &before);  // threads inherit it
+    use_all_descriptors();
     const auto cpus = processors();
     const bool pin = impl_->options.pin_threads && impl_->options.shards <= cpus.size();
     for (std::size_t i = 0; i < impl_->threads.size(); ++i) {
         impl_->threads[i]->start(pin ? cpus[i] : -1, i == 0 ? std::move(main) : Main{});
     }
     for (const auto& t : impl_->threads) t->join();
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Node::request_stop() noexcept { impl_->threads[0]->request_stop(); }

@@ -29,7 +29,7 @@ struct NodeOptions {
     SysCalls* sys = nullptr;        // null: the kernel's
 };
 
-// Sets SIGPIPE to ignored for the whole process.
+// Sets SIGPIPE to ignored and the soft limit of descriptors to the hard one, for the whole process.
 class Node {
 public:
     using Main = std::move_only_function<void(Env&, fiber::StopToken)>;

@@ -1,11 +1,14 @@
 #include "runtime/posix/shard_thread.h"
 
+#include <cerrno>
+#include <fcntl.h>
+#include <iterator>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "runtime/posix/stall_watch.h"
@@ -35,31 +38,56 @@ void NodeShared::end_all() noexcept {
     for (ShardThread* t : threads) t->die();
 }
 
-// SIGTERM, SIGINT and SIGHUP as events of shard 0. They are blocked in every thread.
+// SIGTERM, SIGINT and SIGHUP as events of shard 0. The handler runs on whichever thread does not
+// block them (a logger's, the one that waits in Node::run()) and writes to a pipe. signalfd would
+// not do: it needs every thread of the process to block them.
 class ShardThread::SignalSource final : public EventSource {
 public:
     explicit SignalSource(ShardThread& shard) : shard_(shard) {
-        sigset_t set;
-        sigemptyset(&set);
-        for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, s);
-        fd_ = Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-        FL_ASSERT(fd_.valid() && shard.driver_.add(fd_.get(), *this).ok());
+        int ends[2] = {-1, -1};
+        FL_ASSERT(::pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
+        read_ = Fd(ends[0]);
+        write_ = Fd(ends[1]);
+        FL_ASSERT(shard.driver_.add(read_.get(), *this).ok());
+        FL_ASSERT(pipe_end_.exchange(write_.get()) == -1);  // one node of a process has them
+        struct sigaction action {};
+        action.sa_handler = &SignalSource::on_signal;
+        action.sa_flags = SA_RESTART | SA_ONSTACK;
+        sigemptyset(&action.sa_mask);
+        for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+            FL_ASSERT(::sigaction(kSignals[i], &action, &before_[i]) == 0);
+        }
+    }
+    ~SignalSource() {
+        for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+            (void)::sigaction(kSignals[i], &before_[i], nullptr);
+        }
+        pipe_end_ = -1;
     }
     void on_events(std::uint32_t) noexcept override {
-        signalfd_siginfo info{};
-        while (::read(fd_.get(), &info, sizeof info) == sizeof info) {
-            if (info.ssi_signo == SIGHUP) {
+        unsigned char number = 0;
+        while (::read(read_.get(), &number, 1) == 1) {
+            if (number == SIGHUP) {
                 shard_.hang_up();
             } else {
-                shard_.env_.log.info("signal {}: stopping", info.ssi_signo);
+                shard_.env_.log.info("signal {}: stopping", number);
                 shard_.request_stop();
             }
         }
     }
 
 private:
+    static constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
+    static void on_signal(int number) {
+        const int saved = errno;
+        const auto byte = static_cast<unsigned char>(number);
+        (void)!::write(pipe_end_, &byte, 1);  // full: one is enough
+        errno = saved;
+    }
+    static inline std::atomic<int> pipe_end_{-1};
     ShardThread& shard_;
-    Fd fd_;
+    Fd read_, write_;
+    struct sigaction before_[std::size(kSignals)]{};
 };
 
 ShardThread::ShardThread(ShardId self, NodeShared& shared, EpollDriver& driver, std::uint64_t seed,
@@ -112,6 +140,11 @@ void ShardThread::join() {
 }
 
 void ShardThread::thread_main(Node::Main first) {
+    // Handlers need room that fiber stacks may not have.
+    sigset_t handled;
+    sigemptyset(&handled);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&handled, number);
+    ::pthread_sigmask(SIG_BLOCK, &handled, nullptr);
     // The default rounds every sleep up by 50 microseconds.
     (void)::prctl(PR_SET_TIMERSLACK, 1000UL);
     clock_control_.set_wall_offset(wall_offset());

@@ -54,6 +54,22 @@ TEST_CASE("node: SIGTERM requests the stop of main", "[posix]") {
     CHECK(cancelled);
 }
 
+TEST_CASE("node: a signal that another thread of the process takes stops main too", "[posix]") {
+    bool cancelled = false;
+    std::atomic<bool> over{false};
+    // Started before the node, as a logger's thread is: it blocks nothing.
+    std::thread other([&] {
+        while (!over) std::this_thread::sleep_for(1ms);
+    });
+    run_node({.handle_signals = true}, [&](Env& env, fiber::StopToken stop) {
+        ::pthread_kill(other.native_handle(), SIGINT);
+        cancelled = env.fibers.sleep_until(env.clock.in(10s), stop) == fiber::Wake::cancelled;
+    });
+    over = true;
+    other.join();
+    CHECK(cancelled);
+}
+
 TEST_CASE("node: SIGHUP calls back in a fiber and stops nothing", "[posix]") {
     std::atomic<int> hangups{0};
     bool stopped = true;
