@@ -1,0 +1,352 @@
+// The client against a broker in memory, in the simulated world.
+#include <set>
+
+#include "core/client/admin.h"
+#include "core/client/consumer.h"
+#include "core/client/producer.h"
+#include "sim/world/world.h"
+#include "tests/support/catch.h"
+#include "tests/unit/client/tiny_broker.h"
+
+namespace faultline::client {
+namespace {
+using test::TinyBroker;
+using wire::KafkaError;
+
+struct Rig {
+    Rig() : world(11, recorder) {
+        broker_node = world.add_node(
+            "broker", 1, [this](Env& env, fiber::StopToken stop) { broker.serve(env, stop); });
+    }
+    // Runs `body` in a client node, and requires that it came to its end.
+    void run(std::function<void(Env&, fiber::StopToken)> body, Duration limit = 300s) {
+        bool done = false;
+        const NodeId client = world.add_node("client", 1, [&](Env& env, fiber::StopToken stop) {
+            body(env, stop);
+            done = true;
+            world.halt();
+        });
+        world.start(broker_node);
+        world.start(client);
+        world.run_until(world.now() + limit);
+        REQUIRE(done);
+    }
+    ClientConfig config() const {
+        ClientConfig c;
+        c.bootstrap = {{"broker", 9092}};
+        return c;
+    }
+    TinyBroker broker;
+    sim::Recorder recorder;
+    sim::World world;
+    NodeId broker_node{};
+};
+
+// Sends "v0" .. "v(n-1)" and gives the answers, by tag.
+std::vector<Delivery> produce(Rig& rig, int n, ProducerConfig config = {},
+                              std::optional<std::int32_t> partition = 0) {
+    std::vector<Delivery> answers(static_cast<std::size_t>(n));
+    std::vector<int> times(static_cast<std::size_t>(n));
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        Producer producer(env, rig.config(), config, [&](const Delivery& d) {
+            answers[d.tag] = d;
+            ++times[d.tag];
+        });
+        for (int i = 0; i < n; ++i) {
+            const std::string value = "v" + std::to_string(i);
+            OutRecord record;
+            record.topic = "t";
+            record.partition = partition;
+            record.value = as_bytes(value);
+            record.tag = static_cast<std::uint64_t>(i);
+            REQUIRE(producer.send(record, env.clock.in(10s), stop).ok());
+        }
+        CHECK(producer.flush(env.clock.in(200s), stop).ok());
+        CHECK(producer.unanswered() == 0);
+        producer.close(env.clock.in(10s));
+    });
+    for (const int t : times) CHECK(t == 1);
+    return answers;
+}
+
+TEST_CASE("what is produced with each codec is consumed, in order") {
+    for (const auto codec : {wire::Codec::none, wire::Codec::gzip, wire::Codec::snappy,
+                             wire::Codec::lz4, wire::Codec::zstd}) {
+        Rig rig;
+        const auto answers = produce(rig, 1000, {.codec = codec, .batch_bytes = 4096});
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            REQUIRE(answers[i].error == KafkaError::none);
+            REQUIRE(answers[i].offset == static_cast<std::int64_t>(i));
+        }
+        REQUIRE(rig.broker.log.size() > 5);
+        std::vector<std::string> got;
+        rig.run([&](Env& env, fiber::StopToken stop) {
+            Consumer consumer(env, rig.config());
+            consumer.assign("t", 0, Position::beginning());
+            while (got.size() < 1000) {
+                const auto n = consumer.poll(env.clock.in(10s), stop, [&](const InRecord& r) {
+                    CHECK(r.record.offset == static_cast<std::int64_t>(got.size()));
+                    got.emplace_back(as_text(*r.record.value));
+                });
+                REQUIRE(n.ok());
+                REQUIRE(*n > 0);
+            }
+            CHECK(consumer.position("t", 0) == 1000);
+            CHECK(consumer.high_watermark("t", 0) == 1000);
+            consumer.close();
+        });
+        REQUIRE(got == rig.broker.values(0));
+        REQUIRE(got[999] == "v999");
+    }
+}
+
+TEST_CASE("retriable errors are retried, and the order stays") {
+    Rig rig;
+    rig.broker.produce_errors = {KafkaError::not_leader_or_follower, KafkaError::none,
+                                 KafkaError::not_enough_replicas, KafkaError::none};
+    const auto answers = produce(rig, 400, {.batch_bytes = 2048});
+    for (const Delivery& d : answers) REQUIRE(d.error == KafkaError::none);
+    std::vector<std::string> want;
+    for (int i = 0; i < 400; ++i) want.push_back("v" + std::to_string(i));
+    REQUIRE(rig.broker.values(0) == want);
+    REQUIRE(rig.broker.metadatas >= 3);  // each of the two asked again
+}
+
+TEST_CASE("a lost answer is retried: a duplicate without idempotence, the same numbers with it") {
+    Rig plain;
+    plain.broker.swallow_produce = 1;
+    REQUIRE(produce(plain, 1)[0].error == KafkaError::none);
+    REQUIRE(plain.broker.values(0) == std::vector<std::string>{"v0", "v0"});
+    REQUIRE(plain.broker.sequences == std::vector<std::int32_t>{-1, -1});
+
+    Rig numbered;
+    numbered.broker.serves_init_producer_id = true;
+    numbered.broker.swallow_produce = 1;
+    REQUIRE(produce(numbered, 1)[0].error == KafkaError::none);
+    REQUIRE(numbered.broker.sequences == std::vector<std::int32_t>{0, 0});
+}
+
+TEST_CASE("a duplicate that the broker knows is a success without an offset") {
+    Rig rig;
+    rig.broker.produce_errors = {KafkaError::duplicate_sequence_number};
+    const auto answers = produce(rig, 1);
+    REQUIRE(answers[0].error == KafkaError::none);
+    REQUIRE(answers[0].offset == -1);
+}
+
+TEST_CASE("an error that retrying does not heal is told at once, and is surely not written") {
+    Rig rig;
+    rig.broker.produce_errors = {KafkaError::message_too_large};
+    const auto answers = produce(rig, 1);
+    REQUIRE(answers[0].error == KafkaError::message_too_large);
+    REQUIRE(!answers[0].maybe_written);
+    REQUIRE(rig.broker.produces == 1);
+}
+
+TEST_CASE("no answer until the delivery time-out: failed, but maybe written") {
+    Rig rig;
+    rig.broker.produce_delay = 100s;
+    const auto answers = produce(rig, 1, {.delivery_timeout = 5s});
+    REQUIRE(answers[0].error == KafkaError::request_timed_out);
+    REQUIRE(answers[0].maybe_written);
+}
+
+TEST_CASE("acks=0 is answered without an offset when it is sent") {
+    Rig rig;
+    const auto answers = produce(rig, 3, {.acks = 0});
+    for (const Delivery& d : answers) {
+        REQUIRE(d.error == KafkaError::none);
+        REQUIRE(d.offset == -1);
+    }
+}
+
+TEST_CASE("a broker that knows only ApiVersions 0 is spoken to") {
+    Rig rig;
+    rig.broker.newest_api_versions = 0;
+    REQUIRE(produce(rig, 1)[0].error == KafkaError::none);
+    REQUIRE(rig.broker.api_versions_asked == std::vector<std::int16_t>{4, 0});
+}
+
+TEST_CASE("records without a partition go to all of them, those with a key to its own") {
+    Rig rig;
+    rig.broker.partitions = 4;
+    const auto answers = produce(rig, 500, {.batch_bytes = 512}, std::nullopt);
+    std::set<std::int32_t> used;
+    for (const Delivery& d : answers) used.insert(d.partition);
+    REQUIRE(used.size() == 4);
+}
+
+TEST_CASE("a topic that is not there is not_found when the time is up") {
+    Rig rig;
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        Producer producer(env, rig.config(), {});
+        OutRecord record;
+        record.topic = "nope";
+        CHECK(producer.send(record, env.clock.in(2s), stop).code() == Errc::not_found);
+        record.topic = "t";
+        record.partition = 7;
+        CHECK(producer.send(record, env.clock.in(2s), stop).code() == Errc::not_found);
+        producer.close(env.clock.in(1s));
+        CHECK(producer.send(record, env.clock.in(2s), stop).code() == Errc::closed);
+    });
+}
+
+TEST_CASE("send() parks while the buffer is full") {
+    Rig rig;
+    rig.broker.produce_delay = 1s;
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        Producer producer(env, rig.config(), {.batch_bytes = 512, .buffer_bytes = 1000});
+        const std::string value(400, 'x');
+        OutRecord record;
+        record.topic = "t";
+        record.partition = 0;
+        record.value = as_bytes(value);
+        REQUIRE(producer.send(record, env.clock.in(10s), stop).ok());
+        REQUIRE(producer.send(record, env.clock.in(10s), stop).ok());
+        CHECK(producer.send(record, env.clock.in(100ms), stop).code() == Errc::timed_out);
+        const MonoTime before = env.clock.now();
+        CHECK(producer.send(record, env.clock.in(10s), stop).ok());
+        CHECK(env.clock.now() - before > 500ms);
+        const std::string huge(2000, 'y');
+        record.value = as_bytes(huge);
+        CHECK(producer.send(record, env.clock.in(10s), stop).code() == Errc::too_large);
+        producer.close(env.clock.in(30s));
+    });
+    REQUIRE(rig.broker.values(0).size() == 3);
+}
+
+TEST_CASE("a broker that restarts is found again") {
+    Rig rig;
+    const NodeId node = rig.broker_node;
+    rig.world.at(MonoTime{} + 2s, [&] { rig.world.crash(node); });
+    rig.world.at(MonoTime{} + 5s, [&] { rig.world.start(node); });
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        int good = 0;
+        Producer producer(env, rig.config(), {},
+                          [&](const Delivery& d) { good += d.error == KafkaError::none; });
+        for (int i = 0; i < 100; ++i) {
+            OutRecord record;
+            record.topic = "t";
+            record.partition = 0;
+            record.value = as_bytes("x");
+            REQUIRE(producer.send(record, env.clock.in(10s), stop).ok());
+            env.fibers.sleep_until(env.clock.in(100ms), stop);
+        }
+        CHECK(producer.flush(env.clock.in(60s), stop).ok());
+        CHECK(good == 100);
+        producer.close(env.clock.in(1s));
+    });
+    REQUIRE(rig.broker.connections >= 2);
+}
+
+TEST_CASE("positions: offset, end, a time after the last record") {
+    Rig rig;
+    produce(rig, 10);
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        Consumer consumer(env, rig.config());
+        std::vector<std::int64_t> got;
+        const auto take = [&](const InRecord& r) { got.push_back(r.record.offset); };
+        consumer.assign("t", 0, Position::at(7));  // inside the batch
+        REQUIRE(consumer.poll(env.clock.in(5s), stop, take).ok());
+        CHECK(got == std::vector<std::int64_t>{7, 8, 9});
+        const MonoTime before = env.clock.now();
+        const auto none = consumer.poll(env.clock.in(3s), stop, take);
+        REQUIRE(none.ok());
+        CHECK(*none == 0);
+        CHECK(env.clock.now() - before >= 3s);
+        const auto end = consumer.find_offset("t", 0, Position::end(), env.clock.in(5s), stop);
+        REQUIRE(end.ok());
+        CHECK(*end == 10);
+        const auto late = consumer.find_offset("t", 0, Position::timestamp(INT64_MAX - 1),
+                                               env.clock.in(5s), stop);
+        REQUIRE(late.ok());
+        CHECK(*late == 10);
+        consumer.close();
+    });
+}
+
+TEST_CASE("a position out of range follows the policy") {
+    Rig rig;
+    produce(rig, 3);
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        for (const OffsetReset policy : {OffsetReset::beginning, OffsetReset::fail}) {
+            Consumer consumer(env, rig.config(), {.out_of_range = policy});
+            std::vector<std::int64_t> got;
+            rig.broker.fetch_out_of_range = 1;
+            consumer.assign("t", 0, Position::at(99));
+            const auto n = consumer.poll(
+                env.clock.in(5s), stop, [&](const InRecord& r) { got.push_back(r.record.offset); });
+            if (policy == OffsetReset::fail) {
+                CHECK(n.code() == Errc::not_found);
+            } else {
+                REQUIRE(n.ok());
+                CHECK(got == std::vector<std::int64_t>{0, 1, 2});
+            }
+            consumer.close();
+        }
+    });
+}
+
+TEST_CASE("a damaged batch is corrupt, never delivered, and the position stays") {
+    Rig rig;
+    produce(rig, 3);
+    rig.broker.corrupt_fetch = true;
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        Consumer consumer(env, rig.config());
+        consumer.assign("t", 0, Position::at(0));
+        int got = 0;
+        CHECK(consumer.poll(env.clock.in(5s), stop, [&](const InRecord&) { ++got; }).code() ==
+              Errc::corrupt);
+        CHECK(got == 0);
+        CHECK(consumer.position("t", 0) == 0);
+        rig.broker.corrupt_fetch = false;
+        REQUIRE(consumer.poll(env.clock.in(5s), stop, [&](const InRecord&) { ++got; }).ok());
+        CHECK(got == 3);
+        consumer.close();
+    });
+}
+
+TEST_CASE("nobody listens: timed_out at the deadline, not before, not much later") {
+    sim::Recorder recorder;
+    sim::World world(3, recorder);
+    bool done = false;
+    const NodeId node = world.add_node("client", 1, [&](Env& env, fiber::StopToken stop) {
+        ClientConfig config;
+        config.bootstrap = {{"client", 1}};
+        Admin admin(env, config);
+        const MonoTime before = env.clock.now();
+        CHECK(admin.describe(env.clock.in(2s), stop).code() == Errc::timed_out);
+        CHECK(env.clock.now() - before >= 2s);
+        CHECK(env.clock.now() - before < 3s);
+        admin.close();
+        done = true;
+    });
+    world.start(node);
+    world.run_until(MonoTime{} + 10s);
+    REQUIRE(done);
+}
+
+TEST_CASE("killed anywhere, the client's fibers end without a word") {
+    for (int ms = 0; ms < 400; ms += 7) {
+        Rig rig;
+        rig.broker.produce_delay = 3ms;
+        const NodeId victim = rig.world.add_node("victim", 1, [&](Env& env, fiber::StopToken stop) {
+            Producer producer(env, rig.config(), {.linger = 1ms});
+            OutRecord record;
+            record.topic = "t";
+            record.value = as_bytes("x");
+            while (producer.send(record, env.clock.in(10s), stop).ok()) {
+                env.fibers.sleep_until(env.clock.in(1ms), stop);
+            }
+            producer.close(env.clock.in(1s));
+        });
+        rig.world.start(rig.broker_node);
+        rig.world.start(victim);
+        rig.world.run_until(MonoTime{} + std::chrono::milliseconds(ms));
+        rig.world.crash(victim);
+        rig.world.run_until(MonoTime{} + 1s);
+        REQUIRE(!rig.world.running(victim));
+    }
+}
+}  // namespace
+}  // namespace faultline::client

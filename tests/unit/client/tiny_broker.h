@@ -1,0 +1,52 @@
+// A broker in memory, for tests of the client: one topic "t", and answers that a test can bend.
+#pragma once
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/env/env.h"
+#include "core/rpc/frame_io.h"
+#include "core/wire/reader.h"
+#include "core/wire/record_batch.h"
+#include "gen/wire/api.h"
+
+namespace faultline::test {
+
+struct TinyBroker {
+    // --- what the test sets ---
+    std::int32_t partitions = 1;
+    std::int16_t newest_api_versions = 4;  // older than asked: error 35 in version 0
+    bool serves_init_producer_id = false;
+    std::deque<wire::KafkaError> produce_errors;  // of the next Produce requests; none: append
+    int swallow_produce = 0;  // appends, then closes the connection without an answer
+    int fetch_out_of_range = 0;
+    bool corrupt_fetch = false;
+    Duration produce_delay{0};
+
+    // --- what the test looks at ---
+    struct Stored {
+        std::int32_t partition;
+        std::int64_t base_offset;
+        IoBuf bytes;
+    };
+    std::vector<Stored> log;
+    std::vector<std::int64_t> ends;  // by partition
+    int connections = 0, produces = 0, metadatas = 0;
+    std::vector<std::int16_t> api_versions_asked;
+    std::vector<std::int32_t> sequences;
+
+    // A node's main.
+    void serve(Env& env, fiber::StopToken stop);
+    // Values of a partition in order.
+    std::vector<std::string> values(std::int32_t partition) const;
+
+private:
+    void serve_connection(Env& env, Connection& connection, fiber::StopToken stop);
+    // Nothing: close the connection.
+    template <class Req>
+    std::optional<OutBuf> run(Env& env, wire::Reader& in, wire::Version version,
+                              std::int32_t correlation);
+    std::optional<OutBuf> dispatch(Env& env, const IoBuf& frame);
+};
+}  // namespace faultline::test
