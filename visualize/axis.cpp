@@ -9,7 +9,7 @@ constexpr double kSmallestGap = 3.0;
 constexpr double kPerDoubling = 2.4;
 constexpr Ns kShortestBreak = 200'000'000;
 constexpr int kWideningRounds = 10;
-constexpr double kMostWidening = 1.6, kShareOfWants = 0.75;
+constexpr double kMostWidening = 1.6, kShareOfWants = 0.85;
 
 // log2(1 + v), linear between powers of two: monotone, and exact on every machine.
 double log2_steps(std::uint64_t v) {

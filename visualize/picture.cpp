@@ -58,11 +58,14 @@ void group_exchanges(const Run& run, bool fold, std::size_t fewest, Picture& out
     std::map<PairKey, std::vector<std::size_t>> by_pair;
     for (std::size_t i = 0; i < run.exchanges.size(); ++i) {
         const Exchange& x = run.exchanges[i];
-        by_pair[{x.from, x.to, x.api}].push_back(i);
+        const std::string name = x.api < 0 ? "" : run.trace->api_name(x.api);
+        const bool work = x.api < 0 || x.failed() || name == "Produce" || name == "Fetch";
+        by_pair[{x.from, x.to, work ? x.api : kSeveralApis}].push_back(i);
     }
-    const auto flush = [&](std::vector<std::size_t>& members) {
+    const auto flush = [&](std::int64_t api, std::vector<std::size_t>& members) {
         if (members.size() >= fewest) {
             out.traffic.push_back(traffic_of(run, std::move(members)));
+            out.traffic.back().api = api;
         } else {
             out.arrows.insert(out.arrows.end(), members.begin(), members.end());
         }
@@ -77,17 +80,17 @@ void group_exchanges(const Run& run, bool fold, std::size_t fewest, Picture& out
                 const Exchange& last = run.exchanges[members.back()];
                 if (stretch(out, x.begin) != stretch(out, last.begin) ||
                     pause_between(first.begin, last.begin, x.begin, members.size())) {
-                    flush(members);
+                    flush(std::get<2>(key), members);
                 }
             }
             if (!fold && x.failed()) {
-                flush(members);
+                flush(std::get<2>(key), members);
                 out.arrows.push_back(i);
             } else {
                 members.push_back(i);
             }
         }
-        flush(members);
+        flush(std::get<2>(key), members);
     }
     std::sort(out.arrows.begin(), out.arrows.end());
     std::stable_sort(out.traffic.begin(), out.traffic.end(),
@@ -278,9 +281,25 @@ Picture make_picture(const Run& run, bool full) {
     return out;
 }
 
+namespace {
+// "requests: ApiVersions, Metadata, ..."
+std::string several_apis(const Run& run, const std::vector<std::size_t>& exchanges) {
+    std::vector<std::string> names;
+    for (const std::size_t i : exchanges) {
+        std::string name = run.trace->api_name(run.exchanges[i].api);
+        if (std::find(names.begin(), names.end(), name) == names.end())
+            names.push_back(std::move(name));
+    }
+    if (names.size() == 1) return names.front();
+    std::string out = "requests: " + names[0] + ", " + names[1];
+    return names.size() > 2 ? out + ", \u2026" : out;
+}
+}  // namespace
+
 std::string Traffic::label(const Run& run) const {
-    std::string out = fmt::format("{} {}", grouped(static_cast<std::int64_t>(exchanges.size())),
-                                  api < 0 ? "messages" : run.trace->api_name(api));
+    std::string out = grouped(static_cast<std::int64_t>(exchanges.size())) + " ";
+    if (api == kSeveralApis) return out + several_apis(run, exchanges);
+    out += api < 0 ? "messages" : run.trace->api_name(api);
     int brokers = 0;
     for (const Lane& l : run.lanes) brokers += l.broker ? 1 : 0;
     if (brokers > 1) out += fmt::format(" to {}", run.trace->node_name(to));

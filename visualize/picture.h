@@ -8,9 +8,12 @@
 
 namespace faultline::visualize {
 
+inline constexpr std::int64_t kSeveralApis = -2;
+
 // Exchanges of one kind between two nodes, without a turn of the run between them.
 struct Traffic {
-    std::int64_t from, to, api;
+    std::int64_t from, to;
+    std::int64_t api;  // kSeveralApis: what a client asks before its work
     Ns begin, end;
     std::vector<std::size_t> exchanges;  // indices into Run::exchanges, by begin
     std::size_t unanswered;

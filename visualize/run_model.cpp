@@ -12,6 +12,14 @@ namespace {
 
 bool is_broker(std::string_view role) { return role == "broker" || role == "controller"; }
 
+// "+30 days", "-250 ms"
+std::string jump_text(std::int64_t ms) {
+    const std::int64_t size = ms < 0 ? -ms : ms;
+    if (size >= 2 * 86'400'000) return fmt::format("{:+} days", ms / 86'400'000);
+    if (size >= 2 * 3'600'000) return fmt::format("{:+} hours", ms / 3'600'000);
+    return size >= 2'000 ? fmt::format("{:+} s", ms / 1'000) : fmt::format("{:+} ms", ms);
+}
+
 class Builder {
 public:
     explicit Builder(const Trace& trace) : trace_(trace) { run_.trace = &trace; }
@@ -202,7 +210,9 @@ Fault& Builder::fault(std::int64_t index) {
 
 void Builder::fault_effect() {
     last_effect_ = at_;
-    fault(get("fault")).effects.push_back({at_, get("node"), label("what")});
+    Fault& f = fault(get("fault"));
+    if (f.effects.empty()) turn();
+    f.effects.push_back({at_, get("node"), label("what")});
 }
 
 const Builder::Handlers& Builder::handlers() {
@@ -240,14 +250,13 @@ Builder::Handlers Builder::node_handlers() {
          }},
         {"ClockJumped",
          [](B& b) {
-             b.mark("clock", fmt::format("wall clock jumped by {:+} ms", b.get("by_ms")));
+             b.mark("clock", fmt::format("wall clock jumped by {}", jump_text(b.get("by_ms"))));
          }},
         {"FaultArmed",
          [](B& b) {
              Fault& f = b.fault(b.get("fault"));
              f.what = b.label("what");
              f.armed = b.at_;
-             b.turn();
          }},
         {"FaultEffect", [](B& b) { b.fault_effect(); }},
         {"FaultHealed",

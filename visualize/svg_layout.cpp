@@ -61,7 +61,9 @@ private:
         const auto want = [&](Ns from, Ns to, const std::string& text) {
             axis_.want(from, to, std::min(text_width(text, kSmallFont) + 14, 260.0));
         };
-        for (const Traffic& t : picture_.traffic) want(t.begin, t.end, t.label(run_));
+        for (const Traffic& t : picture_.traffic) {
+            if (t.api != kSeveralApis) want(t.begin, t.end, t.label(run_));
+        }
         for (const RecordGroup& g : picture_.records) {
             if (g.count > 2) want(g.begin, g.end, g.label(run_));
         }
@@ -171,7 +173,7 @@ private:
         y += rows_of(l.traffic) * kPillRow;
         y = disk(l, y);
         y = logs(l, y);
-        l.bottom = y + 2;
+        l.bottom = std::max(y + 2, l.bar + 32);  // room for name and role
         out_.lanes.push_back(std::move(l));
         return out_.lanes.back().bottom;
     }

@@ -12,6 +12,7 @@
 namespace faultline::visualize {
 
 char Painter::kind_of(std::int64_t api) const {
+    if (api < 0) return 'o';
     const std::string name = run_.trace->api_name(api);
     return name == "Produce" ? 'p' : name == "Fetch" ? 'f' : 'o';
 }

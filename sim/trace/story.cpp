@@ -18,6 +18,14 @@ std::string length(Duration d) {
     return fmt::format("{} s", us / 1'000'000);
 }
 
+// "+30 days", "-250 ms"
+std::string jump(std::int64_t ms) {
+    const std::int64_t size = ms < 0 ? -ms : ms;
+    if (size >= 2 * 86'400'000) return fmt::format("{:+} days", ms / 86'400'000);
+    if (size >= 2 * 3'600'000) return fmt::format("{:+} hours", ms / 3'600'000);
+    return size >= 2'000 ? fmt::format("{:+} s", ms / 1'000) : fmt::format("{:+} ms", ms);
+}
+
 std::string counted(std::int64_t n, std::string_view one, std::string_view many) {
     return n == 1 ? fmt::format("one {}", one) : fmt::format("{} {}", n, many);
 }
@@ -77,7 +85,8 @@ void StoryTeller::add(MonoTime at, Key key, std::int64_t count, std::int64_t fir
     }
     sum.last = at;
     sum.count += count;
-    sum.first = std::min(sum.first, first);
+    // -1: the answer gave no offset.
+    if (sum.first < 0 || (first >= 0 && first < sum.first)) sum.first = first;
     sum.end = std::max(sum.end, end);
 }
 
@@ -102,6 +111,10 @@ std::string StoryTeller::records_text(const Key& key, const Sum& sum) const {
     const auto& [sort, node, topic, extra] = key;
     const std::string where = partition(static_cast<probe::PartitionKey>(topic));
     const std::string records = counted(sum.count, "record", "records");
+    if (sort == Sort::acked && sum.end < 0) {  // acks=0, or known as duplicates
+        return fmt::format("{} was acknowledged {} of {}, without offsets.", name(node), records,
+                           where);
+    }
     const std::string offsets = sum.count == 1
                                     ? fmt::format("offset {}", sum.first)
                                     : fmt::format("offsets {} to {}", sum.first, sum.end);
@@ -162,12 +175,13 @@ std::string StoryTeller::sum_text(const Key& key, const Sum& sum) const {
 }
 
 void StoryTeller::started(MonoTime at, const NodeStarted& e) {
-    if (e.incarnation == 0 && sentences_.empty() && sums_.empty()) {
+    if (e.incarnation == 0) {
+        if (!starts_.empty() && starts_.back().first != at) tell_starts();
         starts_.emplace_back(at, e.node);
         return;
     }
     turn();
-    say(at, fmt::format("{} started{}.", name(e.node), e.incarnation > 0 ? " again" : ""));
+    say(at, name(e.node) + " started again.");
     recoveries_[e.node] = {at, {}, {}};
 }
 
@@ -351,8 +365,8 @@ void StoryTeller::on_sim(MonoTime at, const SimEvent& event) {
               [&](const NodePaused& e) { paused(at, e); },
               [&](const ClockJumped& e) {
                   turn();
-                  say(at, fmt::format("The wall clock of {} jumped by {:+} ms.", name(e.node),
-                                      e.by_ms));
+                  say(at, fmt::format("The wall clock of {} jumped by {}.", name(e.node),
+                                      jump(e.by_ms)));
               },
               [&](const ConnOpened& e) { conns_[e.conn] = {e.to}; },
               [&](const MessageSent& e) {
