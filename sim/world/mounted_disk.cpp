@@ -96,6 +96,7 @@ public:
             const auto lost = std::erase_if(inode_->pending,
                                             [&](const PendingWrite& w) { return w.number < upto; });
             ++inode_->poison;
+            inode_->forgot = true;
             disk_.done(DiskOp::sync, path_, inode_->label, 0, 0, 5);
             disk_.faults_.effect(
                 fault->fault, incarnation_->node,

@@ -191,6 +191,7 @@ bool SimDisk::lose_pages(Inode& inode, const PendingWrite& w) {
 }
 
 void SimDisk::lose_writes(const std::string& path, Inode& inode, const PowerLoss& loss) {
+    FL_INVARIANT(73, !inode.pending.empty() || inode.forgot || inode.cache == inode.platter);
     for (std::size_t i = 0; i < inode.pending.size(); ++i) {
         const PendingWrite& w = inode.pending[i];
         const Fate fate = fate_of(loss, w, i + 1 == inode.pending.size());
@@ -243,6 +244,7 @@ void SimDisk::lose_power(const PowerLoss& loss) {
     for (auto& [path, inode] : names_) {
         inode->cache = inode->platter;
         inode->poison = 0;
+        inode->forgot = false;
     }
     locks_.clear();
 }

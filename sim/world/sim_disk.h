@@ -44,6 +44,7 @@ struct PendingWrite {
 struct Inode {
     std::vector<std::byte> cache, platter;
     std::vector<PendingWrite> pending;
+    bool forgot = false;       // a failed sync left the platter behind the cache
     std::uint32_t poison = 0;  // handles opened before the last failed sync are useless
     Label label{};
     bool is_dir = false;

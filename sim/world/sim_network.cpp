@@ -53,6 +53,7 @@ Duration SimNetwork::latency(NodeId from, NodeId to) {
 void SimNetwork::send(Conn& conn, int side, Pipe::Segment segment) {
     Pipe& pipe = conn.pipes[side];
     const NodeId from = conn.nodes[side], to = conn.nodes[1 - side];
+    FL_INVARIANT(72, conn.open[side] || segment.kind == Pipe::Kind::reset);
     MonoTime due = scheduler_.now() + latency(from, to);
     if (!slow_.empty()) due = slowed(from, to, segment.data.size(), due);
     pipe.unread += segment.data.size();
@@ -99,6 +100,8 @@ void SimNetwork::deliver(std::uint32_t id, int side) {
         pipe.ended = true;
     } else {
         const std::uint64_t size = segment.data.size();
+        FL_INVARIANT(71, segment.message > pipe.last_message && pipe.passed + size <= pipe.sent);
+        pipe.last_message = segment.message;
         if (conn.cut_after && side == conn.cut_side && pipe.passed + size > *conn.cut_after) {
             return cut(conn, side, segment);
         }

@@ -33,8 +33,9 @@ struct Pipe {
     };
     std::vector<Segment> flying;  // from `head` on, in order
     std::size_t head = 0;
-    std::uint64_t unread = 0;  // bytes in `flying` and `arrived`
-    std::uint64_t passed = 0;  // bytes that have arrived in all
+    std::uint64_t unread = 0;        // bytes in `flying` and `arrived`
+    std::uint64_t passed = 0;        // bytes that have arrived in all
+    std::uint64_t last_message = 0;  // that has arrived
     IoBuf arrived;
     bool ended = false, reset = false;  // as the reader sees it
     bool write_shut = false;            // by the writer
