@@ -1,8 +1,7 @@
 #include "core/rpc/server_conn.h"
 
 #include "core/base/assert.h"
-#include "core/wire/reader.h"
-#include "gen/wire/request_header.h"
+#include "core/wire/frame.h"
 #include "gen/wire/response_header.h"
 
 namespace faultline::rpc {
@@ -27,27 +26,14 @@ Responder::Ticket::~Ticket() {
 }
 
 std::optional<Request> parse_request(const IoBuf& frame) {
-    wire::Reader in(frame);
+    auto parsed = wire::parse_request_frame(frame);
+    if (!parsed.ok()) return std::nullopt;
     Request r;
-    r.api = wire::ApiKey{in.i16()};
-    r.version = {in.i16()};
-    r.correlation = in.i32();
-    if (!in.ok()) return std::nullopt;
-    const auto* api = wire::find_api(static_cast<std::int16_t>(r.api));
-    const bool flexible =
-        api != nullptr && api->flexible.contains(r.version) && api->valid.contains(r.version);
-    const std::int16_t length =
-        in.i16();  // of the client id: never compact, see RequestHeader.json
-    if (length >= 0) r.client_id = in.text(static_cast<std::size_t>(length));
-    if (flexible) {
-        const std::uint32_t tags = in.uvarint();
-        for (std::uint32_t i = 0; i < tags && in.ok(); ++i) {
-            in.uvarint();
-            in.skip(in.uvarint());
-        }
-    }
-    if (!in.ok()) return std::nullopt;
-    r.body = frame.sub(in.position(), frame.size() - in.position());
+    r.api = (*parsed).api;
+    r.version = (*parsed).version;
+    r.correlation = (*parsed).correlation_id;
+    r.client_id = (*parsed).client_id.value_or("");
+    r.body = std::move((*parsed).body);
     return r;
 }
 

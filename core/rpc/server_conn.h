@@ -111,8 +111,8 @@ private:
     bool broken_ = false;
 };
 
-// Splits a frame into header and body. Nothing when the header cannot be read. An ApiVersions
-// request of an unknown version has a header of version 1 in front, whatever follows.
+// Splits a frame into header and body. Nothing when the header cannot be read or names no API. An
+// ApiVersions request of an unknown version has a header of version 1 in front, whatever follows.
 std::optional<Request> parse_request(const IoBuf& frame);
 // The header of an answer.
 void write_response_header(wire::Writer& out, wire::ApiKey api, wire::Version version,
