@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -59,7 +60,13 @@ MonoTime EpollDriver::wait(MonoTime until) noexcept {
         limit = &timeout;
     }
     if (watch_ != nullptr) watch_->before_sleep();
-    const int ready = ::epoll_pwait2(epoll_.get(), events_->at, kBatch, limit, nullptr);
+    int ready = ::epoll_pwait2(epoll_.get(), events_->at, kBatch, limit, nullptr);
+    if (ready < 0 && errno == ENOSYS) {  // before Linux 5.11, and in some sandboxes
+        const std::int64_t ms =
+            limit == nullptr ? -1 : ((until - now).count() + 999'999) / 1'000'000;
+        ready = ::epoll_wait(epoll_.get(), events_->at, kBatch,
+                             static_cast<int>(std::min<std::int64_t>(ms, INT_MAX)));
+    }
     if (watch_ != nullptr) watch_->after_sleep();
     FL_ASSERT(ready >= 0 || errno == EINTR);
     return harvest(ready);

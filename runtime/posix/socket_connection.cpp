@@ -51,8 +51,12 @@ void set_option(int fd, int level, int name, int value) {
 }
 }  // namespace
 
-ReceiveRoom::~ReceiveRoom() {
+ReceiveRoom::~ReceiveRoom() { drop(); }
+
+void ReceiveRoom::drop() noexcept {
     if (block_ != nullptr) block_->unref();
+    block_ = nullptr;
+    used_ = 0;
 }
 
 MutBytes ReceiveRoom::reserve(std::size_t max, std::size_t least, std::size_t block_size) {
@@ -143,6 +147,7 @@ Result<std::size_t> SocketConnection::read_some(IoBuf& in, std::size_t max, Dead
 Result<std::size_t> SocketConnection::receive(IoBuf& in, std::size_t max) {
     const bool small = max <= kSmallRead;
     ReceiveRoom& room = small ? shared_room_ : own_room_;
+    if (small) own_room_.drop();  // an idle connection holds no memory
     max = std::min(max, kLargestRead);
     const MutBytes to = small ? room.reserve(max, kSharedLeast, kSharedBlock)
                               : room.reserve(max, 4 * kSmallRead, max);

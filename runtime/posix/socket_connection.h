@@ -22,6 +22,7 @@ public:
     // left. Valid until the next call.
     MutBytes reserve(std::size_t max, std::size_t least, std::size_t block_size);
     Slice commit(std::size_t n);
+    void drop() noexcept;  // the block is kept by its slices alone
 
 private:
     Block* block_ = nullptr;
