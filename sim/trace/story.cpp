@@ -222,10 +222,10 @@ void StoryTeller::tell_starts() {
 void StoryTeller::opened(NodeId node, const probe::LogOpened& e) {
     const auto it = recoveries_.find(node);
     if (it == recoveries_.end() || partition(e.partition).starts_with("__")) return;
-    std::string part = fmt::format("log end of {} {}", partition(e.partition), e.log_end.v);
+    std::string part = fmt::format("{} log end {}", partition(e.partition), e.log_end.v);
     if (const auto torn = it->second.torn.find(e.partition); torn != it->second.torn.end()) {
-        part = fmt::format("cut {} bytes of a torn tail of {}, log end {}", torn->second,
-                           partition(e.partition), e.log_end.v);
+        part = fmt::format("{} cut {} bytes of a torn tail, log end {}", partition(e.partition),
+                           torn->second, e.log_end.v);
     }
     it->second.parts.push_back(std::move(part));
 }
@@ -237,8 +237,9 @@ void StoryTeller::ready(MonoTime at, NodeId node) {
     const std::size_t more = parts.size() > 6 ? parts.size() - 6 : 0;
     parts.resize(parts.size() - more);
     if (more > 0) parts.push_back(fmt::format("{} more partitions", more));
-    say(at, fmt::format("{} recovered in {}{}{}.", name(node), length(at - it->second.since),
-                        parts.empty() ? "" : ": ", joined(parts)));
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? ": " : "; ") + part;
+    say(at, fmt::format("{} recovered in {}{}.", name(node), length(at - it->second.since), text));
     recoveries_.erase(it);
 }
 
