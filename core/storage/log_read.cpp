@@ -148,9 +148,12 @@ Result<std::optional<TimestampOffset>> PartitionLog::Impl::offset_for_timestamp(
         std::optional<TimestampOffset> found;
         for (std::size_t i = segment_of(log_start); i < segments.size() && !found; ++i) {
             const SegmentRef segment = segments[i];
+            FL_TRY(const std::int64_t newest,
+                   segment->largest_timestamp(options.config.index_interval_bytes));
+            if (generation != seen) break;
+            if (newest < ts) continue;
             FL_CHECK(load_index(*segment));
             if (generation != seen) break;
-            if (segment->index().largest_timestamp() < ts) continue;
             FL_TRY(found, search_segment(*segment, ts, up_to));
             if (generation != seen) break;
         }
@@ -191,9 +194,10 @@ Result<std::optional<TimestampOffset>> PartitionLog::Impl::max_timestamp() {
         std::int64_t largest = -1;
         for (std::size_t i = segment_of(log_start); i < segments.size(); ++i) {
             const SegmentRef segment = segments[i];
-            FL_CHECK(load_index(*segment));
+            FL_TRY(const std::int64_t newest,
+                   segment->largest_timestamp(options.config.index_interval_bytes));
             if (generation != seen) break;
-            largest = std::max(largest, segment->index().largest_timestamp());
+            largest = std::max(largest, newest);
         }
         if (generation != seen) continue;
         if (largest < 0) return std::optional<TimestampOffset>{};

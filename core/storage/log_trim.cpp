@@ -190,11 +190,13 @@ Result<std::size_t> PartitionLog::Impl::apply_retention(Offset limit) {
     std::vector<logic::storage::SegmentSummary> summaries;
     for (std::size_t i = 0; i < segments.size(); ++i) {
         const SegmentRef s = segments[i];
-        FL_CHECK(load_index(*s));
+        FL_TRY(const std::int64_t largest,
+               s->largest_timestamp(options.config.index_interval_bytes));
+        if (i + 1 < segments.size()) s->release_idle_index();
         const std::int64_t ago_ms =
             s->last_append ? (ctx.clock.now() - *s->last_append).count() / 1'000'000 : INT64_MAX;
-        summaries.push_back({s->base(), segment_end(i), s->bytes(), s->index().largest_timestamp(),
-                             s->created_ms, ago_ms});
+        summaries.push_back(
+            {s->base(), segment_end(i), s->bytes(), largest, s->created_ms, ago_ms});
     }
     const LogConfig& c = options.config;
     const auto plan = logic::storage::plan_retention(

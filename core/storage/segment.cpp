@@ -45,6 +45,8 @@ Result<void> Segment::create() {
 
 void Segment::appended(const BatchHeader& batch, std::int64_t index_interval) {
     FL_ASSERT(loaded_);
+    saved_ = false;
+    largest_.reset();
     if (bytes_ == 0) first_timestamp = batch.max_timestamp;
     index_.add(batch, bytes_, index_interval);
     if (verified_to_ == bytes_) verified_to_ += batch.size();
@@ -80,7 +82,7 @@ Result<std::optional<Segment::Damage>> Segment::scan(
     }
     index_ = std::move(fresh);
     loaded_ = true;
-    from_file_ = false;
+    from_file_ = saved_ = false;
     first_timestamp = first;
     bytes_ = file_bytes;
     mark_verified(0, good);
@@ -93,6 +95,8 @@ Result<void> Segment::cut(std::uint64_t position, Offset end) {
     FL_CHECK(log->truncate(position));
     FL_CHECK(log->sync(SyncMode::data_and_metadata));
     bytes_ = position;
+    saved_ = false;
+    largest_.reset();
     verified_from_ = std::min(verified_from_, position);
     verified_to_ = std::min(verified_to_, position);
     index_.truncate(position, end);
@@ -112,6 +116,7 @@ Result<void> Segment::cut(std::uint64_t position, Offset end) {
 }
 
 Result<bool> Segment::load_index(std::int64_t index_interval) {
+    used_ = true;
     if (loaded_) return false;
     auto offsets = read_file(disk_, index_path(), kIndexLimit);
     if (!offsets.ok() && offsets.code() != Errc::not_found) return offsets.error();
@@ -120,7 +125,7 @@ Result<bool> Segment::load_index(std::int64_t index_interval) {
     if (loaded_) return false;  // another fiber did it while this one was parked
     const bool found = offsets.ok() && times.ok();
     if (found && index_.decode(*offsets, *times, bytes_)) {
-        loaded_ = from_file_ = true;
+        loaded_ = from_file_ = saved_ = true;
         return false;
     }
     FL_TRY(const auto damage, scan(index_interval, bytes_, true, nullptr));
@@ -140,7 +145,38 @@ Result<void> Segment::save_index(bool final) {
     if (final) index_.seal();
     const IoBuf offsets = index_.encode_offsets(), times = index_.encode_times();
     FL_CHECK(write_whole(disk_, index_path(), offsets));
-    return write_whole(disk_, time_index_path(), times);
+    FL_CHECK(write_whole(disk_, time_index_path(), times));
+    saved_ = true;
+    return {};
+}
+
+Result<std::int64_t> Segment::largest_timestamp(std::int64_t index_interval) {
+    if (loaded_) return index_.largest_timestamp();
+    if (largest_) return *largest_;
+    constexpr std::size_t kEntry = SegmentIndex::kTimeEntryBytes;
+    if (auto times = disk_.open(time_index_path(), OpenMode::read); times.ok()) {
+        FL_TRY(const std::uint64_t size, (*times)->size());
+        if (size >= kEntry && size % kEntry == 0) {
+            FL_TRY(const IoBuf last, (*times)->read(size - kEntry, kEntry));
+            const Slice raw = last.coalesce_copy();
+            if (raw.size() == kEntry && load_be64(raw.bytes().data()) > 0) {
+                largest_ = load_be64(raw.bytes().data());
+                return *largest_;
+            }
+        }
+    }
+    FL_TRY(const bool rebuilt, load_index(index_interval));
+    (void)rebuilt;
+    return index_.largest_timestamp();
+}
+
+void Segment::release_idle_index() {
+    if (loaded_ && saved_ && !used_) {
+        largest_ = index_.largest_timestamp();
+        index_ = SegmentIndex(base_);
+        loaded_ = false;
+    }
+    used_ = false;
 }
 
 Result<std::optional<BatchAt>> Segment::locate(Offset offset) {

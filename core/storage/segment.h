@@ -58,6 +58,12 @@ public:
     // look again. Parks.
     Result<bool> rebuild_index(std::int64_t index_interval);
     bool index_loaded() const noexcept { return loaded_; }
+    // From the indexes, or from the last entry of the time index's file: a pass over all segments
+    // must not bring all indexes into memory. Parks.
+    Result<std::int64_t> largest_timestamp(std::int64_t index_interval);
+    // Of a sealed segment: lets the indexes go when nobody used them since the last call and their
+    // files hold them.
+    void release_idle_index();
     // Writes both index files and syncs them. Parks.
     Result<void> save_index(bool final);
     SegmentIndex& index() noexcept { return index_; }
@@ -94,7 +100,10 @@ private:
     FileRef file_;
     SegmentIndex index_;
     bool loaded_ = false;
-    bool from_file_ = false;  // the index was believed, not built
+    bool from_file_ = false;               // the index was believed, not built
+    bool saved_ = false;                   // the files hold what is in memory
+    bool used_ = false;                    // since release_idle_index()
+    std::optional<std::int64_t> largest_;  // of a sealed segment
     std::uint64_t verified_from_ = 0, verified_to_ = 0;
 };
 using SegmentRef = std::shared_ptr<Segment>;

@@ -367,3 +367,36 @@ TEST_CASE("log: leader epochs survive a clean and an unclean start", "[storage]"
         REQUIRE(log->close().ok());
     });
 }
+
+TEST_CASE("log: indexes of sealed segments leave memory when idle, and come back", "[storage]") {
+    LogRig rig;
+    rig.config.segment_bytes = 3000;
+    rig.config.index_interval_bytes = 0;
+    rig.config.retention_ms = -1;
+    rig.run([&] {
+        auto log = *rig.open();
+        for (int i = 0; i < 60; ++i) must_append(*log, make_batch(2, 100, 1000 + i * 10));
+        for (int pass = 0; pass < 4; ++pass) {
+            CHECK(*log->apply_retention(log->log_end()) == 0);
+            const auto ops = rig.disk.ops();
+            CHECK(*log->apply_retention(log->log_end()) == 0);
+            CHECK(rig.disk.ops() == ops);  // nothing is read to learn the timestamps again
+            // The first lookup reads the index again, the second has it.
+            const auto first = rig.disk.ops();
+            REQUIRE(log->offset_for_timestamp(1200).ok());
+            const auto second = rig.disk.ops();
+            REQUIRE(log->offset_for_timestamp(1200).ok());
+            CHECK(second - first > rig.disk.ops() - second);
+            CHECK(read_all(*log, 1500).size() == 60);
+            auto found = log->offset_for_timestamp(1200);
+            REQUIRE((found.ok() && *found));
+            CHECK((*found)->offset == Offset{40});
+            CHECK((*log->max_timestamp())->timestamp == 1591);
+        }
+        CHECK(rig.sink.count(probe::Site::index_rebuilt) == 0);
+        REQUIRE(log->truncate_to(Offset{21}).ok());
+        must_append(*log, make_batch(1, 1, 9000));
+        CHECK((*log->max_timestamp())->timestamp == 9000);
+        REQUIRE(log->close().ok());
+    });
+}
