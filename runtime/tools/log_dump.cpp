@@ -18,7 +18,6 @@ int dump(const DumpOptions& options) {
     return posix::run_client([&](Env& env, fiber::StopToken) {
         int code = kOk;
         for (const std::string& file : options.files) {
-            fmt::print("Dumping {}\n", file);
             const auto sound =
                 storage::dump_file(env.disk, file, options.dump,
                                    [](std::string_view line) { fmt::print("{}\n", line); });
