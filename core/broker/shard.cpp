@@ -96,7 +96,7 @@ void Shard::open_partition(const model::TopicImage& topic, std::int32_t index) {
         auto made = logs_->create(tp, topic.id, storage::LogConfig{});
         if (made.ok()) {
             log = *made;
-        } else {
+        } else if (!unavailable_.contains(tp)) {
             env_.log.error("{}-{} cannot be made: {}", topic.name, index, to_string(made.error()));
         }
     }
@@ -114,7 +114,23 @@ void Shard::open_partition(const model::TopicImage& topic, std::int32_t index) {
     partitions_[tp] = std::move(partition);
 }
 
+// A disk that was full may have room again.
+void Shard::retry_unavailable() {
+    const auto guard = applying_.lock();
+    const auto missing = unavailable_;
+    const auto image = image_;
+    for (const auto& [tp, error] : missing) {
+        const model::TopicImage* topic = image->find(tp.topic);
+        if (topic == nullptr || std::cmp_greater_equal(tp.index.v, topic->partitions.size())) {
+            unavailable_.erase(tp);
+        } else {
+            open_partition(*topic, tp.index.v);
+        }
+    }
+}
+
 void Shard::apply(Snapshot<model::MetadataImage> image) {
+    const auto guard = applying_.lock();
     std::vector<TopicPartition> gone;
     for (const auto& [tp, partition] : partitions_) {
         const model::TopicImage* topic = image->find(tp.topic);
@@ -344,6 +360,11 @@ Result<std::vector<Endpoint>> Shard::listen(const std::vector<Endpoint>& at) {
 }
 
 void Shard::start_accepting() {
+    background_.spawn({.name = "partition retry"}, [this](fiber::StopToken stop) {
+        while (env_.fibers.sleep_until(env_.clock.in(1s), stop) == fiber::Wake::timed_out) {
+            if (!unavailable_.empty()) retry_unavailable();
+        }
+    });
     background_.spawn({.name = "producer expiry"}, [this](fiber::StopToken stop) {
         const Duration idle = std::chrono::milliseconds(config().producer_id_expiration_ms);
         // Kafka looks every ten minutes (producer.id.expiration.check.interval.ms).

@@ -81,6 +81,7 @@ private:
     std::vector<Answer> scatter(const std::vector<Part>& parts, Deadline deadline, Answer failed,
                                 Fn fn);
     Partition* find(const TopicPartition& partition, wire::KafkaError& error);
+    void retry_unavailable();
     void open_partition(const model::TopicImage& topic, std::int32_t index);
     void accept(Listener& listener, fiber::StopToken stop);
     void data_arrived();
@@ -92,7 +93,8 @@ private:
     fiber::Group connections_;
     PartitionContext context_;
     std::map<TopicPartition, std::shared_ptr<Partition>> partitions_;
-    std::map<TopicPartition, wire::KafkaError> unavailable_;
+    std::map<TopicPartition, wire::KafkaError> unavailable_;  // ours, but without a log
+    fiber::Mutex applying_;  // partitions are opened and dropped by one fiber at a time
     Snapshot<model::MetadataImage> image_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     fiber::Semaphore budget_;
