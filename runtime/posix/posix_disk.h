@@ -28,25 +28,30 @@ struct Inode {
 
 // Whether a write may run on the shard's own thread. A copy into the page cache costs a tenth of
 // the way through the pool, but the kernel may make the writer wait (dirty page limits, a journal
-// commit). So: inline while writes are fast; after one slow write, through the pool for a second.
+// commit). So: inline while writes are fast; a slow one arouses suspicion, and a second one that
+// really waited, not only lost its processor, sends all through the pool for a second.
 // docs/adr/0012.
 class InlineGate {
 public:
     static constexpr std::size_t kMaxBytes = 256 * 1024;
     static constexpr Duration kSlow = std::chrono::milliseconds(1);
-    static constexpr Duration kClosedFor = std::chrono::seconds(1);
+    static constexpr Duration kFor = std::chrono::seconds(1);
     bool open(MonoTime now, std::size_t bytes) const noexcept {
         return bytes <= kMaxBytes && now.ns >= closed_until_.load(std::memory_order_relaxed);
     }
-    // What an inline write took.
-    void note(MonoTime end, Duration took) noexcept {
-        if (took > kSlow) {
-            closed_until_.store((end + kClosedFor).ns, std::memory_order_relaxed);
-        }
+    // Telling a wait from a lost processor costs two system calls, so only when in doubt.
+    bool suspicious(MonoTime now) const noexcept {
+        return now.ns < suspicious_until_.load(std::memory_order_relaxed);
+    }
+    // What an inline write took; `waited` is known only when it was suspicious.
+    void note(MonoTime end, Duration took, bool waited) noexcept {
+        if (took <= kSlow) return;
+        suspicious_until_.store((end + kFor).ns, std::memory_order_relaxed);
+        if (waited) closed_until_.store((end + kFor).ns, std::memory_order_relaxed);
     }
 
 private:
-    std::atomic<std::int64_t> closed_until_{0};
+    std::atomic<std::int64_t> closed_until_{0}, suspicious_until_{0};
 };
 
 // Shared by a disk and its files, which may outlive it.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "core/base/assert.h"
@@ -76,6 +77,12 @@ int write_all(SysCalls& sys, int fd, std::uint64_t off, const IoBuf& data) {
         }
     }
     return 0;
+}
+
+// How often the thread gave its processor up to wait for something.
+long waits_of_this_thread() {
+    rusage usage{};
+    return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
 }
 
 template <class Call>
@@ -166,9 +173,11 @@ Result<void> PosixFile::write(std::uint64_t off, const IoBuf& data) {
     DiskState& disk = *handle_->disk;
     int err = 0;
     if (const MonoTime start = EpollDriver::clock(); disk.gate.open(start, data.size())) {
+        const bool suspicious = disk.gate.suspicious(start);
+        const long waits = suspicious ? waits_of_this_thread() : 0;
         err = write_all(disk.sys, fd(), off, data);
         const MonoTime end = EpollDriver::clock();
-        disk.gate.note(end, end - start);
+        disk.gate.note(end, end - start, suspicious && waits_of_this_thread() != waits);
     } else {
         FL_TRY(err, disk.pool.run(BlockingPool::Lane::quick, [h = handle_, off, data] {
             return write_all(h->disk->sys, h->fd.get(), off, data);

@@ -19,14 +19,16 @@ TEST_CASE("disk: small writes run on the shard's thread, large ones in the pool"
     });
 }
 
-TEST_CASE("disk: after a slow write the pool takes over for a while", "[posix]") {
+TEST_CASE("disk: after two slow writes the pool takes over for a while", "[posix]") {
     TestSys sys;
     run_node({.sys = &sys}, [&](Env& env, fiber::StopToken) {
         auto file = env.disk.open("f", OpenMode::create);
         REQUIRE(file.ok());
         sys.slow_write_ms = 5;
-        REQUIRE((*file)->write(0, bytes(100)).ok());
-        CHECK(sys.last_writer == this_thread_id());
+        for (int i = 0; i < 2; ++i) {
+            REQUIRE((*file)->write(0, bytes(100)).ok());
+            CHECK(sys.last_writer == this_thread_id());
+        }
         for (int i = 0; i < 5; ++i) {
             REQUIRE((*file)->write(0, bytes(100)).ok());
             CHECK(sys.last_writer != this_thread_id());
@@ -35,6 +37,19 @@ TEST_CASE("disk: after a slow write the pool takes over for a while", "[posix]")
         (void)env.fibers.sleep_until(env.clock.in(1100ms));
         REQUIRE((*file)->write(0, bytes(100)).ok());
         CHECK(sys.last_writer == this_thread_id());
+    });
+}
+
+TEST_CASE("disk: a writer that is busy or loses its processor keeps the pool out", "[posix]") {
+    TestSys sys;
+    run_node({.stall_report = 0ms, .sys = &sys}, [&](Env& env, fiber::StopToken) {
+        auto file = env.disk.open("f", OpenMode::create);
+        REQUIRE(file.ok());
+        sys.busy_write_ms = 5;
+        for (int i = 0; i < 6; ++i) {
+            REQUIRE((*file)->write(0, bytes(100)).ok());
+            CHECK(sys.last_writer == this_thread_id());
+        }
     });
 }
 

@@ -44,7 +44,8 @@ inline void run_node(posix::NodeOptions options, posix::Node::Main main) {
 class TestSys final : public posix::SysCalls {
 public:
     std::atomic<int> accepts_without_descriptors{0};
-    std::atomic<int> slow_write_ms{0};
+    std::atomic<int> slow_write_ms{0};  // waiting
+    std::atomic<int> busy_write_ms{0};  // computing
     std::atomic<int> nowait_errno{0};
     std::atomic<long> last_writer{0};
     std::atomic<int> nowait_reads{0}, waiting_reads{0};
@@ -59,7 +60,13 @@ public:
     }
     ssize_t pwritev(int fd, const iovec* v, int n, off_t off) override {
         last_writer = ::syscall(SYS_gettid);
-        std::this_thread::sleep_for(std::chrono::milliseconds(slow_write_ms));
+        if (slow_write_ms > 0) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(slow_write_ms));
+        }
+        const auto end =
+            std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_write_ms);
+        while (std::chrono::steady_clock::now() < end) {
+        }
         return SysCalls::pwritev(fd, v, n, off);
     }
     ssize_t preadv2(int fd, const iovec* v, int n, off_t off, int flags) override {
