@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/assert.h"
 #include "gen/wire/init_producer_id_request.h"
 #include "gen/wire/init_producer_id_response.h"
 #include "gen/wire/produce_request.h"
@@ -32,7 +33,7 @@ struct Producer::Lane {
     std::int32_t partition = 0;
     std::deque<Batch> queue;
     fiber::Condition filled;
-    bool busy = false;
+    bool busy = false;  // a batch is under way
     // Idempotence. -1: none yet.
     std::int64_t producer_id = -1;
     std::int16_t producer_epoch = -1;
@@ -112,7 +113,10 @@ void Producer::run(Lane& lane, fiber::StopToken stop) {
         (void)lane.filled.wait(lingered, stop, [&] { return ready(lane); });
         Batch batch = std::move(lane.queue.front());
         lane.queue.pop_front();
+        FL_INVARIANT(60, !lane.busy);
+        lane.busy = true;
         deliver(lane, std::move(batch), stop);
+        lane.busy = false;
     }
     while (!lane.queue.empty()) {  // close() ran out of time: these were never sent
         const Batch batch = std::move(lane.queue.front());
@@ -263,6 +267,7 @@ void Producer::close(Deadline deadline) {
     (void)flush(deadline);
     group_.request_stop();
     group_.join();
+    FL_INVARIANT(61, unanswered_ == 0 && buffered_ == 0);
     cluster_.close();
 }
 }  // namespace faultline::client
