@@ -27,6 +27,7 @@ Fate fate_of(Unsynced unsynced) {
         case Unsynced::torn: return Fate::torn;
         case Unsynced::garbage: return Fate::garbage;
         case Unsynced::random: return Fate::random;
+        case Unsynced::holes: return Fate::holes;
     }
     FL_UNREACHABLE();
 }
@@ -84,7 +85,8 @@ void Injector::strike(FaultId id) {
             world_.jump_clock(node, f.by);
             break;
         case FaultKind::cut_each_byte:
-            world_.network().cut_each_byte(node, f.from_byte, f.to_byte, id);
+            world_.network().cut_each_byte(node, f.from_byte, f.to_byte, id,
+                                           f.answers ? Direction::answers : Direction::requests);
             world_.network().reset_all(node,
                                        kNoFault);  // those that are open come back and are cut
             break;
@@ -95,6 +97,11 @@ void Injector::strike(FaultId id) {
             world_.network().block(node, node_of(f.to), id);
             world_.network().block(node_of(f.to), node, id);
             break;
+        case FaultKind::short_reads: world_.network().short_reads(node, f.most, id); break;
+        case FaultKind::slow_link:
+            world_.network().slow_link(node, node_of(f.to), f.by, 0, id);
+            break;
+        case FaultKind::reset: world_.network().reset_all(node, id); break;
         default: strike_disk(id, f, node);
     }
     if (f.duration) {
@@ -109,6 +116,8 @@ void Injector::strike_disk(FaultId id, const FaultSpec& f, NodeId node) {
         case FaultKind::disk_capacity: disk.set_capacity(f.bytes, id); break;
         case FaultKind::bit_rot: disk.flip_bit(f.path, f.at_byte, id); break;
         case FaultKind::slow_disk: disk.set_slow(f.factor, id); break;
+        case FaultKind::lying_sync: disk.lie_about_syncs(f.path, id); break;
+        case FaultKind::hung_disk: disk.set_hung(true, id); break;
         default: FL_UNREACHABLE();
     }
 }
@@ -129,12 +138,19 @@ void Injector::heal(FaultId id) {
         case FaultKind::pause: world_.set_paused(node, false); break;
         case FaultKind::disk_capacity: disk.set_capacity(disk.options().capacity, kNoFault); break;
         case FaultKind::slow_disk: disk.set_slow(1, kNoFault); break;
+        case FaultKind::lying_sync: disk.lie_about_syncs("", kNoFault); break;
+        case FaultKind::hung_disk: disk.set_hung(false, kNoFault); break;
+        case FaultKind::short_reads: world_.network().short_reads(node, 0, kNoFault); break;
+        case FaultKind::slow_link:
+            world_.network().slow_link(node, node_of(f.to), 0s, 0, kNoFault);
+            break;
         case FaultKind::clock_jump: world_.jump_clock(node, -f.by); break;
         case FaultKind::partition:
             world_.network().unblock(node, node_of(f.to));
             world_.network().unblock(node_of(f.to), node);
             break;
         case FaultKind::bit_rot:
+        case FaultKind::reset:
         case FaultKind::cut_each_byte:
         case FaultKind::drop_response:
         case FaultKind::count_: return;

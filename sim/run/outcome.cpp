@@ -30,7 +30,8 @@ std::string_view Outcome::verdict() const {
 }
 
 int Outcome::exit_code() const {
-    if (finding) return 1;
+    const std::int32_t broken = finding ? finding->invariant : 0;
+    if (broken != expected_violation) return 1;
     return vacuous().empty() ? 0 : 3;
 }
 

@@ -12,10 +12,12 @@ namespace faultline::sim {
 namespace {
 
 constexpr std::string_view kFaultWords[] = {
-    "crash",     "power_loss", "pause",         "sync_error",    "disk_capacity", "bit_rot",
-    "slow_disk", "clock_jump", "cut_each_byte", "drop_response", "partition"};
+    "crash",     "power_loss",  "pause",         "sync_error",    "disk_capacity", "bit_rot",
+    "slow_disk", "clock_jump",  "cut_each_byte", "drop_response", "partition",     "lying_sync",
+    "hung_disk", "short_reads", "slow_link",     "reset"};
 static_assert(std::size(kFaultWords) == static_cast<std::size_t>(FaultKind::count_));
-constexpr std::string_view kUnsyncedWords[] = {"keep", "drop", "torn", "garbage", "random"};
+constexpr std::string_view kUnsyncedWords[] = {"keep",    "drop",   "torn",
+                                               "garbage", "random", "holes"};
 constexpr std::string_view kAcksWords[] = {"all", "0", "1"};
 constexpr std::string_view kCodecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
 constexpr std::string_view kDiskOps[] = {"create", "write", "sync", "rename", "remove", "sync_dir"};
@@ -98,14 +100,50 @@ void read_trigger(ObjectReader& r, Trigger& t) {
     });
 }
 
+// How long a fault lasts, if it says so.
+void read_lasting(ObjectReader& r, FaultSpec& f, std::string_view key) {
+    if (!r.has(key)) return;
+    Duration d{};
+    r.duration(key, d);
+    f.duration = d;
+}
+
+void read_network_fault(ObjectReader& r, FaultSpec& f) {
+    switch (f.kind) {
+        case FaultKind::cut_each_byte:
+            r.integer("from_byte", f.from_byte, 0, 1 << 20);
+            r.integer("to_byte", f.to_byte, 0, 1 << 20);
+            r.boolean("answers", f.answers);
+            if (f.from_byte > f.to_byte) r.fail("to_byte", "is below from_byte");
+            break;
+        case FaultKind::drop_response:
+            r.require("api");
+            if (const auto i = r.word("api", kApis)) f.api = kApis[*i];
+            r.integer("times", f.times, 1, 1'000'000);
+            break;
+        case FaultKind::short_reads:
+            r.integer("most", f.most, 1, 1 << 20);
+            read_lasting(r, f, "for");
+            break;
+        case FaultKind::slow_link:
+            r.require("to");
+            r.string("to", f.to);
+            r.require("by");
+            r.duration("by", f.by);
+            read_lasting(r, f, "for");
+            break;
+        case FaultKind::partition:
+            r.require("to");
+            r.string("to", f.to);
+            read_lasting(r, f, "for");
+            break;
+        default: break;  // reset has no members
+    }
+}
+
 // The members beside id, do, at, when, node that a kind of fault takes.
 void read_fault_details(ObjectReader& r, FaultSpec& f) {
-    const auto lasting = [&](std::string_view key) {
-        if (!r.has(key)) return;
-        Duration d{};
-        r.duration(key, d);
-        f.duration = d;
-    };
+    const auto lasting = [&](std::string_view key) { read_lasting(r, f, key); };
     switch (f.kind) {
         case FaultKind::crash: lasting("restart_after"); break;
         case FaultKind::power_loss:
@@ -142,22 +180,15 @@ void read_fault_details(ObjectReader& r, FaultSpec& f) {
             r.duration("by", f.by, true);
             lasting("for");
             break;
-        case FaultKind::cut_each_byte:
-            r.integer("from_byte", f.from_byte, 0, 1 << 20);
-            r.integer("to_byte", f.to_byte, 0, 1 << 20);
-            if (f.from_byte > f.to_byte) r.fail("to_byte", "is below from_byte");
-            break;
-        case FaultKind::drop_response:
-            r.require("api");
-            if (const auto i = r.word("api", kApis)) f.api = kApis[*i];
-            r.integer("times", f.times, 1, 1'000'000);
-            break;
-        case FaultKind::partition:
-            r.require("to");
-            r.string("to", f.to);
+        case FaultKind::lying_sync:
+            r.string("path", f.path);
             lasting("for");
             break;
-        case FaultKind::count_: break;
+        case FaultKind::hung_disk:
+            r.require("for");
+            lasting("for");
+            break;
+        default: read_network_fault(r, f);
     }
 }
 

@@ -72,6 +72,11 @@ enum class FaultKind : std::uint8_t {
     cut_each_byte,  // connections are cut, each one byte later than the one before
     drop_response,  // the answer to a request is lost with its connection
     partition,      // two nodes cannot reach each other
+    lying_sync,     // fsync says ok and does nothing: breaks the contract, so that oracles can show
+    hung_disk,      // disk operations do not return
+    short_reads,    // reads from connections return a few bytes at a time
+    slow_link,      // messages to another node take longer
+    reset,          // all connections of a node are reset
     count_
 };
 std::string_view to_string(FaultKind);
@@ -84,14 +89,14 @@ struct Trigger {
     std::uint32_t nth = 1;  // counted from `at` on, from 1
 };
 
-enum class Unsynced : std::uint8_t { keep, drop, torn, garbage, random };
+enum class Unsynced : std::uint8_t { keep, drop, torn, garbage, random, holes };
 
 struct FaultSpec {
     std::string id;
     FaultKind kind = FaultKind::crash;
     Trigger when;
     std::string node = "n1";
-    std::string to;                            // the other end of a partition
+    std::string to;                            // partition, slow_link: the other end
     std::optional<Duration> duration;          // healed after; for crashes: restarted after
     Unsynced unsynced = Unsynced::random;      // power_loss
     bool drop_dir_entries = false;             // power_loss: unsynced creates and renames are lost
@@ -101,7 +106,9 @@ struct FaultSpec {
     std::uint32_t times = 1;                   // sync_error, drop_response: how often
     std::uint32_t from_byte = 0, to_byte = 0;  // cut_each_byte, both included
     std::string api;                           // drop_response: "produce", "fetch", ...
-    Duration by{0};                            // clock_jump; may be negative
+    Duration by{0};                            // clock_jump, may be negative; slow_link
+    std::uint32_t most = 1;                    // short_reads: bytes
+    bool answers = false;                      // cut_each_byte: of the server's stream
     std::uint32_t factor = 10;                 // slow_disk
 };
 

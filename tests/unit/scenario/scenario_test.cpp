@@ -67,7 +67,8 @@ TEST_CASE("scenario: errors name file, line, column, pointer, what is allowed, n
     CHECK(error_of(replaced("\"power_loss\"", "\"power_los\"")) ==
           "x.json:15:6: /faults/0/do: \"power_los\" is not known, did you mean \"power_loss\"?; "
           "allowed: crash, power_loss, pause, sync_error, disk_capacity, bit_rot, slow_disk, "
-          "clock_jump, cut_each_byte, drop_response, partition");
+          "clock_jump, cut_each_byte, drop_response, partition, lying_sync, hung_disk, "
+          "short_reads, slow_link, reset");
     CHECK(error_of(replaced("\"rate\": 100", "\"rat\": 100"))
               .starts_with(
                   "x.json:11:28: /workload/0/rat: is not known here, did you mean \"rate\"?"));
