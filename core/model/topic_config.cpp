@@ -127,6 +127,22 @@ TopicConfig with_overrides(TopicConfig config,
     return config;
 }
 
+std::vector<TopicKey> topic_keys(const TopicConfig& c) {
+    constexpr std::int8_t kBoolean = 1, kString = 2, kInt = 3, kLong = 5, kList = 7;
+    std::vector<TopicKey> keys;
+    for (const NumberKey& k : kNumbers) {
+        keys.push_back(
+            {k.name, fmt::format("{}", c.*k.member), k.high == INT32_MAX ? kInt : kLong});
+    }
+    keys.push_back({"flush.before.ack", c.flush_before_ack ? "true" : "false", kBoolean});
+    keys.push_back({"cleanup.policy", c.cleanup_delete ? "delete" : "", kList});
+    keys.push_back(
+        {"message.timestamp.type", c.log_append_time ? "LogAppendTime" : "CreateTime", kString});
+    keys.push_back({"compression.type", c.compression_type, kString});
+    std::ranges::sort(keys, {}, &TopicKey::name);
+    return keys;
+}
+
 std::optional<std::string> bad_topic_name(std::string_view name) {
     if (name.empty()) return "Topic name is invalid: the empty string is not allowed";
     if (name == "." || name == "..")

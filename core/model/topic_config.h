@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/wire/record_batch.h"
 
@@ -43,6 +44,14 @@ std::optional<std::string> set_topic_key(TopicConfig& config, std::string_view k
 // `overrides` over `defaults`. Keys were checked when they were written.
 TopicConfig with_overrides(TopicConfig defaults,
                            const std::map<std::string, std::string>& overrides);
+
+struct TopicKey {
+    std::string_view name;
+    std::string value;
+    std::int8_t type;  // of Kafka's ConfigType: 1 boolean, 2 string, 3 int, 5 long, 7 list
+};
+// Every key that acts, with its value, in order of the names.
+std::vector<TopicKey> topic_keys(const TopicConfig& config);
 
 // A sentence in Kafka's words when this is no legal topic name (INVALID_TOPIC_EXCEPTION).
 std::optional<std::string> bad_topic_name(std::string_view name);

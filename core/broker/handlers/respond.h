@@ -45,5 +45,7 @@ bool handle_fetch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_list_offsets(Context&, rpc::Request&, rpc::Responder&);
 bool handle_create_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
+bool handle_describe_cluster(Context&, rpc::Request&, rpc::Responder&);
+bool handle_describe_configs(Context&, rpc::Request&, rpc::Responder&);
 bool handle_init_producer_id(Context&, rpc::Request&, rpc::Responder&);
 }  // namespace faultline::broker

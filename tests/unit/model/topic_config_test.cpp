@@ -89,6 +89,19 @@ TEST_CASE("overrides lie over the broker's defaults") {
     CHECK(c.segment_ms == 6);
 }
 
+TEST_CASE("every key is listed once, and takes the value that is listed") {
+    const TopicConfig defaults;
+    const auto keys = topic_keys(defaults);
+    CHECK(keys.size() == 17);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        INFO(keys[i].name);
+        if (i > 0) CHECK(keys[i - 1].name < keys[i].name);
+        TopicConfig c;
+        CHECK(!set_topic_key(c, keys[i].name, keys[i].value));
+        CHECK(topic_keys(c)[i].value == keys[i].value);
+    }
+}
+
 TEST_CASE("topic names as Kafka has them") {
     for (const char* good : {"a", "A-Z_0.9", "...", "_", "__consumer_offsets"}) {
         INFO(good);
