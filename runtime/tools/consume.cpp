@@ -145,7 +145,10 @@ private:
         }
         for (std::int32_t p = 0; p < *count; ++p) {
             if (options_.partition >= 0 && p != options_.partition) continue;
-            consumer_.assign(options_.topic, p, from);
+            // As an offset, so that a partition with nothing to read is known as finished at once.
+            const auto begin = consumer_.find_offset(options_.topic, p, from, deadline, stop_);
+            if (!begin.ok()) return complain(what(), begin.error(), options_.target);
+            consumer_.assign(options_.topic, p, client::Position::at(*begin));
             const auto end =
                 consumer_.find_offset(options_.topic, p, client::Position::end(), deadline, stop_);
             if (!end.ok()) return complain(what(), end.error(), options_.target);
@@ -166,7 +169,6 @@ private:
 
     int read(client::Position from) {
         if (const int code = open(from); code != kOk) return code;
-        // Answers that come at once, while there is something to read.
         while (!finished()) {
             const Deadline deadline = options_.follow ? env_.clock.in(std::chrono::seconds(1))
                                                       : env_.clock.in(timeout_of(options_.target));
