@@ -106,7 +106,8 @@ private:
                                                       one.push_back(shard->logs().collect(dir));
                                                   return one;
                                               });
-                if (state.ok()) all.insert(all.end(), state->begin(), state->end());
+                if (!state.ok() || state->empty()) return std::vector<storage::LogDirState>{};
+                all.insert(all.end(), state->begin(), state->end());
             }
             return all;
         });

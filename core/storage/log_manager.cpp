@@ -307,11 +307,26 @@ Result<void> LogManager::remove(const TopicPartition& named) {
     return forget_checkpoints(index, partition);
 }
 
+// From what was written last: asking the other shards is not allowed everywhere.
 Result<void> LogManager::forget_checkpoints(std::uint32_t index, const TopicPartition& partition) {
-    const bool known = states_[index].recovery_points.erase(partition) +
-                           states_[index].log_starts.erase(partition) >
-                       0;
-    return known && options_.primary ? write_checkpoints(index, true, true) : Result<void>{};
+    if (!options_.primary) return {};
+    const auto guard = checkpoint_mutex_.lock();
+    LogDirState& state = states_[index];
+    const std::string& path = dirs_[index].health->path();
+    const auto steps = [&]() -> Result<void> {
+        if (state.recovery_points.erase(partition) > 0) {
+            FL_CHECK(write_text(context_.disk, path + kRecoveryPoints,
+                                print_checkpoint(state.recovery_points)));
+        }
+        if (state.log_starts.erase(partition) > 0) {
+            FL_CHECK(
+                write_text(context_.disk, path + kLogStarts, print_checkpoint(state.log_starts)));
+        }
+        return {};
+    };
+    auto wrote = steps();
+    if (wrote.ok() || wrote.code() == Errc::cancelled) return wrote;
+    return dirs_[index].health->note(wrote.error());
 }
 
 // What a crash interrupts here is found by name at the next start.
@@ -347,7 +362,9 @@ Result<void> LogManager::checkpoint_log_starts() { return write_all(false, true)
 LogDirState LogManager::collect(std::uint32_t index) {
     LogDirState state;
     const LogDirState& known = states_[index];
+    state.failed = dirs_[index].unclean || dirs_[index].health->failed();
     for (const OfflinePartition& o : offline_) {  // they keep what they had
+        state.failed |= o.dir == index;
         const auto rp = known.recovery_points.find(o.partition);
         if (rp != known.recovery_points.end()) state.recovery_points.insert(*rp);
         const auto start = known.log_starts.find(o.partition);
@@ -379,9 +396,21 @@ Result<void> LogManager::write_checkpoints(std::uint32_t index, bool recovery_po
     if (peers_) others = peers_(index);
     const auto guard = checkpoint_mutex_.lock();
     LogDirState state = collect(index);
+    dirs_[index].peers_unclean = others.empty() && options_.owns && peers_;
     for (LogDirState& other : others) {
+        dirs_[index].peers_unclean |= other.failed;
         state.recovery_points.merge(other.recovery_points);
         state.log_starts.merge(other.log_starts);
+    }
+    if (others.empty() && options_.owns) {
+        // The other shards did not say: what was known of their partitions stays.
+        const auto keep = [this](OffsetCheckpoint& into, const OffsetCheckpoint& known) {
+            for (const auto& entry : known) {
+                if (!options_.owns(entry.first)) into.insert(entry);
+            }
+        };
+        keep(state.recovery_points, states_[index].recovery_points);
+        keep(state.log_starts, states_[index].log_starts);
     }
     const std::string& path = dirs_[index].health->path();
     const auto steps = [&]() -> Result<void> {
@@ -431,23 +460,18 @@ Result<void> LogManager::close(std::int64_t broker_epoch) {
     keepers_.join();
     removals_.join();
     const std::vector<LogRef> logs = snapshot();
-    std::vector<bool> bad(dirs_.size(), false);
-    for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
-        bad[i] = dirs_[i].health->failed();
-    }
-    // The mark would make the next start believe what this one refused.
-    for (const OfflinePartition& o : offline_) bad[o.dir] = true;
     Result<void> result;
     for_each_bounded(context_.fibers, logs.size(), kCloseFibers, [&](std::size_t i) {
         if (auto closed = logs[i]->close(); !closed.ok()) {
-            bad[logs[i]->dir()->index()] = true;
+            dirs_[logs[i]->dir()->index()].unclean = true;
             result = closed;
         }
     });
     for (std::uint32_t i = 0; options_.primary && i < dirs_.size(); ++i) {
         if (dirs_[i].health->failed()) continue;
         auto wrote = write_checkpoints(i, true, true);
-        if (wrote.ok() && !bad[i]) {
+        // The mark would make the next start believe what this one refused.
+        if (wrote.ok() && !collect(i).failed && !dirs_[i].peers_unclean) {
             wrote = write_text(context_.disk, dirs_[i].health->path() + kCleanMark,
                                print_clean_shutdown(broker_epoch));
         }

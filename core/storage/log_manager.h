@@ -40,7 +40,7 @@ struct LogManagerOptions {
 // What the primary found at open(); the other shards' managers start from it.
 struct LogDirState {
     bool clean = false;
-    bool failed = false;
+    bool failed = false;  // in collect(): the directory must not get a clean mark
     OffsetCheckpoint recovery_points, log_starts;
 };
 
@@ -93,7 +93,8 @@ public:
     Result<void> lower_checkpoints(const TopicPartition&, Offset to);
     // What this manager's logs would write to the checkpoints of directory `index`. Parks.
     LogDirState collect(std::uint32_t index);
-    // Adds the other shards' entries to the checkpoints: set on the primary. Parks.
+    // Adds the other shards' entries to the checkpoints: set on the primary. Parks. `peers` answers
+    // for all of them or, when one of them did not, with nothing: then their last entries stay.
     void set_peers(std::function<std::vector<LogDirState>(std::uint32_t index)> peers);
 
     // Closes all logs, writes the checkpoints and, where every log closed well, the clean mark.
@@ -108,6 +109,8 @@ private:
     struct Dir {
         LogDirRef health;
         std::unique_ptr<DirLock> lock;
+        bool unclean = false;        // a log here did not close well: no clean mark
+        bool peers_unclean = false;  // another shard says so, or did not answer
     };
     Result<void> open_dir(std::uint32_t index);
     Result<void> check_meta(std::uint32_t index);

@@ -269,3 +269,42 @@ TEST_CASE("manager: an unclean start on a full disk serves, and accepts writes w
         (void)m->close();
     });
 }
+
+TEST_CASE("manager: two shards share a directory; the primary keeps what the other knew",
+          "[storage]") {
+    ManagerRig rig;
+    rig.run([&] {
+        const auto even = [](const TopicPartition& p) { return p.index.v % 2 == 0; };
+        const auto odd = [](const TopicPartition& p) { return p.index.v % 2 == 1; };
+        const TopicPartition zero{"t", PartitionIndex{0}}, one{"t", PartitionIndex{1}};
+        for (int round = 0; round < 3; ++round) {  // new, after a clean stop, after a crash
+            rig.options.primary = true;
+            rig.options.owns = even;
+            auto first = rig.make();
+            REQUIRE(first->open().ok());
+            rig.options.primary = false;
+            rig.options.owns = odd;
+            auto second = rig.make();
+            REQUIRE(second->open(first->states()).ok());
+            first->set_peers([&](std::uint32_t dir) { return std::vector{second->collect(dir)}; });
+            if (round == 0) {
+                fill(**first->create(zero, kId, rig.options.defaults), 5);
+                fill(**second->create(one, kId, rig.options.defaults), 10);
+                REQUIRE(second->find(one)->delete_records_before(Offset{3}).ok());
+            }
+            CHECK(first->partitions() == std::vector<TopicPartition>{zero});
+            CHECK(second->partitions() == std::vector<TopicPartition>{one});
+            CHECK(second->find(one)->log_start() == Offset{3});
+            REQUIRE(first->checkpoint_recovery_points().ok());
+            CHECK(rig.disk.content("data/recovery-point-offset-checkpoint") ==
+                  "0\n2\nt 0 10\nt 1 20\n");
+            REQUIRE(second->close().ok());
+            if (round == 1)
+                first->set_peers([](std::uint32_t) { return std::vector<LogDirState>{}; });
+            REQUIRE(first->close().ok());
+            CHECK(rig.disk.content("data/log-start-offset-checkpoint") == "0\n1\nt 1 3\n");
+            // A shard that does not answer may have lost something: the next start looks.
+            CHECK(rig.disk.exists("data/.kafka_cleanshutdown") == (round != 1));
+        }
+    });
+}
