@@ -190,14 +190,15 @@ void judge_and_adopt(Model& model, SimDisk& disk, std::uint64_t seed) {
             REQUIRE(ids.contains(-1));
             continue;
         }
+        const std::string& content = found[n];
         const auto id = std::ranges::find_if(
-            ids, [&, &n = n](int i) { return i >= 0 && fits(model.files[i], found[n]); });
+            ids, [&](int i) { return i >= 0 && fits(model.files[i], content); });
         REQUIRE(id != ids.end());
         // From here on what was found is a file of its own.
         const int fresh = after.next++;
         after.names[n] = fresh;
         after.maybe[n] = {fresh};
-        after.files[fresh].durable = found[n];
+        after.files[fresh].durable = content;
     }
     for (const auto& [n, text] : found) REQUIRE(model.maybe.contains(n));
     model = std::move(after);
