@@ -1,6 +1,5 @@
 // faultlined: a broker of the real world. Composition only.
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -26,15 +25,6 @@ std::string ready_line(const Configuration& configuration, const Ready& ready,
     return fmt::format("faultlined ready node={} listeners={} data={} in_ms={}",
                        configuration.node.node.v, fmt::join(ready.listeners, ","),
                        fmt::join(configuration.node.log_dirs, ","), in_ms.count());
-}
-
-// A signal to the process goes to any thread that does not block it: block before the log makes its
-// thread, so that only the node's signal source sees SIGTERM, SIGINT and SIGHUP.
-void block_signals() {
-    sigset_t ours;
-    sigemptyset(&ours);
-    for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, s);
-    ::pthread_sigmask(SIG_BLOCK, &ours, nullptr);
 }
 
 int run(const Options& options, const Configuration& configuration, log::Log& log,
@@ -83,7 +73,6 @@ int main(int argc, char** argv) {
     if (options->print_config) fmt::print("{}", print_config(configuration));
     if (options->check) fmt::print("{}", explain(configuration));
     if (options->check || options->print_config) return 0;
-    block_signals();
     auto log = log::Log::open({.file = options->log_file, .level = options->log_level});
     if (!log.ok()) {
         fmt::print(stderr, "faultlined: {}: cannot be opened for the log ({})\n", options->log_file,
