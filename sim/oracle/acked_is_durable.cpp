@@ -5,8 +5,9 @@
 // Bit rot that the broker reports (CorruptionFound) takes a partition out of service; with a single
 // replica its records are unavailable, and reported, but never silently gone.
 #include <algorithm>
-#include <fmt/format.h>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "core/base/text.h"
 #include "sim/oracle/oracle.h"

@@ -1,6 +1,7 @@
 // INV-85 high-watermark: it never exceeds the log end, nor what is durable where acknowledgements
 // wait for the disk; it does not fall while the broker lives; nobody reads at or above it.
 #include <algorithm>
+
 #include <fmt/format.h>
 
 #include "sim/oracle/oracle.h"

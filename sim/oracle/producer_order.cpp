@@ -1,8 +1,9 @@
 // INV-84 producer-order: in a partition's log the records of one producer stand in the order in
 // which it sent them, and once. Without idempotence a retry may write a record again; a record that
 // stands there for the first time must still not come after a later one.
-#include <fmt/format.h>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "sim/oracle/oracle.h"
 

@@ -291,12 +291,15 @@ std::optional<ScenarioError> parse_scenario(std::string_view file, std::string_v
         const Position p = position_of(text, e.byte > 0 ? e.byte - 1 : 0);
         return ScenarioError{fmt::format("{}:{}:{}: /: not JSON: {}", file, p.line, p.column,
                                          syntax_message(e.what()))};
+    } catch (const Json::exception& e) {
+        // Well formed, but a number is beyond what a double holds.
+        return ScenarioError{fmt::format("{}:1:1: /: not usable: {}", file, e.what())};
     }
     Document document{.file = file, .positions = json_positions(text), .error = {}};
     for (const Override& o : overrides) {
-        Json value = Json::parse(o.value, nullptr, false);
-        if (value.is_discarded()) value = o.value;
         try {
+            Json value = Json::parse(o.value, nullptr, false);
+            if (value.is_discarded()) value = o.value;
             json[Json::json_pointer(o.pointer)] = std::move(value);
         } catch (const Json::exception&) {
             return ScenarioError{fmt::format(

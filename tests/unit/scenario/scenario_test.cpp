@@ -102,6 +102,12 @@ TEST_CASE("scenario: --set changes one place", "[scenario]") {
     CHECK(error_of(kGood, {{"/seed", "\"x\""}}).find("/seed: is \"x\"") != std::string::npos);
 }
 
+TEST_CASE("scenario: a number beyond all bounds is an error, not an exception", "[scenario]") {
+    // Found by fuzz_scenario.
+    CHECK(error_of("333200e00000761486").starts_with("x.json:1:1: /: not usable"));
+    CHECK(error_of(kGood, {{"/seed", "1e999999"}}).find("/seed: is") != std::string::npos);
+}
+
 TEST_CASE("scenario: any damage of the text gives one line, never a crash", "[scenario]") {
     for (std::size_t n = 0; n < kGood.size(); ++n) {
         const std::string error = error_of(kGood.substr(0, n));
