@@ -5,8 +5,24 @@
 
 #include "core/base/assert.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define FL_UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define FL_UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
+#endif
+#endif
+#ifndef FL_UNPOISON
+#define FL_UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
+
 namespace faultline::fiber {
 namespace {
+// What the last user's frames left marked as out of bounds.
+void unpoison(Stack s) { FL_UNPOISON(s.low, s.size); }
+
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kIdlePerSize = 1024;  // beyond this many a returned stack is unmapped
 constinit int g_fill = -1;
@@ -52,7 +68,10 @@ Stack StackPool::take(std::size_t kib) {
         s = {static_cast<std::byte*>(memory) + kPage, size};
         ++mapped_;
     }
-    if (g_fill >= 0) std::memset(s.low, g_fill, s.size);
+    if (g_fill >= 0) {
+        unpoison(s);
+        std::memset(s.low, g_fill, s.size);
+    }
     return s;
 }
 
