@@ -16,6 +16,7 @@
 namespace faultline::broker {
 
 struct PartitionContext {
+    NodeId node;
     const Clock& clock;
     fiber::Scheduler& scheduler;
     fiber::Group& fibers;  // of the shard: where syncs are waited for

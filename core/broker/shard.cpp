@@ -34,7 +34,7 @@ Shard::Shard(Env& env, SharedRef shared)
       shared_(std::move(shared)),
       background_(env.fibers),
       connections_(env.fibers),
-      context_{env.clock, env.fibers, background_, env.probe, [this] { data_arrived(); }},
+      context_{env.node, env.clock, env.fibers, background_, env.probe, [this] { data_arrived(); }},
       budget_(shared_->config.request_bytes_per_shard) {
     shared_->shards[env.shard.v] = this;
 }

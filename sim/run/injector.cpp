@@ -1,11 +1,33 @@
 #include "sim/run/injector.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/base/assert.h"
+#include "sim/trace/fields.h"
 
 namespace faultline::sim {
 namespace {
+
+// Place of an event's type in the table of a trace: core events first.
+std::size_t event_place(const std::string& word) {
+    std::size_t place = 0, found = SIZE_MAX;
+    const auto look = [&]<class E>(std::type_identity<E>) {
+        std::string dotted;
+        for (const char c : EventInfo<E>::name) {
+            const bool upper = c >= 'A' && c <= 'Z';
+            if (upper && !dotted.empty()) dotted += '.';
+            dotted += upper ? static_cast<char>(c - 'A' + 'a') : c;
+        }
+        if (dotted == word) found = place;
+        ++place;
+    };
+    for_each_core_event(look);
+    for_each_world_event(look);
+    FL_ASSERT(found != SIZE_MAX);  // the parser knows the words
+    return found;
+}
 
 DiskOp disk_op_of(const std::string& word) {
     static const std::map<std::string, DiskOp> words = {
@@ -14,154 +36,149 @@ DiskOp disk_op_of(const std::string& word) {
     return words.at(word);
 }
 
-std::int16_t api_of(const std::string& word) {
-    static const std::map<std::string, std::int16_t> words = {
-        {"produce", 0}, {"fetch", 1}, {"list_offsets", 2}, {"metadata", 3}, {"create_topics", 19}};
-    return words.at(word);
+bool is_in(const std::vector<NodeId>& nodes, NodeId node) {
+    return std::ranges::find(nodes, node) != nodes.end();
 }
 
-Fate fate_of(Unsynced unsynced) {
-    switch (unsynced) {
-        case Unsynced::keep: return Fate::kept;
-        case Unsynced::drop: return Fate::dropped;
-        case Unsynced::torn: return Fate::torn;
-        case Unsynced::garbage: return Fate::garbage;
-        case Unsynced::random: return Fate::random;
-        case Unsynced::holes: return Fate::holes;
-    }
-    FL_UNREACHABLE();
+// "orders-0" of "orders/0".
+std::string dashed(std::string partition) {
+    std::ranges::replace(partition, '/', '-');
+    return partition;
 }
 }  // namespace
 
-Injector::Injector(World& world, const std::vector<FaultSpec>& faults,
-                   std::map<std::string, NodeId> nodes)
-    : world_(world), faults_(faults), nodes_(std::move(nodes)), active_(faults.size(), false) {}
+Injector::Injector(World& world, const Scenario& scenario, const Roles& roles,
+                   Reconfigure reconfigure)
+    : world_(world),
+      scenario_(scenario),
+      faults_(scenario.faults),
+      roles_(roles),
+      reconfigure_(std::move(reconfigure)),
+      states_(scenario.faults.size()) {}
 
 std::uint64_t Injector::effects(std::size_t fault) const {
     return world_.faults().effects(static_cast<FaultId>(fault));
 }
 
+// What a fault draws depends on its own id alone, so that taking away another changes nothing.
+Rng Injector::draw(FaultId id, std::string_view what) const {
+    return world_.rng("fault").fork(faults_[id].id).fork(what);
+}
+
 void Injector::arm() {
     for (FaultId id = 0; id < faults_.size(); ++id) {
+        world_.faults().set_key(id, draw(id, "effects").next());
+        world_.at(MonoTime{} + faults_[id].when.at, [this, id] { begin_waiting(id); });
+    }
+}
+
+void Injector::begin_waiting(FaultId id) {
+    if (over_) return;
+    const FaultSpec& f = faults_[id];
+    State& state = states_[id];
+    world_.recorder().record(
+        world_.now(),
+        FaultArmed{id, world_.recorder().intern(fmt::format("{} {}", f.id, to_string(f.kind)))});
+    switch (f.when.kind) {
+        case Trigger::Kind::time: return trigger(id);
+        case Trigger::Kind::disk:
+            for (const NodeId node : roles_.resolve(f.nodes, draw(id, "nodes"))) {
+                world_.disk(node).on_operation(disk_op_of(f.when.disk_op), f.when.disk_path,
+                                               f.when.nth, [this, id] { trigger(id); });
+            }
+            return;
+        case Trigger::Kind::event:
+            state.event = event_place(f.when.event);
+            state.left = f.when.nth;
+            state.waiting = true;
+            ++waiting_events_;
+            return;
+        case Trigger::Kind::after:
+            state.left = f.when.nth;
+            state.waiting = true;
+            for (FaultId other = 0; other < faults_.size(); ++other) {  // may have been already
+                if (faults_[other].id == f.when.after && f.when.stage == Trigger::Stage::strikes &&
+                    states_[other].struck) {
+                    other_fault(other, Trigger::Stage::strikes);
+                }
+            }
+            return;
+    }
+}
+
+// The trigger may come from a fiber of a node that is about to suffer: strike after it.
+void Injector::trigger(FaultId id) {
+    world_.at(world_.now() + faults_[id].when.plus, [this, id] {
+        if (!over_ && !states_[id].struck) strike(id);
+    });
+}
+
+void Injector::seen(std::size_t event, NodeId node, probe::PartitionKey partition) {
+    for (FaultId id = 0; id < faults_.size(); ++id) {
+        State& state = states_[id];
+        if (!state.waiting || state.event != event) continue;
         const Trigger& when = faults_[id].when;
-        world_.at(MonoTime{} + when.at, [this, id] {
-            const FaultSpec& f = faults_[id];
-            if (over_) return;
-            world_.recorder().record(
-                world_.now(), FaultArmed{id, world_.recorder().intern(fmt::format(
-                                                 "{} {} on {}", f.id, to_string(f.kind), f.node))});
-            if (f.when.disk_op.empty()) return strike(id);
-            // The operation runs in a fiber of the node that is about to suffer: strike after it.
-            world_.disk(node_of(f.node))
-                .on_operation(disk_op_of(f.when.disk_op), f.when.disk_path, f.when.nth, [this, id] {
-                    world_.at(world_.now(), [this, id] {
-                        if (!over_) strike(id);
-                    });
-                });
-        });
+        if (!when.on.empty() && !is_in(roles_.resolve(when.on, draw(id, "on")), node)) {
+            continue;
+        }
+        if (!when.partition.empty() &&
+            world_.recorder().partition_name(partition) != dashed(when.partition)) {
+            continue;
+        }
+        if (--state.left > 0) continue;
+        state.waiting = false;
+        --waiting_events_;
+        trigger(id);
     }
 }
 
-void Injector::strike(FaultId id) {
-    const FaultSpec& f = faults_[id];
-    const NodeId node = node_of(f.node);
-    FaultLog& log = world_.faults();
-    active_[id] = true;
-    switch (f.kind) {
-        case FaultKind::crash:
-            if (world_.running(node)) log.effect(id, node, "killed");
-            world_.crash(node);
-            break;
-        case FaultKind::power_loss:
-            if (world_.running(node)) log.effect(id, node, "power was lost");
-            world_.lose_power(node, {fate_of(f.unsynced), f.drop_dir_entries, id});
-            break;
-        case FaultKind::pause:
-            if (world_.running(node)) log.effect(id, node, "stopped");
-            world_.set_paused(node, true);
-            break;
-        case FaultKind::clock_jump:
-            log.effect(id, node, "the wall clock jumped");
-            world_.jump_clock(node, f.by);
-            break;
-        case FaultKind::cut_each_byte:
-            world_.network().cut_each_byte(node, f.from_byte, f.to_byte, id,
-                                           f.answers ? Direction::answers : Direction::requests);
-            world_.network().reset_all(node,
-                                       kNoFault);  // those that are open come back and are cut
-            break;
-        case FaultKind::drop_response:
-            world_.network().drop_responses(node, api_of(f.api), f.times, id);
-            break;
-        case FaultKind::partition:
-            world_.network().block(node, node_of(f.to), id);
-            world_.network().block(node_of(f.to), node, id);
-            break;
-        case FaultKind::short_reads: world_.network().short_reads(node, f.most, id); break;
-        case FaultKind::slow_link:
-            world_.network().slow_link(node, node_of(f.to), f.by, 0, id);
-            break;
-        case FaultKind::reset: world_.network().reset_all(node, id); break;
-        default: strike_disk(id, f, node);
-    }
-    if (f.duration) {
-        world_.at(world_.now() + *f.duration, [this, id] { heal(id); });
+void Injector::other_fault(FaultId other, Trigger::Stage stage) {
+    for (FaultId id = 0; id < faults_.size(); ++id) {
+        State& state = states_[id];
+        const Trigger& when = faults_[id].when;
+        if (!state.waiting || when.kind != Trigger::Kind::after || when.stage != stage) continue;
+        if (when.after != faults_[other].id || --state.left > 0) continue;
+        state.waiting = false;
+        trigger(id);
     }
 }
 
-void Injector::strike_disk(FaultId id, const FaultSpec& f, NodeId node) {
-    SimDisk& disk = world_.disk(node);
-    switch (f.kind) {
-        case FaultKind::sync_error: disk.fail_syncs(f.path, f.times, id); break;
-        case FaultKind::disk_capacity: disk.set_capacity(f.bytes, id); break;
-        case FaultKind::bit_rot: disk.flip_bit(f.path, f.at_byte, id); break;
-        case FaultKind::slow_disk: disk.set_slow(f.factor, id); break;
-        case FaultKind::lying_sync: disk.lie_about_syncs(f.path, id); break;
-        case FaultKind::hung_disk: disk.set_hung(true, id); break;
-        default: FL_UNREACHABLE();
-    }
+void Injector::on_probe(MonoTime, NodeId node, const probe::Event& event) {
+    if (waiting_events_ == 0) return;
+    probe::PartitionKey partition = 0;
+    std::visit(
+        [&](const auto& e) {
+            if constexpr (requires { e.partition; }) partition = e.partition;
+        },
+        event);
+    seen(event.index(), node, partition);
 }
 
-void Injector::heal(FaultId id) {
-    if (!active_[id]) return;
-    active_[id] = false;
-    const FaultSpec& f = faults_[id];
-    const NodeId node = node_of(f.node);
-    SimDisk& disk = world_.disk(node);
-    switch (f.kind) {
-        case FaultKind::crash:
-        case FaultKind::power_loss: world_.start(node); break;
-        case FaultKind::sync_error:  // a failed log directory comes back with a restart
-            world_.crash(node);
-            world_.start(node);
-            break;
-        case FaultKind::pause: world_.set_paused(node, false); break;
-        case FaultKind::disk_capacity: disk.set_capacity(disk.options().capacity, kNoFault); break;
-        case FaultKind::slow_disk: disk.set_slow(1, kNoFault); break;
-        case FaultKind::lying_sync: disk.lie_about_syncs("", kNoFault); break;
-        case FaultKind::hung_disk: disk.set_hung(false, kNoFault); break;
-        case FaultKind::short_reads: world_.network().short_reads(node, 0, kNoFault); break;
-        case FaultKind::slow_link:
-            world_.network().slow_link(node, node_of(f.to), 0s, 0, kNoFault);
-            break;
-        case FaultKind::clock_jump: world_.jump_clock(node, -f.by); break;
-        case FaultKind::partition:
-            world_.network().unblock(node, node_of(f.to));
-            world_.network().unblock(node_of(f.to), node);
-            break;
-        case FaultKind::bit_rot:
-        case FaultKind::reset:
-        case FaultKind::cut_each_byte:
-        case FaultKind::drop_response:
-        case FaultKind::count_: return;
+void Injector::on_sim(MonoTime, const SimEvent& event) {
+    if (const auto* effect = std::get_if<FaultEffect>(&event)) {
+        other_fault(effect->fault, Trigger::Stage::bites);
     }
-    world_.recorder().record(world_.now(), FaultHealed{id});
+    if (waiting_events_ == 0) return;
+    NodeId node{0};
+    std::visit(
+        [&](const auto& e) {
+            if constexpr (requires { e.node; }) node = e.node;
+        },
+        event);
+    seen(std::variant_size_v<probe::Event> + event.index(), node, 0);
 }
 
-void Injector::heal_all() {
+void Injector::heal_all(const std::vector<NodeId>& core) {
     over_ = true;
     // A crash without restart_after ends here too.
     for (FaultId id = 0; id < faults_.size(); ++id) heal(id);
     world_.network().stop_faults();
+    for (const NodeId node : roles_.brokers()) {
+        if (is_in(core, node)) {
+            world_.start(node);
+        } else {
+            world_.crash(node);
+        }
+    }
 }
 }  // namespace faultline::sim

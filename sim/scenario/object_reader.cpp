@@ -52,35 +52,34 @@ void ObjectReader::require(std::string_view key) {
     if (!failed() && !has(key)) fail("", fmt::format("\"{}\" is missing; it must be given", key));
 }
 
-void ObjectReader::string(std::string_view key, std::string& out) {
+void ObjectReader::string(std::string_view key, std::string& out, std::string_view) {
     const Json* v = find(key);
     if (v == nullptr) return;
     if (!v->is_string()) return fail(key, fmt::format("is {}; must be a string", v->dump()));
     out = v->get<std::string>();
 }
 
-void ObjectReader::boolean(std::string_view key, bool& out) {
+void ObjectReader::boolean(std::string_view key, bool& out, std::string_view) {
     const Json* v = find(key);
     if (v == nullptr) return;
     if (!v->is_boolean()) return fail(key, fmt::format("is {}; must be true or false", v->dump()));
     out = v->get<bool>();
 }
 
-bool ObjectReader::read_integer(std::string_view key, std::int64_t& out, std::int64_t low,
-                                std::int64_t high) {
+void ObjectReader::whole(std::string_view key, std::int64_t& out, std::int64_t low,
+                         std::int64_t high, std::string_view) {
     const Json* v = find(key);
-    if (v == nullptr) return false;
+    if (v == nullptr) return;
     const bool whole = v->is_number_integer() &&
                        (!v->is_number_unsigned() || v->get<std::uint64_t>() <= INT64_MAX);
     if (!whole || v->get<std::int64_t>() < low || v->get<std::int64_t>() > high) {
-        fail(key, fmt::format("is {}; must be a whole number from {} to {}", v->dump(), low, high));
-        return false;
+        return fail(
+            key, fmt::format("is {}; must be a whole number from {} to {}", v->dump(), low, high));
     }
     out = v->get<std::int64_t>();
-    return true;
 }
 
-void ObjectReader::duration(std::string_view key, Duration& out, bool negative) {
+void ObjectReader::duration(std::string_view key, Duration& out, std::string_view, bool negative) {
     const Json* v = find(key);
     if (v == nullptr) return;
     std::string text = v->is_string() ? v->get<std::string>() : "";
@@ -94,7 +93,14 @@ void ObjectReader::duration(std::string_view key, Duration& out, bool negative) 
     out = minus ? -*d : *d;
 }
 
-void ObjectReader::size(std::string_view key, std::uint64_t& out) {
+void ObjectReader::duration(std::string_view key, std::optional<Duration>& out,
+                            std::string_view doc) {
+    Duration d{};
+    duration(key, d, doc, false);
+    if (has(key)) out = d;
+}
+
+void ObjectReader::size(std::string_view key, std::uint64_t& out, std::string_view) {
     const Json* v = find(key);
     if (v == nullptr) return;
     if (v->is_number_unsigned()) {
@@ -109,21 +115,23 @@ void ObjectReader::size(std::string_view key, std::uint64_t& out) {
     out = *bytes;
 }
 
-std::optional<std::size_t> ObjectReader::word(std::string_view key,
-                                              std::span<const std::string_view> words) {
+void ObjectReader::choice(std::string_view key, std::size_t& index, Words words, std::string_view) {
     const Json* v = find(key);
-    if (v == nullptr) return std::nullopt;
+    if (v == nullptr) return;
     const std::string text = v->is_string() ? v->get<std::string>() : v->dump();
     const auto it = std::ranges::find(words, text);
-    if (it != words.end()) return static_cast<std::size_t>(it - words.begin());
+    if (it != words.end()) {
+        index = static_cast<std::size_t>(it - words.begin());
+        return;
+    }
     const std::string_view near = nearest_word(text, words);
     fail(key, fmt::format("\"{}\" is not known{}; allowed: {}", text,
                           near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near),
                           fmt::join(words, ", ")));
-    return std::nullopt;
 }
 
-void ObjectReader::config(std::string_view key, std::map<std::string, std::string>& out) {
+void ObjectReader::config(std::string_view key, std::map<std::string, std::string>& out,
+                          std::string_view) {
     const Json* v = find(key);
     if (v == nullptr) return;
     if (!v->is_object()) return fail(key, "must be an object of configuration keys");
@@ -139,32 +147,67 @@ void ObjectReader::config(std::string_view key, std::map<std::string, std::strin
     }
 }
 
-void ObjectReader::strings(std::string_view key, std::vector<std::string>& out) {
+void ObjectReader::names(std::string_view key, std::vector<std::string>& out, std::string_view) {
     const Json* v = find(key);
     if (v == nullptr) return;
+    if (v->is_string()) {
+        out = {v->get<std::string>()};
+        return;
+    }
     const bool good =
         v->is_array() && std::ranges::all_of(*v, [](const Json& e) { return e.is_string(); });
-    if (!good) return fail(key, "must be an array of strings");
+    if (!good) return fail(key, "must be a string or an array of strings");
+    out.clear();
     for (const Json& e : *v) out.push_back(e.get<std::string>());
 }
 
-void ObjectReader::object(std::string_view key, const std::function<void(ObjectReader&)>& fn) {
+void ObjectReader::object(std::string_view key, std::string_view, const Visit& visit) {
     const Json* v = find(key);
     if (v == nullptr) return;
     ObjectReader inner(document_, at(key), *v);
-    fn(inner);
+    visit(inner);
     inner.done();
 }
 
-void ObjectReader::objects(std::string_view key, const std::function<void(ObjectReader&)>& fn) {
+void ObjectReader::optional_object(std::string_view key, bool& present, std::string_view doc,
+                                   const Visit& visit) {
+    present = has(key);
+    object(key, doc, visit);
+}
+
+void ObjectReader::elements(std::string_view key, const ListAccess& access, std::string_view) {
     const Json* v = find(key);
     if (v == nullptr) return;
     if (!v->is_array()) return fail(key, fmt::format("is {}; must be an array", with_article(*v)));
+    access.resize(v->size());
     for (std::size_t i = 0; i < v->size() && !failed(); ++i) {
         ObjectReader inner(document_, at(key) + "/" + std::to_string(i), (*v)[i]);
-        fn(inner);
+        if (failed()) return;
+        access.element(inner, i);
         inner.done();
     }
+}
+
+void ObjectReader::variants(std::string_view key, std::size_t& index,
+                            std::span<const Meaning> words, const Visit& visit) {
+    require(key);
+    std::vector<std::string_view> only;
+    for (const Meaning& m : words) only.push_back(m.word);
+    choice(key, index, only, "");
+    if (!failed()) visit(*this);
+}
+
+void ObjectReader::alternatives(std::size_t& index, std::span<const Meaning> keys,
+                                const Visit& visit) {
+    if (failed()) return;
+    const auto there = std::ranges::find_if(keys, [&](const Meaning& m) { return has(m.word); });
+    if (there == keys.end()) {
+        std::vector<std::string_view> only;
+        for (const Meaning& m : keys) only.push_back(m.word);
+        return fail("", fmt::format("needs one of the members {}", fmt::join(only, ", ")));
+    }
+    index = static_cast<std::size_t>(there - keys.begin());
+    visit(*this);
 }
 
 void ObjectReader::done() {
@@ -177,5 +220,14 @@ void ObjectReader::done() {
                                fmt::join(known_, ", ")));
         return;
     }
+}
+
+// --- what all visitors share -------------------------------------------------------------------
+
+void Fields::word(std::string_view key, std::string& value, Words words, std::string_view doc) {
+    const auto it = std::ranges::find(words, value);
+    auto index = static_cast<std::size_t>(it - words.begin());
+    choice(key, index, words, doc);
+    if (index < words.size()) value = words[index];
 }
 }  // namespace faultline::sim

@@ -1,17 +1,13 @@
 // Reads the members of one JSON object into a struct, and says exactly what is wrong with them.
 #pragma once
-#include <cstdint>
-#include <functional>
 #include <map>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/time.h"
+#include "sim/scenario/fields.h"
 #include "sim/scenario/json_positions.h"
 
 namespace faultline::sim {
@@ -26,37 +22,44 @@ struct Document {
     void fail(const std::string& pointer, const std::string& what);
 };
 
-// Every accessor names a member that is allowed; done() refuses the others. A missing member
-// leaves the target as it was.
-class ObjectReader {
+// done() refuses the members that no call has named.
+class ObjectReader final : public Fields {
 public:
+    // All three must outlive the reader.
     ObjectReader(Document& document, std::string pointer, const Json& value);
-    bool has(std::string_view key);
-    void string(std::string_view key, std::string& out);
-    void boolean(std::string_view key, bool& out);
-    template <class Int>
-    void integer(std::string_view key, Int& out, std::int64_t low, std::int64_t high) {
-        std::int64_t value = 0;
-        if (read_integer(key, value, low, high)) out = static_cast<Int>(value);
-    }
-    // "250ms"; `negative` allows a leading minus.
-    void duration(std::string_view key, Duration& out, bool negative = false);
-    void size(std::string_view key, std::uint64_t& out);  // "64MiB", or a number of bytes
-    // Index into `words`.
-    std::optional<std::size_t> word(std::string_view key, std::span<const std::string_view> words);
-    // Configuration: strings, numbers and booleans as text.
-    void config(std::string_view key, std::map<std::string, std::string>& out);
-    void strings(std::string_view key, std::vector<std::string>& out);
-    void object(std::string_view key, const std::function<void(ObjectReader&)>& fn);
-    void objects(std::string_view key, const std::function<void(ObjectReader&)>& fn);
-    void require(std::string_view key);
+    void string(std::string_view key, std::string& value, std::string_view doc) override;
+    void boolean(std::string_view key, bool& value, std::string_view doc) override;
+    void duration(std::string_view key, Duration& value, std::string_view doc,
+                  bool negative) override;
+    void duration(std::string_view key, std::optional<Duration>& value,
+                  std::string_view doc) override;
+    void size(std::string_view key, std::uint64_t& value, std::string_view doc) override;
+    void config(std::string_view key, std::map<std::string, std::string>& value,
+                std::string_view doc) override;
+    void names(std::string_view key, std::vector<std::string>& value,
+               std::string_view doc) override;
+    void object(std::string_view key, std::string_view doc, const Visit& visit) override;
+    void optional_object(std::string_view key, bool& present, std::string_view doc,
+                         const Visit& visit) override;
+    void variants(std::string_view key, std::size_t& index, std::span<const Meaning> words,
+                  const Visit& visit) override;
+    void alternatives(std::size_t& index, std::span<const Meaning> keys,
+                      const Visit& visit) override;
+    void require(std::string_view key) override;
+    void fail(std::string_view key, const std::string& what) override;
+    bool has(std::string_view key) override;
     void done();
-    void fail(std::string_view key, const std::string& what);
     bool failed() const { return !document_.error.empty(); }
+
+protected:
+    void whole(std::string_view key, std::int64_t& value, std::int64_t low, std::int64_t high,
+               std::string_view doc) override;
+    void choice(std::string_view key, std::size_t& index, Words words,
+                std::string_view doc) override;
+    void elements(std::string_view key, const ListAccess& access, std::string_view doc) override;
 
 private:
     const Json* find(std::string_view key);
-    bool read_integer(std::string_view key, std::int64_t& out, std::int64_t low, std::int64_t high);
     std::string at(std::string_view key) const;
     Document& document_;
     std::string pointer_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/time.h"
+#include "sim/scenario/fault_spec.h"
 
 namespace faultline::sim {
 
@@ -16,23 +17,67 @@ struct TopicSpec {
     std::string name;
     std::int32_t partitions = 1;
     std::map<std::string, std::string> config;  // topic keys, as Kafka names them
+    friend bool operator==(const TopicSpec&, const TopicSpec&) = default;
+};
+
+// Where a node stands and how its clock goes. Nodes without an entry stand in no rack.
+struct NodeSpec {
+    std::string name;  // "n1", or a client's id
+    std::string rack, dc;
+    Duration clock_offset{0};  // of the wall clock
+    std::int64_t clock_drift_ppm = 0;
+    friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
 };
 
 struct ClusterSpec {
     std::int32_t brokers = 1;  // nodes n1, n2, ... Today one; more with the cluster issue
     unsigned shards = 2;
+    std::int32_t log_dirs = 1;
     std::map<std::string, std::string> config;  // broker keys, as Kafka names them
     std::vector<TopicSpec> topics;
+    std::vector<NodeSpec> nodes;
+    friend bool operator==(const ClusterSpec&, const ClusterSpec&) = default;
 };
 
+// How long a message is under way in one direction.
+enum class LatencyShape : std::uint8_t { constant, uniform, exponential, bimodal };
+struct LatencySpec {
+    LatencyShape shape = LatencyShape::uniform;
+    Duration min = 200us, max = 800us;  // constant: min. exponential: max is where it is cut
+    std::uint32_t slow_per_mille = 1;   // bimodal: so many of a thousand take between max and slow
+    Duration slow = 100ms;
+    friend bool operator==(const LatencySpec&, const LatencySpec&) = default;
+};
+
+struct LinkSpec {
+    std::vector<std::string> from, to;  // selectors
+    LatencySpec latency;
+    std::uint64_t bandwidth = 0;  // bytes a second; 0: no limit
+    std::uint64_t queue = 0;      // bytes under way; 0: the connection's send buffer alone
+    friend bool operator==(const LinkSpec&, const LinkSpec&) = default;
+};
+
+enum class NetworkProfile : std::uint8_t { lan, wan, hostile };
 struct NetworkSpec {
-    Duration latency_min = 200us, latency_max = 800us;
+    NetworkProfile profile = NetworkProfile::lan;
+    // Else the profile's.
+    std::optional<Duration> latency_min, latency_max;
     std::uint64_t send_buffer = 256 * 1024;  // bytes in flight in one direction of a connection
+    std::vector<LinkSpec> links;             // the last that fits counts
+    friend bool operator==(const NetworkSpec&, const NetworkSpec&) = default;
 };
 
 struct DiskSpec {
     std::uint64_t capacity = std::uint64_t{1} << 40;
     Duration write_latency = 10us, sync_latency = 1ms;
+    friend bool operator==(const DiskSpec&, const DiskSpec&) = default;
+};
+
+enum class SchedulePolicy : std::uint8_t { random, fifo, pct };
+struct ScheduleSpec {
+    SchedulePolicy policy = SchedulePolicy::random;
+    std::uint32_t change_points = 3;  // pct
+    friend bool operator==(const ScheduleSpec&, const ScheduleSpec&) = default;
 };
 
 enum class Acks : std::int16_t { all = -1, none = 0, leader = 1 };
@@ -52,85 +97,71 @@ struct ProducerSpec {
     Duration start = 0s;
     Duration delivery_timeout = 30s;
     Duration timestamp_offset = 0s;  // added to each record's timestamp; may be negative
+    friend bool operator==(const ProducerSpec&, const ProducerSpec&) = default;
 };
 
 struct ConsumerSpec {
     std::string id;
     std::string topic;
     Duration start = 0s;
+    friend bool operator==(const ConsumerSpec&, const ConsumerSpec&) = default;
 };
 
-enum class FaultKind : std::uint8_t {
-    crash,          // kill -9: the page cache survives
-    power_loss,     // unsynced data is at risk
-    pause,          // SIGSTOP for a while
-    sync_error,     // fsync fails and forgets its pages
-    disk_capacity,  // the disk is this small for a while
-    bit_rot,        // one bit of a file is flipped
-    slow_disk,      // every disk operation takes longer
-    clock_jump,     // the wall clock jumps; optionally back
-    cut_each_byte,  // connections are cut, each one byte later than the one before
-    drop_response,  // the answer to a request is lost with its connection
-    partition,      // two nodes cannot reach each other
-    lying_sync,     // fsync says ok and does nothing: breaks the contract, so that oracles can show
-    hung_disk,      // disk operations do not return
-    short_reads,    // reads from connections return a few bytes at a time
-    slow_link,      // messages to another node take longer
-    reset,          // all connections of a node are reset
-    count_
-};
-std::string_view to_string(FaultKind);
-
-// When a fault strikes: at a time, or at the nth disk operation of a kind on a path.
-struct Trigger {
-    Duration at = 0s;
-    std::string disk_op;  // "create", "write", "sync", "rename", "remove", "sync_dir"; empty: none
-    std::string disk_path;  // glob
-    std::uint32_t nth = 1;  // counted from `at` on, from 1
-};
-
-enum class Unsynced : std::uint8_t { keep, drop, torn, garbage, random, holes };
-
-struct FaultSpec {
+// Makes, fills, reads and deletes topics of its own, again and again under the same names.
+struct AdminSpec {
     std::string id;
-    FaultKind kind = FaultKind::crash;
-    Trigger when;
-    std::string node = "n1";
-    std::string to;                            // partition, slow_link: the other end
-    std::optional<Duration> duration;          // healed after; for crashes: restarted after
-    Unsynced unsynced = Unsynced::random;      // power_loss
-    bool drop_dir_entries = false;             // power_loss: unsynced creates and renames are lost
-    std::string path = "*";                    // disk faults
-    std::uint64_t bytes = 0;                   // disk_capacity
-    std::uint64_t at_byte = 0;                 // bit_rot: from the file's start
-    std::uint32_t times = 1;                   // sync_error, drop_response: how often
-    std::uint32_t from_byte = 0, to_byte = 0;  // cut_each_byte, both included
-    std::string api;                           // drop_response: "produce", "fetch", ...
-    Duration by{0};                            // clock_jump, may be negative; slow_link
-    std::uint32_t most = 1;                    // short_reads: bytes
-    bool answers = false;                      // cut_each_byte: of the server's stream
-    std::uint32_t factor = 10;                 // slow_disk
+    std::int32_t topics = 2;
+    std::int32_t partitions = 1;
+    Duration every = 500ms;
+    std::int32_t records = 5;  // into each new topic
+    Duration start = 0s;
+    friend bool operator==(const AdminSpec&, const AdminSpec&) = default;
+};
+
+// After `length` the faults stop. A core is healed for good, what is outside stays dead, and
+// clients of the core must finish in time.
+struct LivenessSpec {
+    std::vector<std::string> core{"all"};  // selectors of brokers
+    Duration within = 120s;
+    friend bool operator==(const LivenessSpec&, const LivenessSpec&) = default;
+};
+
+// What the seed may draw beside what stands here (swarm.h).
+struct RandomSpec {
+    bool present = false;
+    std::vector<std::string> kinds;   // faults that may be drawn; empty: all that keep the contract
+    std::vector<std::string> except;  // faults that may not
+    std::int32_t min_faults = 1, max_faults = 8;
+    bool knobs = true, workload = true, schedule = true, network = true, perturb = true;
+    friend bool operator==(const RandomSpec&, const RandomSpec&) = default;
 };
 
 struct Expectation {
-    bool holds = true;                 // false: `violates` must be broken
-    std::int32_t violates = 0;         // invariant number
-    std::vector<std::string> vacuous;  // fault ids that may stay without effect
+    std::int32_t violates = 0;         // this invariant must be broken; 0: everything holds
+    std::vector<std::string> vacuous;  // fault ids that may stay without effect; "*": all
     bool all_acked = false;            // every record of every producer is acknowledged
     bool progress = true;              // at the end producers are done and consumers caught up
+    friend bool operator==(const Expectation&, const Expectation&) = default;
 };
 
 struct Scenario {
     std::string name, about;
+    std::vector<std::string> mirrors;  // what it is modelled on: a KIP, an issue, a paper
     std::uint64_t seed = 1;
     Duration length = 30s;
     ClusterSpec cluster;
     NetworkSpec network;
     DiskSpec disk;
+    ScheduleSpec schedule;
+    bool perturb = false;  // the seed asks for rare branches (probe::Site)
     std::vector<ProducerSpec> producers;
     std::vector<ConsumerSpec> consumers;
+    std::vector<AdminSpec> admins;
     std::vector<FaultSpec> faults;
+    LivenessSpec liveness;
+    RandomSpec random;
     Expectation expect;
+    friend bool operator==(const Scenario&, const Scenario&) = default;
 };
 
 // One line for a person: "FILE:LINE:COLUMN: POINTER: what is wrong; what is allowed".
@@ -146,4 +177,7 @@ struct Override {
 // `file` is for messages only. On an error `out` is unspecified.
 std::optional<ScenarioError> parse_scenario(std::string_view file, std::string_view text,
                                             const std::vector<Override>& overrides, Scenario& out);
+
+// The words that a trigger's `event` may name, sorted: "segment.rolled" for SegmentRolled.
+const std::vector<std::string>& event_words();
 }  // namespace faultline::sim

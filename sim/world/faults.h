@@ -21,6 +21,13 @@ public:
         ++effects_[fault];
         recorder_.record(driver_.now(), FaultEffect{fault, node, recorder_.intern(what)});
     }
+    // Where a fault's own draws begin: given by its name, so that they do not depend on which other
+    // faults there are.
+    void set_key(FaultId fault, std::uint64_t key) {
+        if (keys_.size() <= fault) keys_.resize(fault + 1);
+        keys_[fault] = key;
+    }
+    std::uint64_t key(FaultId fault) const { return fault < keys_.size() ? keys_[fault] : fault; }
     std::uint64_t effects(FaultId fault) const {
         return fault < effects_.size() ? effects_[fault] : 0;
     }
@@ -28,6 +35,6 @@ public:
 private:
     Recorder& recorder_;
     const SimDriver& driver_;
-    std::vector<std::uint64_t> effects_;
+    std::vector<std::uint64_t> effects_, keys_;
 };
 }  // namespace faultline::sim

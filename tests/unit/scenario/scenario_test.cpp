@@ -57,18 +57,22 @@ TEST_CASE("scenario: a whole document is read", "[scenario]") {
     CHECK(s.faults[0].id == "power_loss-1");
     CHECK(s.faults[0].unsynced == Unsynced::torn);
     CHECK(s.faults[0].duration == Duration{1s});
+    CHECK(s.faults[1].when.kind == Trigger::Kind::disk);
     CHECK(s.faults[1].when.disk_op == "create");
     CHECK(s.faults[1].when.nth == 2);
-    CHECK(s.expect.holds);
+    CHECK(s.expect.violates == 0);
 }
 
 TEST_CASE("scenario: errors name file, line, column, pointer, what is allowed, nearest word",
           "[scenario]") {
     CHECK(error_of(replaced("\"power_loss\"", "\"power_los\"")) ==
           "x.json:15:6: /faults/0/do: \"power_los\" is not known, did you mean \"power_loss\"?; "
-          "allowed: crash, power_loss, pause, sync_error, disk_capacity, bit_rot, slow_disk, "
-          "clock_jump, cut_each_byte, drop_response, partition, lying_sync, hung_disk, "
-          "short_reads, slow_link, reset");
+          "allowed: crash, power_loss, pause, restart, wipe, reconfigure, partition, clog, "
+          "silent_loss, half_open, reset, refuse, dns_failure, slow_link, slow_reader, "
+          "short_reads, short_writes, cut_each_byte, drop_response, reorder, sync_error, "
+          "read_error, write_error, latent_sector, bit_rot, misdirected_write, lying_sync, "
+          "disk_capacity, slow_disk, hung_disk, lose_log_dir, clock_jump, clock_drift, "
+          "clock_freeze");
     CHECK(error_of(replaced("\"rate\": 100", "\"rat\": 100"))
               .starts_with(
                   "x.json:11:28: /workload/0/rat: is not known here, did you mean \"rate\"?"));

@@ -1,0 +1,99 @@
+#include "sim/run/roles.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/assert.h"
+
+namespace faultline::sim {
+
+using Part = Selector::Part;
+
+Roles::Roles(const Scenario& scenario, std::map<std::string, NodeId> nodes,
+             const Recorder& recorder)
+    : recorder_(recorder), nodes_(std::move(nodes)) {
+    for (int i = 1; i <= scenario.cluster.brokers; ++i)
+        brokers_.push_back(nodes_.at(fmt::format("n{}", i)));
+    for (const ProducerSpec& p : scenario.producers) clients_.push_back(nodes_.at(p.id));
+    for (const ConsumerSpec& c : scenario.consumers) clients_.push_back(nodes_.at(c.id));
+    for (const AdminSpec& a : scenario.admins) clients_.push_back(nodes_.at(a.id));
+    for (const NodeSpec& n : scenario.cluster.nodes) places_[n.name] = n;
+}
+
+void Roles::on_probe(MonoTime, NodeId, const probe::Event& event) {
+    if (const auto* l = std::get_if<probe::LeaderChanged>(&event))
+        leaders_[l->partition] = l->leader;
+}
+
+std::vector<NodeId> Roles::resolve(const std::vector<std::string>& selectors, Rng draw) const {
+    std::vector<NodeId> out;
+    for (const std::string& text : selectors) {
+        std::string why;
+        const auto s = parse_selector(text, why);
+        FL_ASSERT(s);
+        add(*s, draw, out);
+    }
+    std::ranges::sort(out);
+    const auto twice = std::ranges::unique(out);
+    out.erase(twice.begin(), twice.end());
+    return out;
+}
+
+void Roles::add(const Selector& s, Rng& draw, std::vector<NodeId>& out) const {
+    const auto take = [&](const std::vector<NodeId>& from) {
+        out.insert(out.end(), from.begin(), from.end());
+    };
+    switch (s.part) {
+        case Part::name: out.push_back(nodes_.at(s.name)); return;
+        case Part::leader:
+        case Part::follower:
+        case Part::followers: return add_partition(s, out);
+        // With the cluster issue the quorum's leader; one broker is its own controller.
+        case Part::controller: out.push_back(brokers_.front()); return;
+        case Part::any: out.push_back(brokers_[draw.below(brokers_.size())]); return;
+        case Part::all:
+        case Part::brokers: return take(brokers_);
+        case Part::clients: return take(clients_);
+        case Part::majority:
+        case Part::minority: {
+            std::vector<NodeId> order = brokers_;
+            for (std::size_t i = order.size(); i > 1; --i)
+                std::swap(order[i - 1], order[draw.below(i)]);
+            const auto middle = order.begin() + static_cast<std::ptrdiff_t>(order.size() / 2 + 1);
+            return take(s.part == Part::majority ? std::vector(order.begin(), middle)
+                                                 : std::vector(middle, order.end()));
+        }
+        case Part::rack:
+        case Part::dc: return add_place(s, out);
+        case Part::count_: break;
+    }
+    FL_UNREACHABLE();
+}
+
+void Roles::add_place(const Selector& s, std::vector<NodeId>& out) const {
+    for (const auto& [name, place] : places_) {
+        if ((s.part == Part::rack ? place.rack : place.dc) == s.name)
+            out.push_back(nodes_.at(name));
+    }
+}
+
+void Roles::add_partition(const Selector& s, std::vector<NodeId>& out) const {
+    const std::string name = fmt::format("{}-{}", s.name, s.partition);
+    NodeId leader{0};
+    for (const auto& [key, node] : leaders_) {
+        if (recorder_.partition_name(key) == name) leader = node;
+    }
+    if (s.part == Part::leader) {
+        if (leader.v > 0) out.push_back(leader);
+        return;
+    }
+    std::vector<NodeId> others;
+    std::ranges::copy_if(brokers_, std::back_inserter(others),
+                         [&](NodeId n) { return n != leader; });
+    if (s.part == Part::followers) out.insert(out.end(), others.begin(), others.end());
+    if (s.part == Part::follower && std::cmp_less(s.index, others.size())) {
+        out.push_back(others[static_cast<std::size_t>(s.index)]);
+    }
+}
+}  // namespace faultline::sim

@@ -1,0 +1,252 @@
+// What each kind of fault does to the world, and how it is undone.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/assert.h"
+#include "sim/run/injector.h"
+
+namespace faultline::sim {
+namespace {
+
+std::int16_t api_of(const std::string& word) {
+    static const std::map<std::string, std::int16_t> words = {
+        {"produce", 0}, {"fetch", 1}, {"list_offsets", 2}, {"metadata", 3}, {"create_topics", 19}};
+    return words.at(word);
+}
+
+Fate fate_of(Unsynced unsynced) {
+    switch (unsynced) {
+        case Unsynced::keep: return Fate::kept;
+        case Unsynced::drop: return Fate::dropped;
+        case Unsynced::torn: return Fate::torn;
+        case Unsynced::garbage: return Fate::garbage;
+        case Unsynced::random: return Fate::random;
+        case Unsynced::holes: return Fate::holes;
+    }
+    FL_UNREACHABLE();
+}
+}  // namespace
+
+void Injector::strike(FaultId id) {
+    const FaultSpec& f = faults_[id];
+    State& state = states_[id];
+    state.struck = state.active = true;
+    state.nodes = roles_.resolve(f.nodes, draw(id, "nodes"));
+    if (!f.to.empty()) {
+        state.from = roles_.resolve(f.from, draw(id, "from"));
+        state.to = roles_.resolve(f.to, draw(id, "to"));
+    }
+    switch (info(f.kind).group) {
+        case FaultClass::process: strike_process(id); break;
+        case FaultClass::network: strike_network(id); break;
+        case FaultClass::disk:
+            for (const NodeId node : state.nodes) strike_disk(id, node);
+            break;
+        case FaultClass::clock:
+            for (const NodeId node : state.nodes) strike_clock(id, node);
+            break;
+        case FaultClass::count_: FL_UNREACHABLE();
+    }
+    other_fault(id, Trigger::Stage::strikes);
+    if (f.duration) {
+        world_.at(world_.now() + *f.duration, [this, id] { heal(id); });
+    }
+}
+
+// An orderly stop; the node is started again when it has stopped, or killed when it does not.
+void Injector::restart(NodeId node) {
+    constexpr Duration kStep = 10ms;
+    constexpr int kPatience = 1000;
+    world_.stop(node);
+    const auto look = [this, node](auto self, int left) -> void {
+        if (world_.running(node) && left > 0) {
+            world_.at(world_.now() + kStep, [self, left] { self(self, left - 1); });
+            return;
+        }
+        world_.crash(node);
+        world_.start(node);
+    };
+    look(look, kPatience);
+}
+
+void Injector::power_loss(FaultId id, std::size_t index) {
+    const FaultSpec& f = faults_[id];
+    const NodeId node = states_[id].nodes[index];
+    if (world_.running(node)) world_.faults().effect(id, node, "power was lost");
+    world_.lose_power(node, {fate_of(f.unsynced), f.drop_dir_entries, id});
+}
+
+void Injector::strike_process(FaultId id) {
+    const FaultSpec& f = faults_[id];
+    FaultLog& log = world_.faults();
+    Rng times = draw(id, "within");
+    for (std::size_t i = 0; i < states_[id].nodes.size(); ++i) {
+        const NodeId node = states_[id].nodes[i];
+        const bool ran = world_.running(node);
+        switch (f.kind) {
+            case FaultKind::crash:
+                if (ran) log.effect(id, node, "killed");
+                world_.crash(node);
+                break;
+            case FaultKind::wipe:
+                if (ran) log.effect(id, node, "killed, its disk emptied");
+                world_.crash(node);
+                world_.wipe_disk(node);
+                break;
+            case FaultKind::power_loss: {
+                const Duration later =
+                    f.within > 0ns ? Duration{static_cast<std::int64_t>(
+                                         times.below(static_cast<std::uint64_t>(f.within.count())))}
+                                   : 0ns;
+                if (i == 0 || later == 0ns) {
+                    power_loss(id, i);
+                } else {
+                    world_.at(world_.now() + later, [this, id, i] {
+                        if (states_[id].active) power_loss(id, i);
+                    });
+                }
+                break;
+            }
+            case FaultKind::pause:
+                if (ran) log.effect(id, node, "stopped");
+                world_.set_paused(node, true);
+                break;
+            default:  // restart, reconfigure
+                if (ran) log.effect(id, node, "asked to stop and started again");
+                if (f.kind == FaultKind::reconfigure) reconfigure_(node, f.config);
+                restart(node);
+        }
+    }
+}
+
+template <class Fn>
+void Injector::each_link(FaultId id, Fn fn) {
+    for (const NodeId a : states_[id].from) {
+        for (const NodeId b : states_[id].to) {
+            if (a == b) continue;
+            fn(a, b);
+            if (faults_[id].both) fn(b, a);
+        }
+    }
+}
+
+void Injector::strike_links(FaultId id) {
+    const FaultSpec& f = faults_[id];
+    SimNetwork& net = world_.network();
+    each_link(id, [&](NodeId a, NodeId b) {
+        switch (f.kind) {
+            case FaultKind::partition: net.block(a, b, id); break;
+            case FaultKind::slow_link: net.slow_link(a, b, f.by, f.bandwidth, id); break;
+            default: break;
+        }
+    });
+}
+
+void Injector::strike_network(FaultId id) {
+    const FaultSpec& f = faults_[id];
+    SimNetwork& net = world_.network();
+    if (!f.to.empty()) return strike_links(id);
+    for (const NodeId node : states_[id].nodes) {
+        switch (f.kind) {
+            case FaultKind::cut_each_byte:
+                net.cut_each_byte(node, f.from_byte, f.to_byte, id,
+                                  f.answers ? Direction::answers : Direction::requests);
+                net.reset_all(node, kNoFault);  // those that are open come back and are cut
+                break;
+            case FaultKind::drop_response:
+                net.drop_responses(node, api_of(f.api), f.times, id);
+                break;
+            case FaultKind::short_reads: net.short_reads(node, f.most, id); break;
+            case FaultKind::reset: net.reset_all(node, id); break;
+            case FaultKind::refuse: net.refuse(node, true, id); break;
+            default: break;
+        }
+    }
+}
+
+void Injector::strike_disk(FaultId id, NodeId node) {
+    const FaultSpec& f = faults_[id];
+    SimDisk& disk = world_.disk(node);
+    switch (f.kind) {
+        case FaultKind::sync_error: disk.fail_syncs(f.path, f.times, id); break;
+        case FaultKind::read_error:
+            disk.fail_io(DiskOp::read, f.path, 0, UINT64_MAX, f.times, id);
+            break;
+        case FaultKind::write_error:
+            disk.fail_io(DiskOp::write, f.path, 0, UINT64_MAX, f.times, id);
+            break;
+        case FaultKind::disk_capacity: disk.set_capacity(f.bytes, id); break;
+        case FaultKind::bit_rot: disk.flip_bit(f.path, f.at_byte, id); break;
+        case FaultKind::slow_disk: disk.set_slow(f.factor, id); break;
+        case FaultKind::lying_sync: disk.lie_about_syncs(f.path, id); break;
+        case FaultKind::hung_disk: disk.set_hung(true, id); break;
+        default: break;
+    }
+}
+
+void Injector::strike_clock(FaultId id, NodeId node) {
+    const FaultSpec& f = faults_[id];
+    switch (f.kind) {
+        case FaultKind::clock_jump:
+            world_.faults().effect(id, node, "the wall clock jumped");
+            world_.jump_clock(node, f.by);
+            break;
+        case FaultKind::clock_drift:
+            world_.faults().effect(id, node, "the clocks drift");
+            world_.set_drift(node, f.ppm);
+            break;
+        case FaultKind::clock_freeze:
+            world_.faults().effect(id, node, "the wall clock stands");
+            world_.freeze_clock(node, true);
+            break;
+        default: FL_UNREACHABLE();
+    }
+}
+
+void Injector::heal(FaultId id) {
+    if (!states_[id].active) return;
+    states_[id].active = false;
+    heal_network(id);
+    for (const NodeId node : states_[id].nodes) heal_node(id, node);
+    world_.recorder().record(world_.now(), FaultHealed{id});
+    other_fault(id, Trigger::Stage::heals);
+}
+
+void Injector::heal_network(FaultId id) {
+    SimNetwork& net = world_.network();
+    const FaultSpec& f = faults_[id];
+    each_link(id, [&](NodeId a, NodeId b) {
+        if (f.kind == FaultKind::partition) net.unblock(a, b);
+        if (f.kind == FaultKind::slow_link) net.slow_link(a, b, 0s, 0, kNoFault);
+    });
+}
+
+void Injector::heal_node(FaultId id, NodeId node) {
+    const FaultSpec& f = faults_[id];
+    SimDisk& disk = world_.disk(node);
+    SimNetwork& net = world_.network();
+    switch (f.kind) {
+        case FaultKind::crash:
+        case FaultKind::wipe:
+        case FaultKind::power_loss: world_.start(node); break;
+        case FaultKind::sync_error:  // a failed log directory comes back with a restart
+        case FaultKind::read_error:
+        case FaultKind::write_error:
+            world_.crash(node);
+            world_.start(node);
+            break;
+        case FaultKind::pause: world_.set_paused(node, false); break;
+        case FaultKind::disk_capacity: disk.set_capacity(disk.options().capacity, kNoFault); break;
+        case FaultKind::slow_disk: disk.set_slow(1, kNoFault); break;
+        case FaultKind::lying_sync: disk.lie_about_syncs("", kNoFault); break;
+        case FaultKind::hung_disk: disk.set_hung(false, kNoFault); break;
+        case FaultKind::short_reads: net.short_reads(node, 0, kNoFault); break;
+        case FaultKind::refuse: net.refuse(node, false, kNoFault); break;
+        case FaultKind::clock_jump: world_.jump_clock(node, -f.by); break;
+        case FaultKind::clock_drift: world_.set_drift(node, 0); break;
+        case FaultKind::clock_freeze: world_.freeze_clock(node, false); break;
+        default: break;
+    }
+}
+}  // namespace faultline::sim

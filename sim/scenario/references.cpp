@@ -1,0 +1,184 @@
+// Names that refer to other parts of a scenario.
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/base/text.h"
+#include "sim/scenario/describe.h"
+#include "sim/scenario/selector.h"
+
+namespace faultline::sim {
+namespace {
+
+using Names = std::set<std::string>;
+
+std::string not_there(const std::string& what, const std::string& name, const Names& known) {
+    const std::vector<std::string_view> words(known.begin(), known.end());
+    const std::string_view near = nearest_word(name, words);
+    return fmt::format("no {} \"{}\"{}; there {} {}", what, name,
+                       near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near),
+                       known.size() == 1 ? "is" : "are",
+                       known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+}
+
+class Checker {
+public:
+    explicit Checker(const Scenario& s) : s_(s) {
+        for (int i = 1; i <= s.cluster.brokers; ++i) nodes_.insert(fmt::format("n{}", i));
+    }
+
+    std::optional<BadReference> run() {
+        topics();
+        clients();
+        node_entries();
+        for (std::size_t i = 0; i < s_.network.links.size(); ++i) {
+            const std::string at = fmt::format("/network/links/{}", i);
+            selectors(at + "/from", s_.network.links[i].from);
+            selectors(at + "/to", s_.network.links[i].to);
+        }
+        faults();
+        selectors("/liveness/core", s_.liveness.core);
+        random();
+        for (const std::string& id : s_.expect.vacuous) {
+            if (id != "*" && !faults_.contains(id))
+                bad("/expect/vacuous", not_there("fault", id, faults_));
+        }
+        return bad_;
+    }
+
+private:
+    void bad(const std::string& pointer, const std::string& what) {
+        if (!bad_) bad_ = BadReference{pointer, what};
+    }
+
+    void topics() {
+        for (std::size_t i = 0; i < s_.cluster.topics.size(); ++i) {
+            const std::string& name = s_.cluster.topics[i].name;
+            if (!topics_.insert(name).second)
+                bad(fmt::format("/cluster/topics/{}/name", i),
+                    fmt::format("names topic \"{}\" twice", name));
+        }
+    }
+
+    void client(const std::string& id) {
+        if (!nodes_.insert(id).second)
+            bad("/workload", fmt::format("uses the id \"{}\" twice", id));
+    }
+
+    void clients() {
+        const auto with_topic = [&](const std::string& id, const std::string& topic) {
+            client(id);
+            if (topics_.contains(topic)) return;
+            bad("/workload",
+                fmt::format("\"{}\" uses topic \"{}\", which cluster.topics does not name", id,
+                            topic));
+        };
+        for (const ProducerSpec& p : s_.producers) with_topic(p.id, p.topic);
+        for (const ConsumerSpec& c : s_.consumers) with_topic(c.id, c.topic);
+        for (const AdminSpec& a : s_.admins) client(a.id);
+    }
+
+    void node_entries() {
+        for (std::size_t i = 0; i < s_.cluster.nodes.size(); ++i) {
+            const NodeSpec& n = s_.cluster.nodes[i];
+            if (!nodes_.contains(n.name))
+                bad(fmt::format("/cluster/nodes/{}/name", i), not_there("node", n.name, nodes_));
+            racks_.insert(n.rack);
+            dcs_.insert(n.dc);
+        }
+    }
+
+    void selectors(const std::string& pointer, const std::vector<std::string>& texts) {
+        if (texts.empty()) bad(pointer, "names nobody; must be a selector, or several");
+        for (const std::string& text : texts) {
+            std::string why;
+            const auto s = parse_selector(text, why);
+            if (!s) {
+                bad(pointer, why);
+                return;
+            }
+            using Part = Selector::Part;
+            if (s->part == Part::name && !nodes_.contains(s->name))
+                bad(pointer, not_there("node", s->name, nodes_));
+            if (s->part == Part::rack && !racks_.contains(s->name))
+                bad(pointer, not_there("rack", s->name, racks_));
+            if (s->part == Part::dc && !dcs_.contains(s->name))
+                bad(pointer, not_there("data centre", s->name, dcs_));
+            const bool of_topic =
+                s->part == Part::leader || s->part == Part::follower || s->part == Part::followers;
+            if (of_topic) partition(pointer, s->name, s->partition);
+        }
+    }
+
+    void partition(const std::string& pointer, const std::string& topic, std::int32_t index) {
+        const auto it = std::ranges::find(s_.cluster.topics, topic, &TopicSpec::name);
+        if (it == s_.cluster.topics.end()) return bad(pointer, not_there("topic", topic, topics_));
+        if (index >= it->partitions) {
+            bad(pointer, fmt::format("topic \"{}\" has no partition {}; it has {}", topic, index,
+                                     it->partitions));
+        }
+    }
+
+    void faults() {
+        for (const FaultSpec& f : s_.faults) {
+            if (!faults_.insert(f.id).second)
+                bad("/faults", fmt::format("uses the id \"{}\" twice", f.id));
+        }
+        for (std::size_t i = 0; i < s_.faults.size(); ++i) {
+            const FaultSpec& f = s_.faults[i];
+            const std::string at = fmt::format("/faults/{}", i);
+            selectors(at + "/node", f.nodes);
+            selectors(at + "/from", f.from);
+            if (!f.to.empty()) selectors(at + "/to", f.to);
+            trigger(at + "/when", f);
+        }
+    }
+
+    void trigger(const std::string& at, const FaultSpec& f) {
+        if (f.when.kind == Trigger::Kind::after) {
+            if (!faults_.contains(f.when.after))
+                bad(at + "/after", not_there("fault", f.when.after, faults_));
+            if (f.when.after == f.id)
+                bad(at + "/after", "names the fault itself; must be another one");
+        }
+        if (f.when.kind != Trigger::Kind::event) return;
+        if (!f.when.on.empty()) selectors(at + "/on", f.when.on);
+        if (f.when.partition.empty()) return;
+        const auto slash = f.when.partition.rfind('/');
+        std::int32_t index = -1;
+        if (slash != std::string::npos) {
+            const char* end = f.when.partition.data() + f.when.partition.size();
+            const auto [p, e] = std::from_chars(f.when.partition.data() + slash + 1, end, index);
+            if (e != std::errc{} || p != end) index = -1;
+        }
+        if (index < 0)
+            return bad(at + "/partition", "must be written TOPIC/PARTITION, as orders/0");
+        partition(at + "/partition", f.when.partition.substr(0, slash), index);
+    }
+
+    void random() {
+        Names words;
+        for (const FaultInfo& i : fault_kinds()) words.insert(std::string(i.word));
+        for (const FaultInfo& i : fault_kinds()) words.insert(std::string(to_string(i.group)));
+        for (const auto* list : {&s_.random.kinds, &s_.random.except}) {
+            for (const std::string& word : *list) {
+                if (!words.contains(word))
+                    bad(list == &s_.random.kinds ? "/random/kinds" : "/random/except",
+                        not_there("fault", word, words));
+            }
+        }
+    }
+
+    const Scenario& s_;
+    Names topics_, nodes_, racks_, dcs_, faults_;
+    std::optional<BadReference> bad_;
+};
+}  // namespace
+
+std::optional<BadReference> bad_reference(const Scenario& scenario) {
+    return Checker(scenario).run();
+}
+}  // namespace faultline::sim

@@ -1,0 +1,173 @@
+#include "sim/scenario/scenario_json.h"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "core/base/assert.h"
+#include "sim/scenario/describe.h"
+#include "sim/scenario/object_reader.h"
+
+namespace faultline::sim {
+namespace {
+
+// In the largest unit that gives a whole number.
+std::string duration_text(Duration d) {
+    struct Unit {
+        std::int64_t ns;
+        const char* name;
+    };
+    constexpr Unit units[] = {{86'400'000'000'000, "d"}, {3'600'000'000'000, "h"},
+                              {60'000'000'000, "m"},     {1'000'000'000, "s"},
+                              {1'000'000, "ms"},         {1'000, "us"}};
+    const std::int64_t n = d.count();
+    if (n == 0) return "0s";
+    for (const Unit& u : units) {
+        if (n % u.ns == 0) return fmt::format("{}{}", n / u.ns, u.name);
+    }
+    return fmt::format("{}ns", n);
+}
+
+// Writes every member; what is as by default is taken out again by the caller.
+class Writer final : public Fields {
+public:
+    Json json = Json::object();
+    std::set<std::string, std::less<>> required;
+
+    void string(std::string_view key, std::string& v, std::string_view) override { put(key, v); }
+    void boolean(std::string_view key, bool& v, std::string_view) override { put(key, v); }
+    void duration(std::string_view key, Duration& v, std::string_view, bool) override {
+        put(key, duration_text(v));
+    }
+    void duration(std::string_view key, std::optional<Duration>& v, std::string_view) override {
+        if (v) put(key, duration_text(*v));
+    }
+    void size(std::string_view key, std::uint64_t& v, std::string_view) override { put(key, v); }
+    void config(std::string_view key, std::map<std::string, std::string>& v,
+                std::string_view) override {
+        put(key, Json(v));
+    }
+    void names(std::string_view key, std::vector<std::string>& v, std::string_view) override {
+        put(key, v.size() == 1 ? Json(v[0]) : Json(v));
+    }
+    void object(std::string_view key, std::string_view, const Visit& visit) override {
+        Writer inner;
+        visit(inner);
+        put(key, std::move(inner.json));
+    }
+    void optional_object(std::string_view key, bool& present, std::string_view doc,
+                         const Visit& visit) override {
+        if (!present) return;
+        object(key, doc, visit);
+        required.insert(std::string(key));  // an empty object means something
+    }
+    void variants(std::string_view key, std::size_t& index, std::span<const Meaning> words,
+                  const Visit& visit) override {
+        put(key, words[index].word);
+        require(key);
+        visit(*this);
+    }
+    void alternatives(std::size_t& index, std::span<const Meaning> keys,
+                      const Visit& visit) override {
+        visit(*this);
+        require(keys[index].word);
+    }
+    void require(std::string_view key) override { required.insert(std::string(key)); }
+
+    // What is left when members that are as in `defaults` are taken out.
+    void prune(const Writer& defaults) {
+        Json left = Json::object();
+        for (const auto& [key, value] : json.items()) {
+            if (required.contains(key)) {
+                left[key] = value;
+                continue;
+            }
+            const auto it = defaults.json.find(key);
+            if (it != defaults.json.end() && *it == value) continue;
+            left[key] = it == defaults.json.end() ? value : without(value, *it);
+        }
+        json = std::move(left);
+    }
+
+protected:
+    void whole(std::string_view key, std::int64_t& v, std::int64_t, std::int64_t,
+               std::string_view) override {
+        put(key, v);
+    }
+    void choice(std::string_view key, std::size_t& index, Words words, std::string_view) override {
+        if (index < words.size()) put(key, words[index]);
+    }
+    void elements(std::string_view key, const ListAccess& access, std::string_view) override {
+        Json all = Json::array();
+        for (std::size_t i = 0; i < access.size; ++i) {
+            Writer full, plain;
+            access.element(full, i);
+            // What the reader makes of the required members alone: the rest of that is default.
+            Json least = Json::object();
+            for (const auto& [name, value] : full.json.items()) {
+                if (full.required.contains(name)) least[name] = value;
+            }
+            Document document{.file = "", .positions = {}, .error = {}};
+            ObjectReader reader(document, "", least);
+            access.defaults(reader, plain);
+            full.prune(plain);
+            all.push_back(std::move(full.json));
+        }
+        put(key, std::move(all));
+    }
+
+private:
+    void put(std::string_view key, Json value) { json[std::string(key)] = std::move(value); }
+    static Json without(const Json& value, const Json& defaults) {
+        if (!value.is_object() || !defaults.is_object()) return value;
+        Json left = Json::object();
+        for (const auto& [key, v] : value.items()) {
+            const auto it = defaults.find(key);
+            if (it == defaults.end() || *it != v) {
+                left[key] = it == defaults.end() ? v : without(v, *it);
+            }
+        }
+        return left;
+    }
+};
+
+// Short lists of short objects stand on one line each, as people write them.
+void print(std::string& out, const Json& value, int indent) {
+    const std::string flat = value.dump();
+    const std::string pad(static_cast<std::size_t>(indent) + 2, ' ');
+    const bool nested = value.is_structured() && !value.empty();
+    if (!nested || (indent > 0 && flat.size() + static_cast<std::size_t>(indent) <= 110)) {
+        // A space after each comma and colon that is not inside a string.
+        bool quoted = false;
+        for (std::size_t i = 0; i < flat.size(); ++i) {
+            out += flat[i];
+            if (flat[i] == '"' && (i == 0 || flat[i - 1] != '\\')) quoted = !quoted;
+            if (!quoted && (flat[i] == ',' || flat[i] == ':')) out += ' ';
+        }
+        return;
+    }
+    out += value.is_array() ? "[" : "{";
+    bool first = true;
+    for (const auto& [key, v] : value.items()) {
+        out += first ? "\n" : ",\n";
+        first = false;
+        out += pad;
+        if (value.is_object()) out += Json(key).dump() + ": ";
+        print(out, v, indent + 2);
+    }
+    out += "\n" + std::string(static_cast<std::size_t>(indent), ' ');
+    out += value.is_array() ? "]" : "}";
+}
+}  // namespace
+
+std::string scenario_to_json(const Scenario& scenario) {
+    Scenario copy = scenario, fresh;
+    Writer full, plain;
+    describe(full, copy);
+    describe(plain, fresh);
+    full.prune(plain);
+    std::string out;
+    print(out, full.json, 0);
+    return out + "\n";
+}
+}  // namespace faultline::sim
