@@ -40,4 +40,18 @@ struct BrokerConfig {
     std::function<void(const std::vector<Endpoint>&)>
         on_ready;  // in order of `listeners`, real ports
 };
+
+// Broker keys that are numbers and no topic's default, with what a search for failures may draw
+// (model::Knob; equal ends: not drawn).
+struct BrokerNumber {
+    std::string_view name;
+    std::int64_t BrokerConfig::*member;
+    std::int64_t low, high;
+};
+inline constexpr BrokerNumber kBrokerNumbers[] = {
+    {"log.retention.check.interval.ms", &BrokerConfig::retention_check_ms, 100, 5'000},
+    {"log.flush.offset.checkpoint.interval.ms", &BrokerConfig::checkpoint_ms, 50, 5'000},
+    {"log.flush.scheduler.interval.ms", &BrokerConfig::flush_check_ms, 50, 2'000},
+    {"producer.id.expiration.ms", &BrokerConfig::producer_id_expiration_ms, 0, 0},
+};
 }  // namespace faultline::broker

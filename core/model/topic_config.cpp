@@ -12,17 +12,18 @@ struct NumberKey {
     std::string_view name;
     std::int64_t TopicConfig::*member;
     std::int64_t low, high;
+    std::int64_t knob_low = 0, knob_high = 0;  // Knob; equal: not drawn
 };
 constexpr NumberKey kNumbers[] = {
-    {"segment.bytes", &TopicConfig::segment_bytes, 1024, INT32_MAX},
-    {"segment.ms", &TopicConfig::segment_ms, 1, INT64_MAX},
-    {"segment.jitter.ms", &TopicConfig::segment_jitter_ms, 0, INT64_MAX},
-    {"segment.index.bytes", &TopicConfig::segment_index_bytes, 4, INT32_MAX},
-    {"index.interval.bytes", &TopicConfig::index_interval_bytes, 0, INT32_MAX},
+    {"segment.bytes", &TopicConfig::segment_bytes, 1024, INT32_MAX, 2048, 262'144},
+    {"segment.ms", &TopicConfig::segment_ms, 1, INT64_MAX, 500, 60'000},
+    {"segment.jitter.ms", &TopicConfig::segment_jitter_ms, 0, INT64_MAX, 0, 500},
+    {"segment.index.bytes", &TopicConfig::segment_index_bytes, 4, INT32_MAX, 48, 4096},
+    {"index.interval.bytes", &TopicConfig::index_interval_bytes, 0, INT32_MAX, 1, 4096},
     {"retention.ms", &TopicConfig::retention_ms, -1, INT64_MAX},
     {"retention.bytes", &TopicConfig::retention_bytes, INT64_MIN, INT64_MAX},
-    {"flush.messages", &TopicConfig::flush_messages, 1, INT64_MAX},
-    {"flush.ms", &TopicConfig::flush_ms, 0, INT64_MAX},
+    {"flush.messages", &TopicConfig::flush_messages, 1, INT64_MAX, 1, 1000},
+    {"flush.ms", &TopicConfig::flush_ms, 0, INT64_MAX, 1, 2000},
     {"max.message.bytes", &TopicConfig::max_message_bytes, 0, INT32_MAX},
     {"message.timestamp.before.max.ms", &TopicConfig::timestamp_before_max_ms, 0, INT64_MAX},
     {"message.timestamp.after.max.ms", &TopicConfig::timestamp_after_max_ms, 0, INT64_MAX},
@@ -125,6 +126,14 @@ TopicConfig with_overrides(TopicConfig config,
                            const std::map<std::string, std::string>& overrides) {
     for (const auto& [key, value] : overrides) (void)set_topic_key(config, key, value);
     return config;
+}
+
+std::vector<Knob> topic_knobs() {
+    std::vector<Knob> knobs;
+    for (const NumberKey& k : kNumbers) {
+        if (k.knob_low != k.knob_high) knobs.push_back({k.name, k.knob_low, k.knob_high});
+    }
+    return knobs;
 }
 
 std::vector<TopicKey> topic_keys(const TopicConfig& c) {

@@ -53,6 +53,14 @@ struct TopicKey {
 // Every key that acts, with its value, in order of the names.
 std::vector<TopicKey> topic_keys(const TopicConfig& config);
 
+// A key whose value a search for failures may draw: every value from low to high is legal, leaves the
+// broker's promises as they are, and makes rare paths common. The range stands beside the key's own.
+struct Knob {
+    std::string_view name;  // a topic key, or a broker key for the broker's own (broker/config.h)
+    std::int64_t low, high;
+};
+std::vector<Knob> topic_knobs();
+
 // A sentence in Kafka's words when this is no legal topic name (INVALID_TOPIC_EXCEPTION).
 std::optional<std::string> bad_topic_name(std::string_view name);
 }  // namespace faultline::model

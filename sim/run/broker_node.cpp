@@ -16,14 +16,14 @@ bool set_broker_key(broker::BrokerConfig& c, std::string_view key, std::string_v
         const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
         good = error == std::errc{} && end == value.data() + value.size();
     };
+    for (const broker::BrokerNumber& n : broker::kBrokerNumbers) {
+        if (n.name == key) {
+            number(c.*n.member);
+            return true;
+        }
+    }
     if (key == "num.partitions")
         number(c.num_partitions);
-    else if (key == "log.retention.check.interval.ms")
-        number(c.retention_check_ms);
-    else if (key == "log.flush.offset.checkpoint.interval.ms")
-        number(c.checkpoint_ms);
-    else if (key == "log.flush.scheduler.interval.ms")
-        number(c.flush_check_ms);
     else if (key == "fetch.max.bytes")
         number(c.fetch_max_bytes);
     else if (key == "socket.request.max.bytes")
@@ -41,6 +41,7 @@ std::string topic_key_of(std::string_view key) {
     if (key == "log.flush.interval.messages") return "flush.messages";
     if (key == "log.flush.interval.ms") return "flush.ms";
     if (key == "log.roll.ms") return "segment.ms";
+    if (key == "log.roll.jitter.ms") return "segment.jitter.ms";
     if (key == "log.index.interval.bytes") return "index.interval.bytes";
     if (key == "log.index.size.max.bytes") return "segment.index.bytes";
     if (key == "min.insync.replicas" || key == "compression.type") return std::string(key);

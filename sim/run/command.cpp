@@ -10,6 +10,7 @@
 
 #include "sim/run/broker_node.h"
 #include "sim/run/execute.h"
+#include "sim/scenario/swarm.h"
 
 namespace faultline::sim {
 namespace {
@@ -84,7 +85,8 @@ int run_command(const RunOptions& options) {
     if (trace.empty() && !options.timelines.empty()) {
         trace = fmt::format("{}.{}.trace", options.timelines.front(), ::getpid());
     }
-    const auto ran = execute(scenario, {.seed = options.seed.value_or(scenario.seed),
+    scenario = draw_swarm(scenario, options.seed.value_or(scenario.seed));
+    const auto ran = execute(scenario, {.seed = scenario.seed,
                                         .trace = trace,
                                         .story = !options.last_line_only});
     if (!ran.ok()) {

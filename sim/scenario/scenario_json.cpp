@@ -160,6 +160,17 @@ void print(std::string& out, const Json& value, int indent) {
 }
 }  // namespace
 
+FaultSpec canonical(const FaultSpec& fault) {
+    FaultSpec copy = fault, back;
+    Writer writer;
+    describe(writer, copy);
+    Document document{.file = "", .positions = {}, .error = {}};
+    ObjectReader reader(document, "", writer.json);
+    describe(reader, back);
+    FL_ASSERT(document.error.empty());
+    return back;
+}
+
 std::string scenario_to_json(const Scenario& scenario) {
     Scenario copy = scenario, fresh;
     Writer full, plain;

@@ -1,0 +1,104 @@
+#include <map>
+#include <set>
+
+#include "sim/scenario/scenario_json.h"
+#include "sim/scenario/swarm.h"
+#include "sim/scenario/swarm_fault.h"
+#include "tests/support/catch.h"
+
+using namespace faultline;
+using namespace faultline::sim;
+
+namespace {
+Scenario base(const std::string& random) {
+    Scenario s;
+    const auto error = parse_scenario("x.json",
+                                      R"({"name": "x", "cluster": {"topics": [{"name": "orders", "partitions": 3}]},
+        "workload": [{"producer": "orders"}, {"consumer": "orders"}], "random": )" +
+                                          random + "}",
+                                      {}, s);
+    INFO((error ? error->text : std::string()));
+    REQUIRE_FALSE(error.has_value());
+    return s;
+}
+}  // namespace
+
+TEST_CASE("swarm: every drawn scenario is a legal one, and the same for the same seed", "[swarm]") {
+    const Scenario s = base(R"({"kinds": ["process", "network", "disk", "clock"], "max_faults": 12})");
+    std::map<FaultKind, int> drawn;
+    std::set<Trigger::Kind> triggers;
+    std::set<std::size_t> sizes;
+    for (std::uint64_t seed = 0; seed < 1500; ++seed) {
+        const Scenario one = draw_swarm(s, seed);
+        REQUIRE(one == draw_swarm(s, seed));
+        Scenario back;
+        const auto error = parse_scenario("x.json", scenario_to_json(one), {}, back);
+        INFO((error ? error->text : std::string()));
+        REQUIRE_FALSE(error.has_value());
+        REQUIRE(back == one);
+        for (const FaultSpec& f : one.faults) {
+            ++drawn[f.kind];
+            triggers.insert(f.when.kind);
+        }
+        std::set<FaultKind> kinds;
+        for (const FaultSpec& f : one.faults) kinds.insert(f.kind);
+        sizes.insert(kinds.size());
+    }
+    CHECK(drawn.size() == fault_kinds().size());
+    CHECK(triggers.size() == 4);
+    CHECK(sizes.contains(1));
+    CHECK(*sizes.rbegin() > 6);
+}
+
+TEST_CASE("swarm: only what may be drawn is drawn", "[swarm]") {
+    const Scenario some = base(R"({"kinds": ["crash", "clock"], "except": ["clock_drift"], "min_faults": 3})");
+    const Scenario sound = base(R"({"min_faults": 4})");
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+        const Scenario one = draw_swarm(some, seed);
+        CHECK(one.faults.size() >= 3);
+        for (const FaultSpec& f : one.faults) {
+            const bool may = f.kind == FaultKind::crash || f.kind == FaultKind::clock_jump ||
+                             f.kind == FaultKind::clock_freeze;
+            REQUIRE(may);
+        }
+        for (const FaultSpec& f : draw_swarm(sound, seed).faults)
+            REQUIRE_FALSE(info(f.kind).breaks_contract);
+    }
+}
+
+TEST_CASE("swarm: a scenario without the section stays as it is", "[swarm]") {
+    Scenario s = base("{}");
+    s.random = {};
+    Scenario drawn = draw_swarm(s, 99);
+    CHECK(drawn.seed == 99);
+    drawn.seed = s.seed;
+    CHECK(drawn == s);
+}
+
+TEST_CASE("swarm: each part has a stream of its own", "[swarm]") {
+    const Scenario all = base(R"({"min_faults": 2})");
+    const Scenario no_knobs = base(R"({"min_faults": 2, "knobs": false, "schedule": false})");
+    bool differed = false;
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        const Scenario a = draw_swarm(all, seed), b = draw_swarm(no_knobs, seed);
+        CHECK(a.faults == b.faults);
+        CHECK(a.producers == b.producers);
+        differed = differed || a.cluster != b.cluster;
+    }
+    CHECK(differed);
+}
+
+TEST_CASE("swarm: log_uniform stays within its bounds and reaches both ends", "[swarm]") {
+    Rng rng(5);
+    std::set<std::int64_t> small;
+    for (int i = 0; i < 2000; ++i) {
+        const auto v = log_uniform(rng, 3, 9);
+        REQUIRE(v >= 3);
+        REQUIRE(v <= 9);
+        small.insert(v);
+        const auto big = log_uniform(rng, 0, INT64_MAX);
+        REQUIRE(big >= 0);
+    }
+    CHECK(small.size() == 7);
+    CHECK(log_uniform(rng, 4, 4) == 4);
+}
