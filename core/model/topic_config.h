@@ -53,8 +53,9 @@ struct TopicKey {
 // Every key that acts, with its value, in order of the names.
 std::vector<TopicKey> topic_keys(const TopicConfig& config);
 
-// A key whose value a search for failures may draw: every value from low to high is legal, leaves the
-// broker's promises as they are, and makes rare paths common. The range stands beside the key's own.
+// A key whose value a search for failures may draw: every value from low to high is legal, leaves
+// the broker's promises as they are, and makes rare paths common. The range stands beside the key's
+// own.
 struct Knob {
     std::string_view name;  // a topic key, or a broker key for the broker's own (broker/config.h)
     std::int64_t low, high;

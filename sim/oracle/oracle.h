@@ -72,6 +72,7 @@ struct Cast {
     std::vector<ConsumerSpec> consumers;
     std::map<std::string, std::int64_t> retention_ms;  // by topic; -1: for ever
     bool flush_before_ack = true;                      // of the cluster's configuration
+    std::int64_t max_drift_ppm = 0;                    // of any clock, either way
     std::map<std::string, bool> topic_flush_before_ack;
 
     std::int32_t auditor() const { return static_cast<std::int32_t>(consumers.size()); }

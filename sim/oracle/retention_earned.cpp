@@ -1,5 +1,10 @@
 // INV-86 retention-earned: a record is deleted by age only when retention.ms has really passed
-// since it was acknowledged. A wall clock that jumps ahead for a moment earns nothing.
+// since it was sent. A wall clock of the broker that jumps ahead for a moment earns nothing; one
+// that drifts is forgiven its drift. Timestamps are the producer's (CreateTime): a producer whose
+// wall clock jumped has itself to blame, as with Kafka.
+#include <map>
+#include <set>
+
 #include <fmt/format.h>
 
 #include "core/base/text.h"
@@ -13,9 +18,18 @@ public:
     RetentionEarned(Judge& judge, const Cast& cast)
         : Oracle(judge, 86, "retention-earned"), cast_(cast) {}
 
-    void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
+    void on_probe(MonoTime at, NodeId node, const probe::Event& event) override {
+        if (const auto* p = std::get_if<probe::ProduceSent>(&event)) {
+            homes_[node].insert(p->client);
+            if (early_.contains(node)) jumped_.insert(p->client);
+            sent_[{p->client, p->first_record}] = at;
+            return;
+        }
         if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
-            if (a->first.v >= 0) acks_[a->partition].push_back({a->first.v, at});
+            const auto sent = sent_.find({a->client, a->first_record});
+            if (a->first.v < 0) return;
+            acks_[a->partition].push_back(
+                {a->first.v, a->client, sent == sent_.end() ? at : sent->second});
             return;
         }
         const auto* s = std::get_if<probe::LogStartMoved>(&event);
@@ -25,24 +39,48 @@ public:
         if (limit == cast_.retention_ms.end()) return;
         for (const Ack& ack : acks_[s->partition]) {
             if (ack.offset >= s->to.v) continue;
+            if (jumped_.contains(ack.client)) continue;
             ++premises_;
             const std::int64_t age_ms = (at - ack.at).count() / 1'000'000;
-            if (limit->second >= 0 && age_ms >= limit->second) continue;
+            const std::int64_t forgiven =
+                limit->second * cast_.max_drift_ppm / 1'000'000 * 2 + 1 + forgiven_ms_;
+            if (limit->second >= 0 && age_ms + forgiven >= limit->second) continue;
             return violate(at,
-                           fmt::format("offset {} of {} was acknowledged at {} and kept for {} ms "
-                                       "by retention.ms, but deleted after {} ms",
+                           fmt::format("offset {} of {} was sent at {} and kept for {} ms by "
+                                       "retention.ms, but deleted after {} ms",
                                        ack.offset, partition_name(s->partition),
                                        format_seconds(ack.at - MonoTime{}), limit->second, age_ms));
         }
     }
 
+    void on_sim(MonoTime, const SimEvent& event) override {
+        if (const auto* start = std::get_if<NodeStarted>(&event)) {
+            // A broker that starts has nothing but its wall clock to tell the age of old segments.
+            const auto ahead = ahead_ms_.find(start->node);
+            if (ahead != ahead_ms_.end()) forgiven_ms_ = std::max(forgiven_ms_, ahead->second);
+        }
+        const auto* jump = std::get_if<ClockJumped>(&event);
+        if (jump == nullptr) return;
+        ahead_ms_[jump->node] += jump->by_ms;
+        const auto home = homes_.find(jump->node);
+        if (home != homes_.end()) jumped_.insert(home->second.begin(), home->second.end());
+        early_.insert(jump->node);
+    }
+
 private:
     struct Ack {
         std::int64_t offset;
-        MonoTime at;
+        std::int32_t client;
+        MonoTime at;  // when it was sent
     };
     const Cast& cast_;
     std::map<probe::PartitionKey, std::vector<Ack>> acks_;
+    std::map<std::pair<std::int32_t, std::int64_t>, MonoTime> sent_;
+    std::map<NodeId, std::set<std::int32_t>> homes_;  // which clients live on a node
+    std::set<NodeId> early_;                          // nodes that jumped before they sent anything
+    std::set<std::int32_t> jumped_;
+    std::map<NodeId, std::int64_t> ahead_ms_;
+    std::int64_t forgiven_ms_ = 0;
 };
 }  // namespace
 

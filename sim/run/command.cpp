@@ -86,9 +86,8 @@ int run_command(const RunOptions& options) {
         trace = fmt::format("{}.{}.trace", options.timelines.front(), ::getpid());
     }
     scenario = draw_swarm(scenario, options.seed.value_or(scenario.seed));
-    const auto ran = execute(scenario, {.seed = scenario.seed,
-                                        .trace = trace,
-                                        .story = !options.last_line_only});
+    const auto ran = execute(
+        scenario, {.seed = scenario.seed, .trace = trace, .story = !options.last_line_only});
     if (!ran.ok()) {
         return bad_input(
             fmt::format("{}: cannot be written ({}); name a file in a directory that "

@@ -33,6 +33,10 @@ Cast make_cast(const Scenario& s) {
     cast.consumers = s.consumers;
     const auto flush = s.cluster.config.find("log.flush.before.ack");
     cast.flush_before_ack = flush == s.cluster.config.end() || flush->second != "false";
+    for (const NodeSpec& n : s.cluster.nodes)
+        cast.max_drift_ppm = std::max(cast.max_drift_ppm, std::abs(n.clock_drift_ppm));
+    for (const FaultSpec& f : s.faults)
+        cast.max_drift_ppm = std::max(cast.max_drift_ppm, std::abs(f.ppm));
     const std::int64_t retention = number_or(s.cluster.config, "log.retention.ms", 604'800'000);
     for (const TopicSpec& t : s.cluster.topics) {
         // Retention by size deletes what is young: then age says nothing.

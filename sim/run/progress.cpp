@@ -19,6 +19,9 @@ void Progress::on_probe(MonoTime, NodeId, const probe::Event& event) {
         // What the contract lets a power loss take need not be read; whether it may: INV-80.
         std::int64_t& hw = high_watermark_[o->partition];
         hw = std::min(hw, o->log_end.v);
+        log_start_[o->partition] = o->log_start.v;
+    } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
+        log_start_[m->partition] = m->to.v;
     } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
         corrupt_.insert(c->partition);
     } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
@@ -35,13 +38,18 @@ bool Progress::producers_done() const {
     return true;
 }
 
+bool Progress::nothing_left(probe::PartitionKey key, std::int64_t hw) const {
+    const auto it = log_start_.find(key);
+    return hw == 0 || (it != log_start_.end() && it->second >= hw);
+}
+
 bool Progress::caught_up(std::int32_t consumer, const std::string& topic,
                          const Recorder& recorder) const {
     return std::ranges::all_of(high_watermark_, [&](const auto& entry) {
         const auto& [key, hw] = entry;
         if (corrupt_.contains(key)) return true;
         if (!topic.empty() && topic_of(recorder.partition_name(key)) != topic) return true;
-        if (hw == 0) return true;
+        if (nothing_left(key, hw)) return true;
         const auto it = next_.find({consumer, key});
         return it != next_.end() && it->second >= hw;
     });
@@ -70,7 +78,8 @@ std::string Progress::missing(const Recorder& recorder) const {
     const auto behind = [&](std::int32_t consumer, const std::string& topic) -> std::string {
         for (const auto& [key, hw] : high_watermark_) {
             const auto name = recorder.partition_name(key);
-            if (corrupt_.contains(key) || hw == 0 || (!topic.empty() && topic_of(name) != topic))
+            if (corrupt_.contains(key) || nothing_left(key, hw) ||
+                (!topic.empty() && topic_of(name) != topic))
                 continue;
             const auto it = next_.find({consumer, key});
             const std::int64_t next = it == next_.end() ? 0 : it->second;

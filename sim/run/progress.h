@@ -30,7 +30,9 @@ private:
     bool caught_up(std::int32_t consumer, const std::string& topic, const Recorder& recorder) const;
     const Cast& cast_;
     std::map<std::int32_t, std::int64_t> answered_;  // by producer
-    std::map<probe::PartitionKey, std::int64_t> high_watermark_;
+    // Retention has deleted everything below the high watermark.
+    bool nothing_left(probe::PartitionKey key, std::int64_t hw) const;
+    std::map<probe::PartitionKey, std::int64_t> high_watermark_, log_start_;
     std::set<probe::PartitionKey> corrupt_;
     std::map<std::pair<std::int32_t, probe::PartitionKey>, std::int64_t> next_;
 };

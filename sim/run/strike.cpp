@@ -226,6 +226,7 @@ void Injector::heal_node(FaultId id, NodeId node) {
     const FaultSpec& f = faults_[id];
     SimDisk& disk = world_.disk(node);
     SimNetwork& net = world_.network();
+    disk.end_fault(id);
     switch (f.kind) {
         case FaultKind::crash:
         case FaultKind::wipe:

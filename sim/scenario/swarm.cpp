@@ -41,7 +41,8 @@ void draw_producer(ProducerSpec& p, Rng rng) {
     if (rng.chance(1, 2)) p.linger = Duration{log_uniform(rng, 1'000, 60'000'000)};
     if (rng.chance(1, 2)) p.batch_size = static_cast<std::uint32_t>(log_uniform(rng, 100, 32'768));
     // As many records, faster or slower, but within the run.
-    if (rng.chance(1, 2) && p.rate > 0) p.rate = log_uniform(rng, std::max<std::int64_t>(1, p.rate / 2), p.rate * 4);
+    if (rng.chance(1, 2) && p.rate > 0)
+        p.rate = log_uniform(rng, std::max<std::int64_t>(1, p.rate / 2), p.rate * 4);
 }
 
 void draw_network(NetworkSpec& n, Rng rng) {
@@ -59,9 +60,8 @@ void draw_schedule(ScheduleSpec& s, Rng rng) {
 }
 
 bool named(const std::vector<std::string>& words, const FaultInfo& i) {
-    return std::ranges::any_of(words, [&](const std::string& w) {
-        return w == i.word || w == to_string(i.group);
-    });
+    return std::ranges::any_of(
+        words, [&](const std::string& w) { return w == i.word || w == to_string(i.group); });
 }
 
 // Kinds that this run may use: allowed by the scenario, and not left out by the seed.
@@ -76,7 +76,8 @@ std::vector<FaultKind> draw_kinds(const RandomSpec& r, const Rng& root) {
         if (!group_out && !kind_out) kinds.push_back(i.kind);
     }
     // Everything left out: one kind alone, rather than a calm run.
-    if (kinds.empty() && !allowed.empty()) kinds.push_back(allowed[root.fork("only").below(allowed.size())]);
+    if (kinds.empty() && !allowed.empty())
+        kinds.push_back(allowed[root.fork("only").below(allowed.size())]);
     return kinds;
 }
 }  // namespace

@@ -20,13 +20,14 @@ Duration lasting(Rng& rng) { return std::chrono::milliseconds(log_uniform(rng, 2
 
 // Paths of a partition's files, most of them of the log itself.
 std::string some_path(Rng& rng) {
-    constexpr std::string_view paths[] = {"*.log",      "*.log",           "*.log", "*index",
+    constexpr std::string_view paths[] = {"*.log",       "*.log",         "*.log", "*index",
                                           "*.timeindex", "*-checkpoint*", "*",     "data/*-0/*"};
     return one_of(rng, paths);
 }
 
 void draw_disk_trigger(Trigger& t, Rng& rng) {
-    constexpr std::string_view ops[] = {"create", "write", "write", "sync", "sync", "rename", "remove", "sync_dir"};
+    constexpr std::string_view ops[] = {"create", "write",  "write",  "sync",
+                                        "sync",   "rename", "remove", "sync_dir"};
     t.kind = Trigger::Kind::disk;
     t.disk_op = one_of(rng, ops);
     const bool names = t.disk_op == "rename" || t.disk_op == "sync_dir" || t.disk_op == "remove";
@@ -35,10 +36,10 @@ void draw_disk_trigger(Trigger& t, Rng& rng) {
 }
 
 void draw_event_trigger(Trigger& t, Rng& rng) {
-    constexpr std::string_view events[] = {"batch.appended", "log.flushed",    "segment.rolled",
-                                           "segment.deleted", "high.watermark", "produce.acked",
-                                           "log.opened",     "torn.tail.cut",  "node.started",
-                                           "conn.opened",    "record.delivered"};
+    constexpr std::string_view events[] = {"batch.appended",  "log.flushed",     "segment.rolled",
+                                           "segment.deleted", "high.watermark",  "produce.acked",
+                                           "log.opened",      "torn.tail.cut",   "node.started",
+                                           "conn.opened",     "record.delivered"};
     t.kind = Trigger::Kind::event;
     t.event = one_of(rng, events);
     t.nth = static_cast<std::uint32_t>(log_uniform(rng, 1, 20));
@@ -53,7 +54,8 @@ void draw_trigger(FaultSpec& f, const Scenario& s, Rng& rng) {
     if (how == 3 || how == 4) draw_event_trigger(f.when, rng);
     if (how >= 5 && how < 8 && !s.faults.empty()) {
         // Soon after another one: the second blow falls into the recovery from the first.
-        constexpr Trigger::Stage stages[] = {Trigger::Stage::strikes, Trigger::Stage::bites, Trigger::Stage::heals};
+        constexpr Trigger::Stage stages[] = {Trigger::Stage::strikes, Trigger::Stage::bites,
+                                             Trigger::Stage::heals};
         f.when.kind = Trigger::Kind::after;
         f.when.at = 0s;
         f.when.after = s.faults[rng.below(s.faults.size())].id;
@@ -123,7 +125,8 @@ void draw_network(FaultSpec& f, Rng& rng) {
             f.duration = lasting(rng);
             break;
         case FaultKind::slow_link:
-            if (rng.chance(1, 2)) f.bandwidth = static_cast<std::uint64_t>(log_uniform(rng, 10'000, 1'000'000));
+            if (rng.chance(1, 2))
+                f.bandwidth = static_cast<std::uint64_t>(log_uniform(rng, 10'000, 1'000'000));
             f.duration = lasting(rng);
             break;
         default: f.duration = lasting(rng);
@@ -142,7 +145,8 @@ void draw_disk(FaultSpec& f, Rng& rng) {
         f.duration.reset();
         if (f.path == "*") f.path = "*.log";
     }
-    if (f.kind == FaultKind::misdirected_write && rng.chance(1, 2)) f.shift = log_uniform(rng, 1, 20'000);
+    if (f.kind == FaultKind::misdirected_write && rng.chance(1, 2))
+        f.shift = log_uniform(rng, 1, 20'000);
     if (f.kind == FaultKind::lose_log_dir) f.path = "data";
 }
 
@@ -157,10 +161,14 @@ void draw_clock(FaultSpec& f, Rng& rng) {
 
 std::int64_t log_uniform(Rng& rng, std::int64_t low, std::int64_t high) {
     if (low >= high) return low;
-    const auto bits = [](std::int64_t v) { return static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(v))); };
+    const auto bits = [](std::int64_t v) {
+        return static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(v)));
+    };
     const std::int64_t width = rng.between(bits(low), bits(high));
     const std::int64_t from = width == 0 ? 0 : std::int64_t{1} << (width - 1);
-    const std::int64_t to = width == 0 ? 0 : width >= 63 ? INT64_MAX : (std::int64_t{1} << width) - 1;
+    const std::int64_t to = width == 0    ? 0
+                            : width >= 63 ? INT64_MAX
+                                          : (std::int64_t{1} << width) - 1;
     return rng.between(std::max(low, from), std::min(high, to));
 }
 

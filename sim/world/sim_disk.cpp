@@ -249,6 +249,11 @@ void SimDisk::lose_power(const PowerLoss& loss) {
     locks_.clear();
 }
 
+void SimDisk::end_fault(FaultId fault) {
+    std::erase_if(sync_faults_, [&](const SyncFault& f) { return f.fault == fault; });
+    std::erase_if(io_faults_, [&](const IoFault& f) { return f.fault == fault; });
+}
+
 void SimDisk::wipe() {
     names_.clear();
     durable_names_.clear();

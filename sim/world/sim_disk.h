@@ -87,6 +87,8 @@ public:
     }
     // Operations that take time do not return while it is on.
     void set_hung(bool on, FaultId fault);
+    // What is left of a fault that strikes a number of times: nothing more of it comes.
+    void end_fault(FaultId fault);
     // Flips one bit at `at` of the first file that matches and is long enough.
     bool flip_bit(const std::string& glob, std::uint64_t at, FaultId fault);
     // Calls fn once, after the nth operation of this kind on a matching path.

@@ -1,8 +1,9 @@
+#include "sim/scenario/swarm.h"
+
 #include <map>
 #include <set>
 
 #include "sim/scenario/scenario_json.h"
-#include "sim/scenario/swarm.h"
 #include "sim/scenario/swarm_fault.h"
 #include "tests/support/catch.h"
 
@@ -12,11 +13,12 @@ using namespace faultline::sim;
 namespace {
 Scenario base(const std::string& random) {
     Scenario s;
-    const auto error = parse_scenario("x.json",
-                                      R"({"name": "x", "cluster": {"topics": [{"name": "orders", "partitions": 3}]},
+    const auto error = parse_scenario(
+        "x.json",
+        R"({"name": "x", "cluster": {"topics": [{"name": "orders", "partitions": 3}]},
         "workload": [{"producer": "orders"}, {"consumer": "orders"}], "random": )" +
-                                          random + "}",
-                                      {}, s);
+            random + "}",
+        {}, s);
     INFO((error ? error->text : std::string()));
     REQUIRE_FALSE(error.has_value());
     return s;
@@ -24,7 +26,8 @@ Scenario base(const std::string& random) {
 }  // namespace
 
 TEST_CASE("swarm: every drawn scenario is a legal one, and the same for the same seed", "[swarm]") {
-    const Scenario s = base(R"({"kinds": ["process", "network", "disk", "clock"], "max_faults": 12})");
+    const Scenario s =
+        base(R"({"kinds": ["process", "network", "disk", "clock"], "max_faults": 12})");
     std::map<FaultKind, int> drawn;
     std::set<Trigger::Kind> triggers;
     std::set<std::size_t> sizes;
@@ -51,7 +54,8 @@ TEST_CASE("swarm: every drawn scenario is a legal one, and the same for the same
 }
 
 TEST_CASE("swarm: only what may be drawn is drawn", "[swarm]") {
-    const Scenario some = base(R"({"kinds": ["crash", "clock"], "except": ["clock_drift"], "min_faults": 3})");
+    const Scenario some =
+        base(R"({"kinds": ["crash", "clock"], "except": ["clock_drift"], "min_faults": 3})");
     const Scenario sound = base(R"({"min_faults": 4})");
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
         const Scenario one = draw_swarm(some, seed);
