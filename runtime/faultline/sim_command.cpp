@@ -3,6 +3,7 @@
 
 #include "runtime/faultline/commands.h"
 #include "sim/run/command.h"
+#include "sim/run/replay.h"
 #include "visualize/render.h"
 
 namespace faultline::binary {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <unistd.h>
@@ -9,7 +10,9 @@
 #include <fmt/format.h>
 
 #include "sim/run/broker_node.h"
+#include "sim/run/check.h"
 #include "sim/run/execute.h"
+#include "sim/run/replay.h"
 #include "sim/scenario/swarm.h"
 
 namespace faultline::sim {
@@ -32,23 +35,26 @@ std::optional<std::string> read_text(const std::string& path) {
     return text;
 }
 
-// The same run in two other processes. 0, or 3 with a line that says which hash differed.
-int check_replays(const RunOptions& options, const Outcome& outcome) {
-    std::vector<std::string> arguments = {"faultline",       "sim",    "run",
-                                          options.file,      "--seed", std::to_string(outcome.seed),
+// Of this program, for the same run in another directory.
+std::vector<std::string> replay_arguments(const RunOptions& options, std::uint64_t seed) {
+    std::vector<std::string> arguments = {"faultline",
+                                          "sim",
+                                          "run",
+                                          std::filesystem::absolute(options.file).string(),
+                                          "--seed",
+                                          std::to_string(seed),
                                           "--last-line-only"};
     for (const Override& o : options.set) {
         arguments.push_back("--set");
         arguments.push_back(o.pointer + "=" + o.value);
     }
-    for (const Replay& replay : replay_perturbed(arguments)) {
-        const std::string hash = hash_of(replay.last_line);
-        if (hash == outcome.hash) continue;
-        print(stderr,
-              fmt::format("not deterministic: this process got hash {}, another one ({}) got "
-                          "{}\n",
-                          outcome.hash, replay.perturbation,
-                          hash.empty() ? "no verdict: \"" + replay.last_line + "\"" : hash));
+    return arguments;
+}
+
+// 0, or 3 and on stderr where the runs part.
+int finish_check(Check& check, const RunOptions& options, const Outcome& outcome) {
+    if (const auto difference = check.difference(outcome)) {
+        print(stderr, *difference);
         return kNotDeterministic;
     }
     if (!options.json) print(stdout, "replayed twice in perturbed processes: equal hashes\n");
@@ -85,9 +91,15 @@ int run_command(const RunOptions& options) {
     if (trace.empty() && !options.timelines.empty()) {
         trace = fmt::format("{}.{}.trace", options.timelines.front(), ::getpid());
     }
-    scenario = draw_swarm(scenario, options.seed.value_or(scenario.seed));
-    const auto ran = execute(
-        scenario, {.seed = scenario.seed, .trace = trace, .story = !options.last_line_only});
+    const std::uint64_t seed = options.seed.value_or(scenario.seed);
+    std::optional<Check> check;
+    if (options.check) check.emplace(replay_arguments(options, seed));
+    scenario = draw_swarm(scenario, seed);
+    const auto answer = answer_to_environment();
+    const auto ran = execute(scenario, {.seed = seed,
+                                        .trace = trace,
+                                        .story = !options.last_line_only,
+                                        .observer = answer ? &answer->observer() : nullptr});
     if (!ran.ok()) {
         return bad_input(
             fmt::format("{}: cannot be written ({}); name a file in a directory that "
@@ -96,13 +108,15 @@ int run_command(const RunOptions& options) {
     }
     const Outcome& outcome = *ran;
     if (options.last_line_only) {
+        if (answer) answer->finish();
+        print(stdout, outcome.hash_line() + "\n");
         print(stdout, outcome.last_line() + "\n");
         return outcome.exit_code();
     }
     int code = outcome.exit_code();
     if (!draw(options, trace)) code = std::max(code, kBadInput);
     if (!keep_trace && !trace.empty()) std::remove(trace.c_str());
-    if (options.check) code = std::max(code, check_replays(options, outcome));
+    if (check) code = std::max(code, finish_check(*check, options, outcome));
     // The verdict stays the last line.
     print(stdout, options.json ? to_json(outcome) : to_text(outcome));
     return code;

@@ -76,8 +76,12 @@ public:
     }
     Recorder& recorder() { return recorder_; }
 
-    Outcome execute(bool story) {
+    Outcome execute(bool story, Observer* observer) {
         StoryTeller teller(head(), recorder_);
+        if (observer != nullptr) {
+            observer->begin(head(), world_);
+            recorder_.add_listener(*observer);
+        }
         oracles_ = make_oracles(judge_, cast_);
         for (const auto& o : oracles_) recorder_.add_listener(*o);
         recorder_.add_listener(progress_);
@@ -224,6 +228,7 @@ private:
         out.scenario = scenario_.name;
         out.seed = seed_;
         out.hash = recorder_.hash().hex();
+        out.schedule_hash = world_.driver().schedule().low();
         out.events = recorder_.events();
         out.sim_time = world_.now() - MonoTime{};
         out.finding = judge_.finding();
@@ -263,7 +268,7 @@ Result<Outcome> execute(const Scenario& scenario, const ExecuteOptions& options)
     Run run(scenario, options.seed);
     if (!options.trace.empty())
         FL_CHECK(run.recorder().write_to(options.trace, to_json(run.head())));
-    Outcome outcome = run.execute(options.story);
+    Outcome outcome = run.execute(options.story, options.observer);
     FL_CHECK(run.recorder().finish());
     outcome.wall_time = std::chrono::steady_clock::now() - begin;
     return outcome;

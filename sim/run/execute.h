@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/base/result.h"
+#include "sim/run/observer.h"
 #include "sim/run/outcome.h"
 #include "sim/scenario/scenario.h"
 
@@ -13,6 +14,7 @@ struct ExecuteOptions {
     std::uint64_t seed = 1;
     std::string trace;  // file to write; empty: none
     bool story = true;
+    Observer* observer = nullptr;  // not owned
 };
 
 // Runs everything: cluster, workload, faults, healing, audit. invalid when the trace cannot be

@@ -42,6 +42,10 @@ std::string Outcome::last_line() const {
                        biting);
 }
 
+std::string Outcome::hash_line() const {
+    return fmt::format("schedule={:016x} hash={}", schedule_hash, hash);
+}
+
 std::optional<std::string> Outcome::violation_line() const {
     if (!finding) return std::nullopt;
     return fmt::format("violated INV-{} {} at {}: {}", finding->invariant, finding->name,

@@ -27,7 +27,8 @@ struct OracleReport {
 struct Outcome {
     std::string scenario;
     std::uint64_t seed = 0;
-    std::string hash;  // 32 hex digits over every event
+    std::string hash;                 // 32 hex digits over every event
+    std::uint64_t schedule_hash = 0;  // over what the scheduler drew (SimDriver::schedule)
     std::uint64_t events = 0;
     Duration sim_time{}, wall_time{};
     std::optional<Finding> finding;
@@ -46,6 +47,8 @@ struct Outcome {
     // The contract's last line: verdict=... seed=... hash=... sim_s=... wall_s=... events=...
     // faults=...
     std::string last_line() const;
+    // "schedule=... hash=...": what must be equal wherever the same is run.
+    std::string hash_line() const;
     // "violated INV-80 acked-is-durable at 4.213s: ...", or nothing.
     std::optional<std::string> violation_line() const;
 };

@@ -83,6 +83,7 @@ MonoTime SimDriver::wait(MonoTime until) noexcept {
     now_ = {event.at};
     scheduler_->advance(now_);
     ++delivered_;
+    schedule_.add(event.tie);
     event.action(event.self, event.argument);
     return now_;
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/base/hash128.h"
 #include "core/base/random.h"
 #include "core/fiber/scheduler.h"
 
@@ -25,7 +26,16 @@ public:
     MonoTime now() const noexcept { return now_; }
     std::uint64_t delivered() const noexcept { return delivered_; }
 
-    std::size_t choose(std::size_t runnable) noexcept override { return rng_.below(runnable); }
+    // Over every choice (how many could run, which one does) and every delivery (its tie-break,
+    // which is drawn, and its number). Two processes that differ here differ sooner than their
+    // events do.
+    const Hash128& schedule() const noexcept { return schedule_; }
+
+    std::size_t choose(std::size_t runnable) noexcept override {
+        const std::size_t chosen = rng_.below(runnable);
+        schedule_.add(static_cast<std::uint64_t>(runnable) << 32 | chosen);
+        return chosen;
+    }
     MonoTime poll() noexcept override;
     MonoTime wait(MonoTime until) noexcept override;
 
@@ -41,6 +51,7 @@ private:
     static void run_closure(void* self, std::uint64_t slot);
 
     Rng rng_;
+    Hash128 schedule_;
     fiber::Scheduler* scheduler_ = nullptr;
     MonoTime now_{};
     std::vector<Event> heap_;
