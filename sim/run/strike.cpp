@@ -56,7 +56,7 @@ void Injector::strike(FaultId id) {
 
 // An orderly stop; the node is started again when it has stopped, or killed when it does not.
 void Injector::restart(NodeId node) {
-    constexpr Duration kStep = 10ms;
+    static constexpr Duration kStep = 10ms;
     constexpr int kPatience = 1000;
     world_.stop(node);
     const auto look = [this, node](auto self, int left) -> void {
