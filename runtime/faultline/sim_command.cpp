@@ -1,8 +1,12 @@
+#include <cinttypes>
+#include <cstdio>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "runtime/faultline/commands.h"
 #include "sim/run/command.h"
+#include "sim/run/hashes.h"
 #include "sim/run/replay.h"
 #include "visualize/render.h"
 
@@ -35,6 +39,33 @@ int run(SimOptions& o) {
     sim::apply_perturbation();
     return sim::run_command(o.run);
 }
+
+void add_hash(CLI::App& top, std::vector<tools::Command>& commands) {
+    CLI::App* sub = top.add_subcommand(
+        "hash",
+        "Example:  faultline sim hash scenarios --seeds 1..3\n\n"
+        "The hashes of many runs, one line each: two builds must print the same.");
+    auto o = std::make_shared<sim::HashOptions>();
+    auto seeds = std::make_shared<std::string>();
+    sub->add_option("files", o->files, "scenarios, or directories of them")->required();
+    sub->add_option("--seeds", *seeds, "A..B, else each scenario's own");
+    sub->add_flag("--reverse", o->reverse, "the last run first");
+    commands.push_back({sub, [o, seeds] {
+                            std::uint64_t from = 0, to = 0;
+                            char rest = 0;
+                            if (!seeds->empty()) {
+                                if (std::sscanf(seeds->c_str(), "%" SCNu64 "..%" SCNu64 "%c", &from,
+                                                &to, &rest) != 2 ||
+                                    from > to) {
+                                    return tools::bad_input(fmt::format(
+                                        "faultline: --seeds {}: not A..B, as 1..20", *seeds));
+                                }
+                                o->from = from;
+                                o->to = to;
+                            }
+                            return sim::hash_command(*o);
+                        }});
+}
 }  // namespace
 
 void add_sim(CLI::App& app, std::vector<tools::Command>& commands) {
@@ -55,9 +86,13 @@ void add_sim(CLI::App& app, std::vector<tools::Command>& commands) {
     sub->add_option("--trace", o->run.trace, "write the trace here");
     sub->add_option("--timeline", o->run.timelines, "draw it, may be given again");
     sub->add_flag("--check", o->run.check, "run again in perturbed processes, compare the hashes");
+    sub->add_option("--against", o->run.against,
+                    "the binary of another build: find where it differs")
+        ->check(CLI::ExistingFile);
     sub->add_flag("--json", o->run.json, "for programs");
     sub->add_flag("--last-line-only", o->run.last_line_only, "what --check asks of its children")
         ->group("");
     commands.push_back({sub, [o] { return run(*o); }});
+    add_hash(*top, commands);
 }
 }  // namespace faultline::binary

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "sim/run/broker_node.h"
 #include "sim/run/check.h"
 #include "sim/run/execute.h"
+#include "sim/run/load.h"
 #include "sim/run/replay.h"
 #include "sim/scenario/swarm.h"
 
@@ -25,14 +23,6 @@ void print(std::FILE* to, const std::string& text) { std::fwrite(text.data(), 1,
 int bad_input(const std::string& line) {
     print(stderr, line + "\n");
     return kBadInput;
-}
-
-std::optional<std::string> read_text(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return std::nullopt;
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (in.bad()) return std::nullopt;
-    return text;
 }
 
 // Of this program, for the same run in another directory.
@@ -61,6 +51,18 @@ int finish_check(Check& check, const RunOptions& options, const Outcome& outcome
     return 0;
 }
 
+// The same run in another build. 0, or 3 and on stderr where the two part.
+int check_against(const RunOptions& options, std::uint64_t seed) {
+    const Perturbation other{.program = std::filesystem::absolute(options.against).string()};
+    const auto where = first_differing_event(replay_arguments(options, seed), {}, other);
+    if (where) {
+        print(stderr, "another build runs differently: " + *where);
+        return kNotDeterministic;
+    }
+    if (!options.json) print(stdout, "replayed by another build: every event is equal\n");
+    return 0;
+}
+
 // Draws the trace; a line on stderr for each picture that failed.
 bool draw(const RunOptions& options, const std::string& trace) {
     bool good = true;
@@ -76,16 +78,9 @@ bool draw(const RunOptions& options, const std::string& trace) {
 
 int run_command(const RunOptions& options) {
     apply_perturbation();
-    const auto text = read_text(options.file);
-    if (!text)
-        return bad_input(fmt::format("{}: cannot be read; name a scenario file", options.file));
     Scenario scenario;
-    if (const auto e = parse_scenario(options.file, *text, options.set, scenario)) {
-        return bad_input(e->text);
-    }
-    if (const auto why = check_config(scenario.cluster)) {
-        return bad_input(fmt::format("{}: {}", options.file, *why));
-    }
+    if (const auto line = load_scenario(options.file, options.set, scenario))
+        return bad_input(*line);
     const bool keep_trace = !options.trace.empty();
     std::string trace = options.trace;
     if (trace.empty() && !options.timelines.empty()) {
@@ -117,6 +112,7 @@ int run_command(const RunOptions& options) {
     if (!draw(options, trace)) code = std::max(code, kBadInput);
     if (!keep_trace && !trace.empty()) std::remove(trace.c_str());
     if (check) code = std::max(code, finish_check(*check, options, outcome));
+    if (!options.against.empty()) code = std::max(code, check_against(options, seed));
     // The verdict stays the last line.
     print(stdout, options.json ? to_json(outcome) : to_text(outcome));
     return code;

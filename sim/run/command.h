@@ -18,7 +18,8 @@ struct RunOptions {
     std::vector<Override> set;
     std::string trace;                   // written here when not empty
     std::vector<std::string> timelines;  // format by extension; needs `render`
-    bool check = false;  // run again in perturbed processes and compare: sim/run/check.h
+    bool check = false;   // run again in perturbed processes and compare: sim/run/check.h
+    std::string against;  // a binary of another build, to compare with; empty: none
     bool json = false;
     bool last_line_only = false;  // what --check asks of its children
     // Draws the trace file `trace` into `out`. Given by the binary, because sim/ does not know

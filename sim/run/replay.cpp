@@ -144,6 +144,7 @@ std::vector<Aspect> each_aspect() {
 }
 
 std::string to_string(const Perturbation& p) {
+    if (!p.program.empty()) return p.program;
     if (p.aspects == kNoAspect) {
         return p.fixed_addresses ? "nothing changed, no address randomisation" : "nothing changed";
     }
@@ -194,8 +195,9 @@ Child::Child(const std::vector<std::string>& arguments, const Perturbation& p,
         const auto now = static_cast<unsigned long>(before);
         (void)::personality(p.fixed_addresses || p.variant == 0 ? now | fixed : now & ~fixed);
     }
+    const std::string program = p.program.empty() ? "/proc/self/exe" : p.program;
     const int failed =
-        ::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, argv.data(), envp.data());
+        ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), envp.data());
     if (before != -1) (void)::personality(static_cast<unsigned long>(before));
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);

@@ -30,6 +30,7 @@ struct Perturbation {
     Aspects aspects = kNoAspect;
     int variant = 0;               // addresses: 0 not randomised, 1 randomised
     bool fixed_addresses = false;  // not randomised, whatever the variant
+    std::string program = {};      // another build of this one; empty: this one
 };
 // "everything, variant 1", "allocator fill, variant 1"
 std::string to_string(const Perturbation&);
@@ -38,8 +39,8 @@ std::string to_string(const Perturbation&);
 // numbers, sets the locale. Does nothing in a process that is not one.
 void apply_perturbation();
 
-// A run of /proc/self/exe; its stdout is read line by line, its stderr is the parent's. The
-// destructor ends it.
+// A run of this program, or another build of it; its stdout is read line by line, its stderr is the
+// parent's. The destructor ends it.
 class Child {
 public:
     // `variables`: NAME=VALUE, added to the environment.

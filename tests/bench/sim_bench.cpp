@@ -1,0 +1,186 @@
+// How fast the simulator is, and how much memory it keeps: a table with the goals of issue 4.
+//
+// sim_bench [DIR] [ROW...] [--gross]   DIR has the scenarios (default: tests/bench). Exit 1 when a
+// goal is missed; with --gross only when one is missed by more than a factor of two, which noise
+// does not do. Times are processor time of this one thread, so that others may use the machine.
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <functional>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "sim/run/execute.h"
+#include "sim/run/load.h"
+#include "sim/scenario/swarm.h"
+
+using namespace faultline;
+using namespace faultline::sim;
+
+namespace {
+
+double resident_mib() {
+    std::ifstream in("/proc/self/statm");
+    std::uint64_t size = 0, resident = 0;
+    in >> size >> resident;
+    return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1048576.0;
+}
+
+// Reads the resident memory at each tenth simulated minute.
+class MemoryWatch final : public Observer {
+public:
+    void begin(const TraceHead&, World& world) override {
+        for (int i = 1; i <= 6; ++i) {
+            world.at(MonoTime{} + std::chrono::seconds(600 * i - 1), [this] {
+                ::malloc_trim(0);  // what is free does not count
+                mib.push_back(resident_mib());
+            });
+        }
+    }
+    std::vector<double> mib;
+};
+
+struct Measured {
+    double value = 0;
+    std::string note;
+};
+
+struct Row {
+    std::string name, goal_text;
+    double goal;
+    bool at_most;  // else at least
+    std::string command;
+    std::function<Measured(const std::string& dir)> measure;
+
+    bool met(double value, double slack) const {
+        return at_most ? value <= goal * slack : value * slack >= goal;
+    }
+};
+
+Scenario load(const std::string& file) {
+    Scenario scenario;
+    if (const auto line = load_scenario(file, {}, scenario)) {
+        std::fprintf(stderr, "%s\n", line->c_str());
+        std::exit(2);
+    }
+    return scenario;
+}
+
+struct Run {
+    Outcome outcome;
+    double cpu_s;
+};
+
+Run run(const Scenario& scenario, std::uint64_t seed, Observer* observer = nullptr) {
+    const Scenario drawn = draw_swarm(scenario, seed);
+    const std::clock_t begin = std::clock();
+    auto outcome =
+        execute(drawn, {.seed = seed, .trace = "", .story = false, .observer = observer});
+    if (!outcome.ok()) std::exit(2);
+    return {*std::move(outcome), static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC};
+}
+
+// The fastest of five: whoever else uses the machine only makes it slower.
+Run best_of_five(const Scenario& scenario) {
+    Run best = run(scenario, scenario.seed);
+    for (int i = 0; i < 4; ++i) {
+        Run next = run(scenario, scenario.seed);
+        if (next.cpu_s < best.cpu_s) best = std::move(next);
+    }
+    if (best.outcome.verdict() != "holds") {
+        std::fprintf(stderr, "%s\n", best.outcome.last_line().c_str());
+        std::exit(2);
+    }
+    return best;
+}
+
+double seconds(Duration d) { return static_cast<double>(d.count()) / 1e9; }
+
+Measured event_rate(const std::string& dir) {
+    const Run best = best_of_five(load(dir + "/one_broker.json"));
+    return {static_cast<double>(best.outcome.events) / best.cpu_s,
+            fmt::format("{} events in {:.3f} s, {} oracles", best.outcome.events, best.cpu_s,
+                        best.outcome.oracles.size())};
+}
+
+Measured ratio(const std::string& dir) {
+    const Run best = best_of_five(load(dir + "/one_broker.json"));
+    return {seconds(best.outcome.sim_time) / best.cpu_s,
+            fmt::format("{} records in {:.1f} simulated s, {:.3f} s", best.outcome.delivered,
+                        seconds(best.outcome.sim_time), best.cpu_s)};
+}
+
+Measured memory(const std::string& dir) {
+    MemoryWatch watch;
+    const Run one = run(load(dir + "/one_hour.json"), 1, &watch);
+    if (watch.mib.size() != 6) std::exit(2);
+    std::string note = "MiB at 10, 20, ... 60 min:";
+    for (const double mib : watch.mib) note += fmt::format(" {:.1f}", mib);
+    note += fmt::format("; {} events in {:.1f} s", one.outcome.events, one.cpu_s);
+    return {watch.mib.back() / watch.mib.front(), note};
+}
+
+Measured swarm_rate(const std::string& dir) {
+    const Scenario swarm = load(dir + "/../../scenarios/swarm/everything.json");
+    double cpu = 0, events = 0, simulated = 0;
+    constexpr int kSeeds = 40;
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+        const Run one = run(swarm, seed);
+        cpu += one.cpu_s;
+        events += static_cast<double>(one.outcome.events);
+        simulated += seconds(one.outcome.sim_time);
+    }
+    return {events / cpu, fmt::format("{:.0f} seeds/s, {:.0f} simulated s/s over {} seeds",
+                                      kSeeds / cpu, simulated / cpu, kSeeds)};
+}
+
+const std::vector<Row>& rows() {
+    static const std::vector<Row> all = {
+        {"events", "500,000 events/s", 500'000, false,
+         "sim_bench events  (tests/bench/one_broker.json)", event_rate},
+        {"ratio", "200 simulated s/s", 200, false,
+         "sim_bench ratio   (1,000 records/s, tests/bench/one_broker.json)", ratio},
+        {"swarm", "500,000 events/s", 500'000, false,
+         "sim_bench swarm   (scenarios/swarm/everything.json)", swarm_rate},
+        {"memory", "60 min / 10 min <= 1.05", 1.05, true,
+         "sim_bench memory  (tests/bench/one_hour.json)", memory},
+    };
+    return all;
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string dir = "tests/bench";
+    std::vector<std::string> wanted;
+    bool gross = false;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        const bool is_row =
+            std::ranges::any_of(rows(), [&](const Row& r) { return r.name == word; });
+        if (word == "--gross") {
+            gross = true;
+        } else if (is_row) {
+            wanted.push_back(word);
+        } else {
+            dir = word;
+        }
+    }
+    int missed = 0;
+    std::printf("%-8s %-24s %12s  %-4s  %s\n", "what", "goal", "measured", "", "how");
+    for (const Row& row : rows()) {
+        if (!wanted.empty() && std::ranges::find(wanted, row.name) == wanted.end()) continue;
+        const Measured m = row.measure(dir);
+        const bool pass = row.met(m.value, 1);
+        if (!row.met(m.value, gross ? 2 : 1)) ++missed;
+        const std::string number =
+            row.at_most ? fmt::format("{:.3f}", m.value) : fmt::format("{:.0f}", m.value);
+        std::printf("%-8s %-24s %12s  %-4s  %s\n%55s%s\n", row.name.c_str(), row.goal_text.c_str(),
+                    number.c_str(), pass ? "PASS" : "MISS", m.note.c_str(), "",
+                    row.command.c_str());
+        std::fflush(stdout);
+    }
+    return missed == 0 ? 0 : 1;
+}

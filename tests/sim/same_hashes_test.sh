@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# same_hashes.sh agrees with a build and itself, and notices one that runs differently or dies.
+set -u
+faultline=$1 here=$(dirname "${BASH_SOURCE[0]}")
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+failed=0
+"$here/same_hashes.sh" 1..1 "$faultline" "$faultline" >"$dir/out" 2>&1 || { echo "equal builds differ"; cat "$dir/out"; failed=1; }
+mkdir -p "$dir/odd/bin"
+printf '#!/bin/bash\n"%s" "$@" | sed "3s/hash=..../hash=dead/; 5d"\n' "$faultline" >"$dir/odd/bin/faultline"
+chmod +x "$dir/odd/bin/faultline"
+"$here/same_hashes.sh" 1..1 "$faultline" "$dir/odd/bin/faultline" >"$dir/out" 2>&1 && { echo "the odd build passed"; failed=1; }
+for word in dead none '2 of ' 'the next one differs'; do
+    grep -q "$word" "$dir/out" || { echo "missing: $word"; cat "$dir/out"; failed=1; }
+done
+exit $failed
