@@ -34,20 +34,21 @@ fl_layer(core/client MAY core/base core/fiber core/env core/wire core/model core
 fl_layer(sim MAY core)
 fl_layer(sim/trace MAY core/base core/env)
 fl_layer(sim/run MAY core sim sim/trace visualize)
+fl_layer(sim/search MAY core sim sim/trace sim/run)
 
 # The real world. It knows all of core and nothing of sim.
 fl_layer(runtime MAY core)
 # The binary `faultline` is put together from both worlds and the pictures: docs/adr/0014.
-fl_layer(runtime/faultline MAY core runtime sim sim/run visualize)
+fl_layer(runtime/faultline MAY core runtime sim sim/run sim/search visualize)
 
 # Pictures are made of the trace format alone.
 fl_layer(visualize MAY core/base sim/trace)
 
 # Tests may look at everything.
-fl_layer(tests MAY core core/wire/gen sim sim/trace sim/run runtime visualize tests)
+fl_layer(tests MAY core core/wire/gen sim sim/trace sim/run sim/search runtime visualize tests)
 
 fl_third_party(boost/ IN core/fiber/context.cpp)
-fl_third_party(nlohmann/ IN core/wire/gen sim/scenario sim/run visualize runtime/tools tests)
+fl_third_party(nlohmann/ IN core/wire/gen sim/scenario sim/run sim/search visualize runtime/tools tests)
 fl_third_party(spdlog/ IN runtime/log tests)
 fl_third_party(fmt/ IN core sim runtime visualize tests)
 fl_third_party(CLI/ IN sim/run runtime/tools runtime/faultline runtime/daemon visualize tests)

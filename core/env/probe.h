@@ -4,6 +4,7 @@
 // truncate, recover; (3) at the client-visible edge.
 #pragma once
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 #include <type_traits>
 #include <variant>
@@ -66,6 +67,12 @@ enum class Site : std::uint16_t {
     frame_split_across_reads,
     count_
 };
+
+// In the order of Site.
+inline constexpr std::string_view kSiteNames[] = {
+    "segment_torn_tail_repaired",  "index_rebuilt",           "append_refused_disk_full",
+    "producer_retry_deduplicated", "fetch_long_poll_expired", "frame_split_across_reads"};
+static_assert(std::size(kSiteNames) == static_cast<std::size_t>(Site::count_));
 
 class Sink {
 public:

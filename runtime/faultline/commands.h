@@ -8,4 +8,6 @@
 namespace faultline::binary {
 void add_timeline(CLI::App& app, std::vector<tools::Command>& commands);
 void add_sim(CLI::App& app, std::vector<tools::Command>& commands);
+void add_sim_search(CLI::App& sim, std::vector<tools::Command>& commands);
+void add_sim_tables(CLI::App& sim, std::vector<tools::Command>& commands);
 }  // namespace faultline::binary

@@ -94,5 +94,7 @@ void add_sim(CLI::App& app, std::vector<tools::Command>& commands) {
         ->group("");
     commands.push_back({sub, [o] { return run(*o); }});
     add_hash(*top, commands);
+    add_sim_search(*top, commands);
+    add_sim_tables(*top, commands);
 }
 }  // namespace faultline::binary

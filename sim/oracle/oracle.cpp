@@ -4,6 +4,7 @@ namespace faultline::sim {
 
 void Judge::report(Finding finding) {
     if (finding_) return;
+    finding.transition = ended_ ? "end" : recorder_.last_event();
     recorder_.record(finding.at, Violation{static_cast<std::uint32_t>(finding.invariant),
                                            recorder_.intern(finding.sentence)});
     finding_ = std::move(finding);
@@ -24,6 +25,31 @@ bool Cast::promises_durability(std::int32_t client) const {
 
 std::string_view topic_of(std::string_view partition) {
     return partition.substr(0, partition.rfind('-'));
+}
+
+std::span<const OracleInfo> oracle_table() {
+    static constexpr OracleInfo rows[] = {
+        {80, "acked-is-durable",
+         "An acknowledged record stays in the log at its offset, within the contract of its "
+         "acknowledgement."},
+        {81, "dense-offsets",
+         "A leader gives consecutive offsets; a consumer sees each once and in order."},
+        {82, "log-prefix", "An offset holds one record for ever, unless the log was cut below it."},
+        {83, "no-phantom",
+         "A delivered record was sent by the producer it names, to that partition."},
+        {84, "producer-order",
+         "The records of one producer stand in the order in which it sent them, each once where it "
+         "is idempotent."},
+        {85, "high-watermark",
+         "The high watermark never exceeds the log end nor what is durable, never falls, and "
+         "nobody reads at or above it."},
+        {86, "retention-earned",
+         "A record is deleted by age only when retention.ms has really passed."},
+        {kNoCorruptData, "no-corrupt-data", "No damaged batch reaches a client as data."},
+        {kProgress, "progress", "When the faults are over, clients finish."},
+        {kNoAbort, "no-assertion-fails", "No assertion fails."},
+    };
+    return rows;
 }
 
 std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast) {

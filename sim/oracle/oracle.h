@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,8 @@ struct Finding {
     std::int32_t invariant = 0;  // docs/INVARIANTS.md
     std::string_view name;
     MonoTime at;
-    std::string sentence;  // the two facts that contradict each other
+    std::string sentence;              // the two facts that contradict each other
+    std::string_view transition = {};  // type of the event at which it was found; set by the judge
 };
 
 // Keeps the first finding, tells the trace, and lets the run stop there.
@@ -31,12 +33,15 @@ public:
     void report(Finding finding);
     // Called at the first finding, from wherever it was found.
     void on_finding(std::function<void()> fn) { on_finding_ = std::move(fn); }
+    // From now on findings are about the whole run, not about an event.
+    void end_of_run() noexcept { ended_ = true; }
     const std::optional<Finding>& finding() const noexcept { return finding_; }
     Recorder& recorder() noexcept { return recorder_; }
 
 private:
     Recorder& recorder_;
     std::optional<Finding> finding_;
+    bool ended_ = false;
     std::function<void()> on_finding_;
 };
 
@@ -87,6 +92,13 @@ struct Cast {
 
 // "orders" of "orders-0".
 std::string_view topic_of(std::string_view partition);
+
+// What is judged, for people: a row for each invariant that a run can violate.
+struct OracleInfo {
+    std::int32_t invariant;
+    std::string_view name, statement;
+};
+std::span<const OracleInfo> oracle_table();
 
 // All oracles that today's broker can violate, in order of their invariant.
 std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include "sim/run/broker_node.h"
 #include "sim/run/injector.h"
 #include "sim/run/progress.h"
+#include "sim/run/rare_paths.h"
 #include "sim/trace/story.h"
 #include "sim/trace/trace_head.h"
 #include "sim/workload/workload.h"
@@ -63,6 +65,7 @@ public:
                    20us}}),
           progress_(cast_) {
         judge_.on_finding([this] { world_.halt(); });
+        if (scenario.perturb) recorder_.set_perturb(&rare_paths_);
         add_nodes();
     }
 
@@ -76,6 +79,21 @@ public:
     }
     Recorder& recorder() { return recorder_; }
 
+    // INV-89. The fiber in which it failed never runs again: nothing may be unwound through code
+    // that has just been found wrong. So this object must not be destroyed either.
+    void assertion_failed(const AssertInfo& info) {
+        broken_ = true;
+        judge_.report(
+            {kNoAbort, "no-assertion-fails", world_.now(),
+             fmt::format("{}:{}: {}{}", info.file, info.line,
+                         info.invariant == 0 ? "" : fmt::format("INV-{}: ", info.invariant),
+                         info.expression)});
+        if (!world_.scheduler().in_fiber() || std::uncaught_exceptions() > 0) return;
+        fiber::Waiter for_ever;
+        for_ever.park(Deadline::never());
+    }
+    bool broken() const noexcept { return broken_; }
+
     Outcome execute(bool story, Observer* observer) {
         StoryTeller teller(head(), recorder_);
         if (observer != nullptr) {
@@ -88,6 +106,7 @@ public:
         if (story) recorder_.add_listener(teller);
         run_phases();
         if (!judge_.finding()) {
+            judge_.end_of_run();
             for (const auto& o : oracles_) o->finish(world_.now());
         }
         Outcome out = outcome();
@@ -208,6 +227,7 @@ private:
 
     void report_missing() {
         if (judge_.finding()) return;
+        judge_.end_of_run();
         const std::string what = progress_.missing(recorder_);
         if (what.empty()) return;
         const bool refused = scenario_.expect.all_acked && progress_.failed > 0;
@@ -234,6 +254,10 @@ private:
         out.finding = judge_.finding();
         out.expected_violation = scenario_.expect.violates;
         out.faults = reports_;
+        for (std::size_t i = 0; i < std::size(probe::kSiteNames); ++i) {
+            out.sites[std::string(probe::kSiteNames[i])] =
+                recorder_.reached_count(static_cast<probe::Site>(i));
+        }
         for (const auto& o : oracles_)
             out.oracles.push_back({o->invariant(), std::string(o->name()), o->premises()});
         out.acked = progress_.acked;
@@ -244,6 +268,8 @@ private:
 
     const Scenario& scenario_;
     std::uint64_t seed_;
+    bool broken_ = false;
+    RarePaths rare_paths_{Rng(seed_).fork("rare")};
     Cast cast_;
     Recorder recorder_;
     Judge judge_{recorder_};
@@ -261,15 +287,27 @@ private:
     std::optional<Injector> injector_;
     std::vector<FaultReport> reports_;
 };
+
+Run* g_run = nullptr;  // hooks have no argument; one run at a time
+
+// A second assertion, or one outside of any fiber, ends the process as without a hook.
+void on_assert(const AssertInfo& info) {
+    if (Run* run = std::exchange(g_run, nullptr)) run->assertion_failed(info);
+}
 }  // namespace
 
 Result<Outcome> execute(const Scenario& scenario, const ExecuteOptions& options) {
     const auto begin = std::chrono::steady_clock::now();
-    Run run(scenario, options.seed);
+    auto run = std::make_unique<Run>(scenario, options.seed);
     if (!options.trace.empty())
-        FL_CHECK(run.recorder().write_to(options.trace, to_json(run.head())));
-    Outcome outcome = run.execute(options.story, options.observer);
-    FL_CHECK(run.recorder().finish());
+        FL_CHECK(run->recorder().write_to(options.trace, to_json(run->head())));
+    g_run = run.get();
+    set_assert_hook(on_assert);
+    Outcome outcome = run->execute(options.story, options.observer);
+    set_assert_hook(nullptr);
+    g_run = nullptr;
+    FL_CHECK(run->recorder().finish());
+    if (run->broken()) (void)run.release();
     outcome.wall_time = std::chrono::steady_clock::now() - begin;
     return outcome;
 }

@@ -1,6 +1,7 @@
 // What one execution came to, and how it is told.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct Outcome {
     std::vector<FaultReport> faults;
     std::vector<OracleReport> oracles;
     std::vector<std::string> story;
+    std::map<std::string, std::uint64_t> sites;  // how often each was reached
     std::uint64_t acked = 0, delivered = 0, failed = 0;
 
     // Faults that had no effect although the scenario does not allow it.

@@ -39,6 +39,7 @@ void Recorder::take(MonoTime at, const NodeId* node, std::size_t type, const E& 
         }
     });
     ++events_;
+    last_event_ = EventInfo<E>::name;
     if (file_ == nullptr) return;
     file_->begin_event(type, at);
     if (node != nullptr) file_->field(node->v);

@@ -65,6 +65,8 @@ public:
     // Over all events so far; docs/formats/trace.md says what exactly is hashed.
     const Hash128& hash() const noexcept { return hash_; }
     std::uint64_t events() const noexcept { return events_; }
+    // The type of the event recorded last ("LogOpened"); "" before the first.
+    std::string_view last_event() const noexcept { return last_event_; }
     std::uint64_t reached_count(probe::Site) const;
 
 private:
@@ -73,6 +75,7 @@ private:
 
     Hash128 hash_;
     std::uint64_t events_ = 0;
+    std::string_view last_event_;
     Names names_;
     std::vector<Listener*> listeners_;
     Perturb* perturb_ = nullptr;
