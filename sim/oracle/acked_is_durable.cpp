@@ -5,6 +5,7 @@
 // Bit rot that the broker reports (CorruptionFound) takes a partition out of service; with a single
 // replica its records are unavailable, and reported, but never silently gone.
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include <fmt/format.h>
@@ -24,7 +25,7 @@ struct Ack {
 };
 
 struct Log {
-    std::vector<Ack> acks;  // in order of acknowledgement
+    std::deque<Ack> acks;  // in order of acknowledgement; not those that retention took
     std::int64_t start = 0;
     bool power_lost = false;  // since the log was opened last
     bool corrupt = false;
@@ -51,7 +52,10 @@ public:
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
             shortened(at, t->partition, t->to.v, "was truncated to");
         } else if (const auto* s = std::get_if<probe::LogStartMoved>(&event)) {
-            logs_[s->partition].start = s->to.v;  // whether it may: INV-86
+            Log& log = logs_[s->partition];
+            log.start = s->to.v;  // whether it may: INV-86
+            while (!log.acks.empty() && log.acks.front().last_offset < log.start)
+                log.acks.pop_front();
         } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
             logs_[c->partition].corrupt = true;
         }

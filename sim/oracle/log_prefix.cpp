@@ -1,5 +1,8 @@
 // INV-82 log-prefix: an offset holds one record for ever. Whatever was acknowledged or delivered at
 // an offset is what every later reader finds there, unless the log was cut below it in between.
+#include <algorithm>
+#include <deque>
+
 #include <fmt/format.h>
 
 #include "core/base/text.h"
@@ -24,6 +27,8 @@ public:
             cut(o->partition, o->log_end.v);
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
             cut(t->partition, t->to.v);
+        } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
+            forget(m->partition, m->from.v);
         }
     }
 
@@ -34,17 +39,35 @@ private:
         MonoTime since;
     };
 
+    // Of the offsets from `base` on.
+    struct Log {
+        std::int64_t base = 0;
+        std::deque<Record> records;
+    };
+
     void cut(probe::PartitionKey key, std::int64_t end) {
-        auto& log = logs_[key];
-        if (std::cmp_less(end, log.size())) log.resize(static_cast<std::size_t>(end));
+        Log& log = logs_[key];
+        if (end < log.base) {
+            log = {.base = end, .records = {}};
+        } else if (std::cmp_less(end - log.base, log.records.size())) {
+            log.records.resize(static_cast<std::size_t>(end - log.base));
+        }
+    }
+
+    // Called with the start before the newest one: answers under way may bring what is deleted now.
+    void forget(probe::PartitionKey key, std::int64_t start) {
+        Log& log = logs_[key];
+        for (; log.base < start && !log.records.empty(); ++log.base) log.records.pop_front();
+        log.base = std::max(log.base, start);
     }
 
     void hold(MonoTime at, probe::PartitionKey key, std::int64_t offset, Record now,
               std::string_view how) {
-        auto& log = logs_[key];
-        const auto i = static_cast<std::size_t>(offset);
-        if (i >= log.size()) log.resize(i + 1, {-1, -1, {}});
-        Record& before = log[i];
+        Log& log = logs_[key];
+        if (offset < log.base) return;
+        const auto i = static_cast<std::size_t>(offset - log.base);
+        if (i >= log.records.size()) log.records.resize(i + 1, {-1, -1, {}});
+        Record& before = log.records[i];
         if (before.client < 0) {
             before = now;
             return;
@@ -61,7 +84,7 @@ private:
     }
 
     const Cast& cast_;
-    std::map<probe::PartitionKey, std::vector<Record>> logs_;
+    std::map<probe::PartitionKey, Log> logs_;
 };
 }  // namespace
 

@@ -27,35 +27,26 @@ public:
         }
         if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
             const auto sent = sent_.find({a->client, a->first_record});
-            if (a->first.v < 0) return;
-            acks_[a->partition].push_back(
-                {a->first.v, a->client, sent == sent_.end() ? at : sent->second});
+            const MonoTime since = sent == sent_.end() ? at : sent->second;
+            if (sent != sent_.end()) sent_.erase(sent);
+            if (a->first.v >= 0) acks_[a->partition].push_back({a->first.v, a->client, since});
             return;
         }
-        const auto* s = std::get_if<probe::LogStartMoved>(&event);
-        if (s == nullptr) return;
-        const auto limit =
-            cast_.retention_ms.find(std::string(topic_of(partition_name(s->partition))));
-        if (limit == cast_.retention_ms.end()) return;
-        for (const Ack& ack : acks_[s->partition]) {
-            if (ack.offset >= s->to.v) continue;
-            if (jumped_.contains(ack.client)) continue;
-            ++premises_;
-            const std::int64_t age_ms = (at - ack.at).count() / 1'000'000;
-            const std::int64_t forgiven =
-                limit->second * cast_.max_drift_ppm / 1'000'000 * 2 + 1 + forgiven_ms_;
-            if (limit->second >= 0 && age_ms + forgiven >= limit->second) continue;
-            return violate(at,
-                           fmt::format("offset {} of {} was sent at {} and kept for {} ms by "
-                                       "retention.ms, but deleted after {} ms",
-                                       ack.offset, partition_name(s->partition),
-                                       format_seconds(ack.at - MonoTime{}), limit->second, age_ms));
+        if (const auto* f = std::get_if<probe::ProduceFailed>(&event)) {
+            sent_.erase({f->client, f->first_record});
+            return;
+        }
+        if (const auto* s = std::get_if<probe::LogStartMoved>(&event)) {
+            deleted(at, *s);
+            std::erase_if(acks_[s->partition],
+                          [&](const Ack& ack) { return ack.offset < s->to.v; });
         }
     }
 
     void on_sim(MonoTime, const SimEvent& event) override {
         if (const auto* start = std::get_if<NodeStarted>(&event)) {
-            // A broker that starts has nothing but its wall clock to tell the age of old segments.
+            // A broker that starts has nothing but its wall clock to tell the age of old
+            // segments.
             const auto ahead = ahead_ms_.find(start->node);
             if (ahead != ahead_ms_.end()) forgiven_ms_ = std::max(forgiven_ms_, ahead->second);
         }
@@ -73,6 +64,27 @@ private:
         std::int32_t client;
         MonoTime at;  // when it was sent
     };
+
+    void deleted(MonoTime at, const probe::LogStartMoved& s) {
+        const auto limit =
+            cast_.retention_ms.find(std::string(topic_of(partition_name(s.partition))));
+        if (limit == cast_.retention_ms.end()) return;
+        for (const Ack& ack : acks_[s.partition]) {
+            if (ack.offset >= s.to.v) continue;
+            if (jumped_.contains(ack.client)) continue;
+            ++premises_;
+            const std::int64_t age_ms = (at - ack.at).count() / 1'000'000;
+            const std::int64_t forgiven =
+                limit->second * cast_.max_drift_ppm / 1'000'000 * 2 + 1 + forgiven_ms_;
+            if (limit->second >= 0 && age_ms + forgiven >= limit->second) continue;
+            return violate(at,
+                           fmt::format("offset {} of {} was sent at {} and kept for {} ms by "
+                                       "retention.ms, but deleted after {} ms",
+                                       ack.offset, partition_name(s.partition),
+                                       format_seconds(ack.at - MonoTime{}), limit->second, age_ms));
+        }
+    }
+
     const Cast& cast_;
     std::map<probe::PartitionKey, std::vector<Ack>> acks_;
     std::map<std::pair<std::int32_t, std::int64_t>, MonoTime> sent_;

@@ -239,3 +239,36 @@ TEST_CASE("retention-earned: deleted before its time", "[oracle]") {
     CHECK(h.verdict() == 86);
     CHECK(h.sentence().find("deleted after 30000 ms") != std::string::npos);
 }
+
+// What retention took is forgotten, so that an hour's run needs no more memory than a minute's.
+TEST_CASE("oracles: after retention, what is left is still watched", "[oracle]") {
+    const auto retained = [](History& h) -> History& {
+        for (int i = 0; i < 6; ++i) h.acked(0, i, i);
+        h.at(2min).probe(probe::LogStartMoved{h.p, Offset{0}, Offset{2}});
+        return h.at(4min).probe(probe::LogStartMoved{h.p, Offset{2}, Offset{4}});
+    };
+    History good;
+    retained(good).delivered(kConsumer, 0, 0, 0).delivered(kConsumer, 1, 0, 1);  // under way then
+    for (const std::int32_t who : {kConsumer, kAuditor}) {
+        good.delivered(who, 4, 0, 4).delivered(who, 5, 0, 5);
+    }
+    CHECK(good.verdict() == 0);
+    CHECK(good.sentence().empty());
+
+    History swapped;
+    retained(swapped).delivered(kConsumer, 4, 0, 5);
+    CHECK(swapped.verdict() == 82);
+    History phantom;
+    retained(phantom).acked(0, 7, 6).delivered(kConsumer, 4, 0, 4).delivered(kConsumer, 5, 0, 5);
+    phantom.delivered(kConsumer, 7, 0, 6);
+    CHECK(phantom.verdict() != 0);
+    History lost;
+    retained(lost).crash(true).open(5);
+    CHECK(lost.verdict() == 80);
+    History early;
+    retained(early).acked(0, 6, 6).probe(probe::LogStartMoved{early.p, Offset{4}, Offset{7}});
+    CHECK(early.verdict() == 86);
+    History missing;
+    retained(missing).delivered(kAuditor, 4, 0, 4);
+    CHECK(missing.verdict() == 80);
+}
