@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <malloc.h>
+#include <numeric>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -29,18 +30,28 @@ double resident_mib() {
     return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1048576.0;
 }
 
-// Reads the resident memory at each tenth simulated minute.
+// Reads the resident memory at each simulated minute.
 class MemoryWatch final : public Observer {
 public:
+    static constexpr std::size_t kMinutes = 60;
+
     void begin(const TraceHead&, World& world) override {
-        for (int i = 1; i <= 6; ++i) {
-            world.at(MonoTime{} + std::chrono::seconds(600 * i - 1), [this] {
+        for (std::size_t i = 1; i <= kMinutes; ++i) {
+            world.at(MonoTime{} + std::chrono::seconds(60 * i - 1), [this] {
                 ::malloc_trim(0);  // what is free does not count
-                mib.push_back(resident_mib());
+                mib_.push_back(resident_mib());
             });
         }
     }
-    std::vector<double> mib;
+    // Of ten minutes, because what retention holds swings: 0 is the first ten.
+    double mean(std::size_t tenth) const {
+        if (mib_.size() != kMinutes) std::exit(2);
+        const auto from = mib_.begin() + static_cast<std::ptrdiff_t>(10 * tenth);
+        return std::accumulate(from, from + 10, 0.0) / 10;
+    }
+
+private:
+    std::vector<double> mib_;
 };
 
 struct Measured {
@@ -116,11 +127,10 @@ Measured ratio(const std::string& dir) {
 Measured memory(const std::string& dir) {
     MemoryWatch watch;
     const Run one = run(load(dir + "/one_hour.json"), 1, &watch);
-    if (watch.mib.size() != 6) std::exit(2);
-    std::string note = "MiB at 10, 20, ... 60 min:";
-    for (const double mib : watch.mib) note += fmt::format(" {:.1f}", mib);
+    std::string note = "MiB, means of 10 min:";
+    for (std::size_t i = 0; i < 6; ++i) note += fmt::format(" {:.1f}", watch.mean(i));
     note += fmt::format("; {} events in {:.1f} s", one.outcome.events, one.cpu_s);
-    return {watch.mib.back() / watch.mib.front(), note};
+    return {watch.mean(5) / watch.mean(1), note};  // what is retained has filled up by then
 }
 
 Measured swarm_rate(const std::string& dir) {
@@ -145,7 +155,7 @@ const std::vector<Row>& rows() {
          "sim_bench ratio   (1,000 records/s, tests/bench/one_broker.json)", ratio},
         {"swarm", "500,000 events/s", 500'000, false,
          "sim_bench swarm   (scenarios/swarm/everything.json)", swarm_rate},
-        {"memory", "60 min / 10 min <= 1.05", 1.05, true,
+        {"memory", "minutes 51-60 / 11-20 <= 1.05", 1.05, true,
          "sim_bench memory  (tests/bench/one_hour.json)", memory},
     };
     return all;
@@ -169,7 +179,7 @@ int main(int argc, char** argv) {
         }
     }
     int missed = 0;
-    std::printf("%-8s %-24s %12s  %-4s  %s\n", "what", "goal", "measured", "", "how");
+    std::printf("%-8s %-30s %12s  %-4s  %s\n", "what", "goal", "measured", "", "how");
     for (const Row& row : rows()) {
         if (!wanted.empty() && std::ranges::find(wanted, row.name) == wanted.end()) continue;
         const Measured m = row.measure(dir);
@@ -177,7 +187,7 @@ int main(int argc, char** argv) {
         if (!row.met(m.value, gross ? 2 : 1)) ++missed;
         const std::string number =
             row.at_most ? fmt::format("{:.3f}", m.value) : fmt::format("{:.0f}", m.value);
-        std::printf("%-8s %-24s %12s  %-4s  %s\n%55s%s\n", row.name.c_str(), row.goal_text.c_str(),
+        std::printf("%-8s %-30s %12s  %-4s  %s\n%61s%s\n", row.name.c_str(), row.goal_text.c_str(),
                     number.c_str(), pass ? "PASS" : "MISS", m.note.c_str(), "",
                     row.command.c_str());
         std::fflush(stdout);
