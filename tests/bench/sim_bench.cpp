@@ -17,6 +17,7 @@
 #include "sim/run/execute.h"
 #include "sim/run/load.h"
 #include "sim/scenario/swarm.h"
+#include "tests/bench/echo_load.h"
 
 using namespace faultline;
 using namespace faultline::sim;
@@ -147,6 +148,17 @@ Measured swarm_rate(const std::string& dir) {
                                       kSeeds / cpu, simulated / cpu, kSeeds)};
 }
 
+Measured echo(const std::string&) {
+    EchoResult best;
+    for (int i = 0; i < 5; ++i) {
+        EchoResult next = run_echo(120);
+        if (i == 0 || next.cpu_s < best.cpu_s) best = std::move(next);
+    }
+    return {best.virtual_s / best.cpu_s,
+            fmt::format("{} requests, {:.1f} million scheduler events/s, no oracles", best.requests,
+                        static_cast<double>(best.work) / best.cpu_s / 1e6)};
+}
+
 const std::vector<Row>& rows() {
     static const std::vector<Row> all = {
         {"events", "500,000 events/s", 500'000, false,
@@ -155,6 +167,8 @@ const std::vector<Row>& rows() {
          "sim_bench ratio   (1,000 records/s, tests/bench/one_broker.json)", ratio},
         {"swarm", "500,000 events/s", 500'000, false,
          "sim_bench swarm   (scenarios/swarm/everything.json)", swarm_rate},
+        {"echo", "1,000 simulated s/s", 1000, false, "sim_bench echo    (tests/bench/echo_load.h)",
+         echo},
         {"memory", "minutes 51-60 / 11-20 <= 1.05", 1.05, true,
          "sim_bench memory  (tests/bench/one_hour.json)", memory},
     };
