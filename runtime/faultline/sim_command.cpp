@@ -44,12 +44,14 @@ void add_hash(CLI::App& top, std::vector<tools::Command>& commands) {
     CLI::App* sub = top.add_subcommand(
         "hash",
         "Example:  faultline sim hash scenarios --seeds 1..3\n\n"
-        "The hashes of many runs, one line each: two builds must print the same.");
+        "The hashes of many runs, one line each: two builds must print the same. Exit 0, 2 bad "
+        "input, 3 not deterministic (with --check).");
     auto o = std::make_shared<sim::HashOptions>();
     auto seeds = std::make_shared<std::string>();
     sub->add_option("files", o->files, "scenarios, or directories of them")->required();
     sub->add_option("--seeds", *seeds, "A..B, else each scenario's own");
     sub->add_flag("--reverse", o->reverse, "the last run first");
+    sub->add_flag("--check", o->check, "run all again in perturbed processes and compare");
     commands.push_back({sub, [o, seeds] {
                             std::uint64_t from = 0, to = 0;
                             char rest = 0;

@@ -11,6 +11,7 @@ struct HashOptions {
     std::vector<std::string> files;         // scenarios, and directories of them
     std::optional<std::uint64_t> from, to;  // seeds; without them each scenario's own
     bool reverse = false;  // the last run first: a state that outlives a run would show
+    bool check = false;    // the same in perturbed processes (sim/run/replay.h), and compare
 };
 
 // Prints "FILE seed=N schedule=... hash=... events=N" to stdout for each run. Returns 0, or 2 with

@@ -14,13 +14,14 @@ done
 # One after the other per build, two builds side by side.
 run() {  # BUILD BINARY
     local start=$SECONDS
-    "$2" sim hash scenarios --seeds "$seeds" >"$dir/$1" 2>"$dir/$1.err" || { echo "$1: exit $?"; cat "$dir/$1.err"; }
+    "$2" sim hash scenarios --seeds "$seeds" >"$dir/$1" 2>"$dir/$1.err" || { echo "$1: exit $?"; cat "$dir/$1.err"; touch "$dir/died"; }
     echo "$1: $(wc -l <"$dir/$1") runs in $((SECONDS - start)) s"
 }
 i=0
 for binary in "$@"; do run "${builds[i]}" "$binary" & ((++i % 2 == 0)) && wait; done
 wait
 first=${builds[0]}
+[[ -e $dir/died ]] && rc=1
 [[ -s $dir/$first ]] || { echo "no run"; exit 1; }
 for build in "${builds[@]:1}"; do
     cmp -s "$dir/$first" "$dir/$build" && continue
