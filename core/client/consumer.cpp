@@ -8,6 +8,15 @@
 
 namespace faultline::client {
 namespace {
+// For how long a partition that could not be read is left alone.
+constexpr Duration kPartitionRest = std::chrono::milliseconds(500);
+
+// Asking again may help.
+bool heals(Errc code) {
+    return code == Errc::unreachable || code == Errc::closed || code == Errc::busy ||
+           code == Errc::timed_out;
+}
+
 using wire::KafkaError;
 constexpr wire::Version kLastWithNames{12};  // Fetch names topics by id from 13 on (KIP-516)
 constexpr std::int64_t kLatest = -1, kEarliest = -2;
@@ -41,8 +50,8 @@ std::int64_t Consumer::high_watermark(const std::string& topic, std::int32_t par
 }
 
 Result<std::int64_t> Consumer::find_offset(const std::string& topic, std::int32_t partition,
-                                           Position where, Deadline deadline,
-                                           fiber::StopToken stop) {
+                                           Position where, Deadline deadline, fiber::StopToken stop,
+                                           bool once) {
     if (where.kind == Position::Kind::offset) return where.value;
     wire::ListOffsetsRequest request;
     request.replica_id = -1;
@@ -74,6 +83,7 @@ Result<std::int64_t> Consumer::find_offset(const std::string& topic, std::int32_
             return response.error();
         }
         cluster_.note_stale(topic);
+        if (once) return Error{Errc::unreachable, 0, "consumer.list_offsets"};
         FL_CHECK(cluster_.back_off(attempt, deadline, stop));
     }
 }
@@ -86,20 +96,26 @@ Result<std::vector<Consumer::Round>> Consumer::plan(Deadline deadline, fiber::St
         const std::size_t shift = turn_++ % keys.size();
         std::rotate(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(shift), keys.end());
     }
+    const Clock& clock = cluster_.env().clock;
     std::vector<Round> rounds;
+    std::optional<Error> failed;
     for (const Key& key : keys) {
         auto it = assigned_.find(key);
+        if (it == assigned_.end() || it->second.not_before > clock.now()) continue;
+        // One that is offline must not keep the others waiting: it is asked once.
+        const bool once = it->second.failed && keys.size() > 1;
+        auto found = find_leader(key, once, deadline, stop);
+        it = assigned_.find(key);
         if (it == assigned_.end()) continue;
-        if (!it->second.known) {
-            const Position from = it->second.from;
-            FL_TRY(const std::int64_t offset,
-                   find_offset(key.first, key.second, from, deadline, stop));
-            it = assigned_.find(key);
-            if (it == assigned_.end()) continue;
-            it->second.known = true;
-            it->second.next = offset;
+        if (!found.ok()) {
+            if (!heals(found.code())) return found.error();
+            it->second.failed = true;
+            it->second.not_before = clock.now() + kPartitionRest;
+            if (!failed) failed = found.error();
+            continue;
         }
-        FL_TRY(Leader leader, cluster_.leader(key.first, key.second, deadline, stop));
+        it->second.failed = false;
+        Leader leader = std::move(*found);
         const auto same = std::find_if(rounds.begin(), rounds.end(), [&](const Round& r) {
             return r.leader.conn == leader.conn;
         });
@@ -110,7 +126,24 @@ Result<std::vector<Consumer::Round>> Consumer::plan(Deadline deadline, fiber::St
             rounds.push_back({std::move(leader), {key}});
         }
     }
+    if (rounds.empty() && failed) return *failed;
+    if (rounds.empty() && !keys.empty()) return Error{Errc::unreachable, 0, "consumer.plan"};
     return rounds;
+}
+
+Result<Leader> Consumer::find_leader(const Key& key, bool once, Deadline deadline,
+                                     fiber::StopToken stop) {
+    auto it = assigned_.find(key);
+    if (!it->second.known) {
+        const Position from = it->second.from;
+        FL_TRY(const std::int64_t offset,
+               find_offset(key.first, key.second, from, deadline, stop, once));
+        it = assigned_.find(key);
+        if (it == assigned_.end()) return Error{Errc::unreachable, 0, "consumer.unassigned"};
+        it->second.known = true;
+        it->second.next = offset;
+    }
+    return cluster_.leader(key.first, key.second, deadline, stop);
 }
 
 Result<std::size_t> Consumer::fetch(const Round& round, bool may_wait, Deadline deadline,
@@ -208,6 +241,7 @@ Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
         if (count > 0) return count;  // the next poll meets it again
         last_error_ = KafkaError::corrupt_message;
         last_error_topic_ = key.first;
+        damaged_ = Damaged{key.first, key.second, assigned.next};
         return e;
     };
     for (const IoBuf& batch : wire::split_batches(data.records.bytes())) {
@@ -259,13 +293,7 @@ Result<std::size_t> Consumer::poll(Deadline deadline, fiber::StopToken stop,
             return std::size_t{0};
         }
         if (got.ok()) continue;
-        switch (got.code()) {
-            case Errc::unreachable:
-            case Errc::closed:
-            case Errc::busy:
-            case Errc::timed_out: break;
-            default: return got;
-        }
+        if (!heals(got.code())) return got;
         const auto waited = cluster_.back_off(++failures, deadline, stop);
         if (!waited.ok() && waited.code() == Errc::cancelled) return waited.error();
     }

@@ -64,6 +64,13 @@ public:
     // What a partition's answer said last; none when it was fine.
     wire::KafkaError last_error() const noexcept { return last_error_; }
     // Of the partition named by the last error.
+    // Where a damaged batch was met last; poll() says corrupt then. Nothing before the first.
+    struct Damaged {
+        std::string topic;
+        std::int32_t partition;
+        std::int64_t offset;
+    };
+    const std::optional<Damaged>& damaged() const noexcept { return damaged_; }
     const std::string& last_error_topic() const noexcept { return last_error_topic_; }
 
     // The offset of the next record. -1 while not known.
@@ -72,14 +79,17 @@ public:
     std::int64_t high_watermark(const std::string& topic, std::int32_t partition) const;
     // Looks an offset up (ListOffsets). Parks. not_found, timed_out, cancelled, invalid.
     Result<std::int64_t> find_offset(const std::string& topic, std::int32_t partition,
-                                     Position where, Deadline deadline, fiber::StopToken stop = {});
+                                     Position where, Deadline deadline, fiber::StopToken stop = {},
+                                     bool once = false);
     Cluster& cluster() noexcept { return cluster_; }
     void close() { cluster_.close(); }
 
 private:
     struct Assigned {
         Position from;
-        bool known = false;  // `next` holds
+        bool known = false;   // `next` holds
+        bool failed = false;  // at the last attempt to reach it
+        MonoTime not_before{};
         std::int64_t next = 0, high_watermark = -1;
     };
     using Key = std::pair<std::string, std::int32_t>;
@@ -88,6 +98,9 @@ private:
         std::vector<Key> partitions;
     };
     Result<std::vector<Round>> plan(Deadline deadline, fiber::StopToken stop);
+    // Where a partition is read, and from where when that is not known yet. `once`: unreachable
+    // instead of a second attempt.
+    Result<Leader> find_leader(const Key& key, bool once, Deadline deadline, fiber::StopToken stop);
     Result<std::size_t> fetch(const Round& round, bool may_wait, Deadline deadline,
                               fiber::StopToken stop, const Handler& handler);
     Result<std::size_t> take(const wire::FetchResponse& response, const Handler& handler);
@@ -102,5 +115,6 @@ private:
     std::size_t turn_ = 0;
     wire::KafkaError last_error_ = wire::KafkaError::none;
     std::string last_error_topic_;
+    std::optional<Damaged> damaged_;
 };
 }  // namespace faultline::client

@@ -23,7 +23,7 @@ enum class SyncMode : std::uint8_t { data, data_and_metadata };
 //    the last page may be torn at any multiple of 512 bytes.
 //  * sync() returned ok: everything written before the call survives a crash.
 //  * sync() failed once: the file is poisoned, every later write and sync returns Errc::io, through
-//    every handle. Reopening and reading is the only way to learn what is on disk.
+//    every handle. Reopening, reload() and reading is the only way to learn what is on disk.
 //  * create, rename and remove survive a crash only after sync_dir(parent).
 //  * reads may return corrupt bytes without an error; checksums are the caller's job.
 class File {
@@ -34,6 +34,10 @@ public:
     // Gathers; all of it or an error. After no_space any prefix may be in the file. io, no_space.
     virtual Result<void> write(std::uint64_t off, const IoBuf& data) = 0;
     virtual Result<void> sync(SyncMode) = 0;
+    // Writes back what is dirty and forgets what is cached, so that reads return what the disk
+    // holds. After a failed sync, of an earlier process too, the cache may show bytes that the disk
+    // never got and that the next power loss takes away (Rebello et al., USENIX ATC 2020). io.
+    virtual Result<void> reload() = 0;
     // Cuts, or grows with zeros.
     virtual Result<void> truncate(std::uint64_t size) = 0;
     // Reserves blocks without changing size(), where the file system can; else does nothing.

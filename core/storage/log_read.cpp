@@ -125,7 +125,8 @@ Result<bool> PartitionLog::Impl::read_segment(SegmentRef segment, const ReadOpti
     }
     if (end->position == start->position) return false;
     if (!segment->verified(start->position, end->position)) {
-        FL_TRY(const std::uint64_t good, segment->verify(start->position, end->position));
+        FL_TRY(const std::uint64_t good,
+               segment->verify(start->position, end->position, start->header.base));
         if (good <= start->position) return corruption(start->header.base);
         if (good < end->position) {  // serve what stands before the damage
             FL_TRY(*end, segment->boundary(*start, good - start->position, limit, false));

@@ -56,6 +56,11 @@ Result<void> PartitionLog::Impl::open_segments(const std::vector<DirEntry>& entr
 Result<void> PartitionLog::Impl::recover_segment(std::size_t i, std::uint64_t file_bytes,
                                                  bool last) {
     Segment& segment = *segments[i];
+    // The process before may have ended because a sync failed: what its pages show is not to be
+    // trusted, what the disk holds is.
+    FL_TRY(FileRef file, segment.file());
+    if (auto read_back = file->reload(); !read_back.ok()) return dir->note(read_back.error());
+    FL_TRY(file_bytes, file->size());  // what was only in the cache is gone
     Offset end = segment.base();
     FL_TRY(const auto damage, segment.scan(options.config.index_interval_bytes, file_bytes,
                                            options.config.cleanup_compact, [&](const BatchAt& b) {

@@ -191,8 +191,9 @@ Result<std::optional<BatchAt>> Segment::locate(Offset offset) {
     for (;;) {
         FL_TRY(const BatchScan::Step step, walk.next());
         if (step == BatchScan::Step::end) return std::optional<BatchAt>{};
-        const bool good = step == BatchScan::Step::batch && walk.header().base > before &&
-                          (!at_entry || walk.header().last() == base_ + entry->last);
+        const bool good = step == BatchScan::Step::batch &&
+                          (at_entry ? walk.header().last() == base_ + entry->last
+                                    : walk.header().base == before + 1);
         if (!good) return Error{Errc::corrupt, 0, "segment.locate"};
         at_entry = false;
         before = walk.header().last();
@@ -233,16 +234,20 @@ Result<Segment::Boundary> Segment::boundary(const BatchAt& start, std::uint64_t 
     }
 }
 
-Result<std::uint64_t> Segment::verify(std::uint64_t from, std::uint64_t to) {
+Result<std::uint64_t> Segment::verify(std::uint64_t from, std::uint64_t to, Offset first) {
     if (verified(from, to)) return to;
     std::uint64_t begin = from;
     if (from >= verified_from_ && from < verified_to_) begin = verified_to_;
     FL_TRY(FileRef log, file());
     BatchScan walk(std::move(log), begin, to, BatchScan::Check::crc);
     std::uint64_t good = begin;
+    std::optional<Offset> expected;
+    if (begin == from) expected = first;
     for (;;) {
         FL_TRY(const BatchScan::Step step, walk.next());
         if (step != BatchScan::Step::batch) break;
+        if (expected && walk.header().base != *expected) break;
+        expected = walk.header().last() + 1;
         good = walk.next_position();
     }
     mark_verified(begin, good);

@@ -80,9 +80,11 @@ public:
     };
     Result<Boundary> boundary(const BatchAt& start, std::uint64_t budget, Offset limit,
                               bool min_one);
-    // Checks CRCs of [from, to), unless this incarnation wrote or checked them already. Returns
-    // how far it is good. Parks.
-    Result<std::uint64_t> verify(std::uint64_t from, std::uint64_t to);
+    // Checks CRCs and offsets of [from, to), where the batch with the offset `first` begins, unless
+    // this incarnation wrote or checked them already. Returns how far it is good. Parks.
+    // The CRC does not cover a batch's base offset, so a rotten one only shows in that offsets do
+    // not follow each other.
+    Result<std::uint64_t> verify(std::uint64_t from, std::uint64_t to, Offset first);
     void mark_verified(std::uint64_t from, std::uint64_t to);
     bool verified(std::uint64_t from, std::uint64_t to) const {
         return from >= verified_from_ && to <= verified_to_;

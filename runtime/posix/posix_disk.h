@@ -83,6 +83,7 @@ public:
     Result<void> write(std::uint64_t off, const IoBuf& data) override;
     Result<void> sync(SyncMode) override;  // in the pool, always
     Result<void> truncate(std::uint64_t size) override;
+    Result<void> reload() override;
     Result<void> preallocate(std::uint64_t size) override;
     Result<std::uint64_t> size() override;
 

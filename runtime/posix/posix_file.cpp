@@ -204,6 +204,16 @@ Result<void> PosixFile::sync(SyncMode mode) {
     return {};
 }
 
+Result<void> PosixFile::reload() {
+    FL_CHECK(sync(SyncMode::data));
+    // Clean pages are dropped, among them those that a failed write-back has marked clean.
+    FL_TRY(const int err, handle_->disk->pool.run(BlockingPool::Lane::quick, [h = handle_] {
+        return ::posix_fadvise(h->fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+    }));
+    if (err != 0) return disk_error(err, "file.reload");
+    return {};
+}
+
 Result<void> PosixFile::truncate(std::uint64_t size) {
     if (handle_->poisoned()) return poisoned("file.truncate");
     FL_TRY(const int err, handle_->disk->pool.run(BlockingPool::Lane::quick, [h = handle_, size] {

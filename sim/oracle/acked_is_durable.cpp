@@ -1,9 +1,10 @@
 // INV-80 acked-is-durable: an acknowledged record stays in the log, at its offset, within the
-// contract of its acknowledgement:
+// contract of its acknowledgement (survival_budget.h):
 //   acks=all with flush.before.ack   survives crash and power loss
-//   any other acknowledgement        survives a crash; power loss may take a suffix of the log
-// Bit rot that the broker reports (CorruptionFound) takes a partition out of service; with a single
-// replica its records are unavailable, and reported, but never silently gone.
+//   any other acknowledgement        survives a crash; power loss or a failed sync may take a
+//   suffix
+// Beyond the budget (a lying disk, rot, ...) records may be lost, but as the end of a log that is
+// reported to be shorter, or in a partition that is reported as damaged: never silently.
 #include <algorithm>
 #include <deque>
 #include <set>
@@ -11,7 +12,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
-#include "sim/oracle/oracle.h"
+#include "sim/oracle/survival_budget.h"
 
 namespace faultline::sim {
 namespace {
@@ -21,13 +22,12 @@ struct Ack {
     std::int32_t client;
     std::int64_t first_record;
     MonoTime at;
-    bool lost = false;  // taken by a power loss that the contract allows
+    bool lost = false;  // within or beyond the budget, and reported
 };
 
 struct Log {
     std::deque<Ack> acks;  // in order of acknowledgement; not those that retention took
     std::int64_t start = 0;
-    bool power_lost = false;  // since the log was opened last
     bool corrupt = false;
     std::map<std::int64_t, std::pair<std::int32_t, std::int64_t>> audited;  // offset -> record
 };
@@ -35,9 +35,10 @@ struct Log {
 class AckedIsDurable final : public Oracle {
 public:
     AckedIsDurable(Judge& judge, const Cast& cast)
-        : Oracle(judge, 80, "acked-is-durable"), cast_(cast) {}
+        : Oracle(judge, 80, "acked-is-durable"), cast_(cast), budget_(cast) {}
 
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
+        budget_.on_probe(event);
         if (const auto* e = std::get_if<probe::ProduceAcked>(&event)) {
             if (e->first.v < 0 || e->count == 0) return;  // acks=0: nothing was promised
             logs_[e->partition].acks.push_back(
@@ -48,7 +49,7 @@ public:
             }
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
             shortened(at, o->partition, o->log_end.v, "was recovered and ends at");
-            logs_[o->partition].power_lost = false;
+            budget_.opened(o->partition);
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
             shortened(at, t->partition, t->to.v, "was truncated to");
         } else if (const auto* s = std::get_if<probe::LogStartMoved>(&event)) {
@@ -58,20 +59,26 @@ public:
                 log.acks.pop_front();
         } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
             logs_[c->partition].corrupt = true;
+            // Without its metadata the broker does not start: everything is out of service.
+            if (partition_name(c->partition).starts_with("__cluster_metadata")) all_corrupt_ = true;
         }
     }
 
-    void on_sim(MonoTime, const SimEvent& event) override {
-        const auto* crash = std::get_if<NodeCrashed>(&event);
-        if (crash == nullptr || !crash->power_loss) return;
-        for (auto& [key, log] : logs_) log.power_lost = true;  // today's cluster is one broker
-    }
+    void on_sim(MonoTime, const SimEvent& event) override { budget_.on_sim(event); }
 
     void finish(MonoTime at) override {
         for (const auto& [key, log] : logs_) {
-            if (log.corrupt) continue;  // out of service, and said so
+            if (log.corrupt || all_corrupt_) continue;  // out of service, and said so
             for (const Ack& ack : log.acks) check_audit(at, key, log, ack);
         }
+    }
+
+    std::string remark() const override {
+        if (lost_within_ + lost_beyond_ == 0) return "";
+        return fmt::format(
+            "reported losses: {} acknowledged records that promised no durability, "
+            "{} beyond what the contract covers",
+            lost_within_, lost_beyond_);
     }
 
 private:
@@ -80,8 +87,11 @@ private:
         for (Ack& ack : log.acks) {
             ++premises_;
             if (ack.last_offset < end || ack.lost) continue;
-            if (log.power_lost && !cast_.promises_durability(ack.client)) {
+            const bool allowed = budget_.beyond() || (budget_.unsynced_at_risk(key) &&
+                                                      !cast_.promises_durability(ack.client));
+            if (allowed) {
                 ack.lost = true;
+                ++(budget_.beyond() ? lost_beyond_ : lost_within_);
                 continue;
             }
             violate(at,
@@ -117,6 +127,9 @@ private:
     }
 
     const Cast& cast_;
+    SurvivalBudget budget_;
+    bool all_corrupt_ = false;
+    std::uint64_t lost_within_ = 0, lost_beyond_ = 0;
     std::map<probe::PartitionKey, Log> logs_;
 };
 }  // namespace

@@ -66,6 +66,7 @@ private:
         Log& log = logs_[key];
         if (offset < log.base) return;
         const auto i = static_cast<std::size_t>(offset - log.base);
+        if (i > log.records.size() + 10'000'000) return;  // no such log: INV-81 says so
         if (i >= log.records.size()) log.records.resize(i + 1, {-1, -1, {}});
         Record& before = log.records[i];
         if (before.client < 0) {

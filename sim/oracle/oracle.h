@@ -51,6 +51,8 @@ public:
         : judge_(judge), invariant_(invariant), name_(name) {}
     // After the last event. Liveness and completeness are judged here.
     virtual void finish(MonoTime) {}
+    // A sentence for the report beside the verdict; "" when there is nothing to say.
+    virtual std::string remark() const { return ""; }
     std::int32_t invariant() const noexcept { return invariant_; }
     std::string_view name() const noexcept { return name_; }
     std::uint64_t premises() const noexcept { return premises_; }
@@ -77,6 +79,7 @@ struct Cast {
     std::vector<ConsumerSpec> consumers;
     std::map<std::string, std::int64_t> retention_ms;  // by topic; -1: for ever
     bool flush_before_ack = true;                      // of the cluster's configuration
+    std::vector<FaultKind> faults;                     // by number
     std::int64_t max_drift_ppm = 0;                    // of any clock, either way
     std::map<std::string, bool> topic_flush_before_ack;
 

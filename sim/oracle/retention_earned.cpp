@@ -50,15 +50,24 @@ public:
             const auto ahead = ahead_ms_.find(start->node);
             if (ahead != ahead_ms_.end()) forgiven_ms_ = std::max(forgiven_ms_, ahead->second);
         }
+        if (const auto* effect = std::get_if<FaultEffect>(&event)) {
+            const bool of_clock = effect->fault < cast_.faults.size() &&
+                                  info(cast_.faults[effect->fault]).group == FaultClass::clock;
+            if (of_clock) distrust(effect->node);
+        }
         const auto* jump = std::get_if<ClockJumped>(&event);
         if (jump == nullptr) return;
         ahead_ms_[jump->node] += jump->by_ms;
-        const auto home = homes_.find(jump->node);
-        if (home != homes_.end()) jumped_.insert(home->second.begin(), home->second.end());
-        early_.insert(jump->node);
+        distrust(jump->node);
     }
 
 private:
+    // Clients on this node give timestamps that say nothing.
+    void distrust(NodeId node) {
+        const auto home = homes_.find(node);
+        if (home != homes_.end()) jumped_.insert(home->second.begin(), home->second.end());
+        early_.insert(node);
+    }
     struct Ack {
         std::int64_t offset;
         std::int32_t client;

@@ -37,6 +37,7 @@ Cast make_cast(const Scenario& s) {
     cast.flush_before_ack = flush == s.cluster.config.end() || flush->second != "false";
     for (const NodeSpec& n : s.cluster.nodes)
         cast.max_drift_ppm = std::max(cast.max_drift_ppm, std::abs(n.clock_drift_ppm));
+    for (const FaultSpec& f : s.faults) cast.faults.push_back(f.kind);
     for (const FaultSpec& f : s.faults)
         cast.max_drift_ppm = std::max(cast.max_drift_ppm, std::abs(f.ppm));
     const std::int64_t retention = number_or(s.cluster.config, "log.retention.ms", 604'800'000);
@@ -257,6 +258,10 @@ private:
         for (std::size_t i = 0; i < std::size(probe::kSiteNames); ++i) {
             out.sites[std::string(probe::kSiteNames[i])] =
                 recorder_.reached_count(static_cast<probe::Site>(i));
+        }
+        for (const auto& o : oracles_) {
+            if (auto remark = o->remark(); !remark.empty())
+                out.remarks.push_back(std::move(remark));
         }
         for (const auto& o : oracles_)
             out.oracles.push_back({o->invariant(), std::string(o->name()), o->premises()});

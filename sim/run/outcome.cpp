@@ -66,6 +66,7 @@ std::string to_text(const Outcome& o) {
     }
     out += fmt::format("records {} acknowledged, {} refused, {} delivered\n", o.acked, o.failed,
                        o.delivered);
+    for (const std::string& remark : o.remarks) out += remark + "\n";
     if (const auto ids = o.vacuous(); !ids.empty()) {
         out += fmt::format("vacuous: no effect of {}; the run proves nothing about it\n",
                            fmt::join(ids, ", "));
@@ -99,6 +100,8 @@ std::string to_json(const Outcome& o) {
             {{"invariant", r.invariant}, {"name", r.name}, {"checked", r.premises}});
     }
     j["records"] = {{"acknowledged", o.acked}, {"refused", o.failed}, {"delivered", o.delivered}};
+    j["remarks"] = o.remarks;
+    j["sites"] = o.sites;
     j["story"] = o.story;
     return j.dump(2) + "\n";
 }

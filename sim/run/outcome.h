@@ -37,6 +37,7 @@ struct Outcome {
     std::vector<FaultReport> faults;
     std::vector<OracleReport> oracles;
     std::vector<std::string> story;
+    std::vector<std::string> remarks;            // of the oracles
     std::map<std::string, std::uint64_t> sites;  // how often each was reached
     std::uint64_t acked = 0, delivered = 0, failed = 0;
 

@@ -177,7 +177,7 @@ void Injector::strike_disk(FaultId id, NodeId node) {
             disk.fail_io(DiskOp::write, f.path, 0, UINT64_MAX, f.times, id);
             break;
         case FaultKind::disk_capacity: disk.set_capacity(f.bytes, id); break;
-        case FaultKind::bit_rot: disk.flip_bit(f.path, f.at_byte, id); break;
+        case FaultKind::bit_rot: disk.flip_bit(f.path, f.at_byte, id, !world_.running(node)); break;
         case FaultKind::slow_disk: disk.set_slow(f.factor, id); break;
         case FaultKind::lying_sync: disk.lie_about_syncs(f.path, id); break;
         case FaultKind::hung_disk: disk.set_hung(true, id); break;

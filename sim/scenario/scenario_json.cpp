@@ -1,7 +1,5 @@
 #include "sim/scenario/scenario_json.h"
 
-#include <set>
-
 #include <fmt/format.h>
 
 #include "core/base/assert.h"
@@ -32,7 +30,9 @@ std::string duration_text(Duration d) {
 class Writer final : public Fields {
 public:
     Json json = Json::object();
-    std::set<std::string, std::less<>> required;
+    // What must stay for the rest to be read: members that are required, and of an object whose
+    // presence means something its own.
+    Json least = Json::object();
 
     void string(std::string_view key, std::string& v, std::string_view) override { put(key, v); }
     void boolean(std::string_view key, bool& v, std::string_view) override { put(key, v); }
@@ -55,11 +55,14 @@ public:
         visit(inner);
         put(key, std::move(inner.json));
     }
-    void optional_object(std::string_view key, bool& present, std::string_view doc,
+    void optional_object(std::string_view key, bool& present, std::string_view,
                          const Visit& visit) override {
         if (!present) return;
-        object(key, doc, visit);
-        required.insert(std::string(key));  // an empty object means something
+        Writer inner;
+        visit(inner);
+        inner.settle();
+        least[std::string(key)] = inner.least;
+        put(key, std::move(inner.json));
     }
     void variants(std::string_view key, std::size_t& index, std::span<const Meaning> words,
                   const Visit& visit) override {
@@ -72,22 +75,16 @@ public:
         visit(*this);
         require(keys[index].word);
     }
-    void require(std::string_view key) override { required.insert(std::string(key)); }
+    void require(std::string_view key) override { wanted_.push_back(std::string(key)); }
 
-    // What is left when members that are as in `defaults` are taken out.
-    void prune(const Writer& defaults) {
-        Json left = Json::object();
-        for (const auto& [key, value] : json.items()) {
-            if (required.contains(key)) {
-                left[key] = value;
-                continue;
-            }
-            const auto it = defaults.json.find(key);
-            if (it != defaults.json.end() && *it == value) continue;
-            left[key] = it == defaults.json.end() ? value : without(value, *it);
+    // `least`, when everything is written.
+    void settle() {
+        for (const std::string& key : wanted_) {
+            if (json.contains(key)) least[key] = json[key];
         }
-        json = std::move(left);
     }
+    // Takes out the members that are as in `defaults`, but for those of `least`.
+    void prune(const Writer& defaults) { json = without(json, defaults.json, least); }
 
 protected:
     void whole(std::string_view key, std::int64_t& v, std::int64_t, std::int64_t,
@@ -102,13 +99,10 @@ protected:
         for (std::size_t i = 0; i < access.size; ++i) {
             Writer full, plain;
             access.element(full, i);
+            full.settle();
             // What the reader makes of the required members alone: the rest of that is default.
-            Json least = Json::object();
-            for (const auto& [name, value] : full.json.items()) {
-                if (full.required.contains(name)) least[name] = value;
-            }
             Document document{.file = "", .positions = {}, .error = {}};
-            ObjectReader reader(document, "", least);
+            ObjectReader reader(document, "", full.least);
             access.defaults(reader, plain);
             full.prune(plain);
             all.push_back(std::move(full.json));
@@ -118,17 +112,18 @@ protected:
 
 private:
     void put(std::string_view key, Json value) { json[std::string(key)] = std::move(value); }
-    static Json without(const Json& value, const Json& defaults) {
-        if (!value.is_object() || !defaults.is_object()) return value;
+    static Json without(const Json& value, const Json& defaults, const Json& keep) {
         Json left = Json::object();
         for (const auto& [key, v] : value.items()) {
-            const auto it = defaults.find(key);
-            if (it == defaults.end() || *it != v) {
-                left[key] = it == defaults.end() ? v : without(v, *it);
-            }
+            const bool kept = keep.is_object() && keep.contains(key);
+            const bool known = defaults.is_object() && defaults.contains(key);
+            if (!kept && known && defaults[key] == v) continue;
+            const bool deeper = v.is_object() && known && defaults[key].is_object();
+            left[key] = deeper ? without(v, defaults[key], kept ? keep[key] : Json()) : v;
         }
         return left;
     }
+    std::vector<std::string> wanted_;
 };
 
 // Short lists of short objects stand on one line each, as people write them.
@@ -175,6 +170,10 @@ std::string scenario_to_json(const Scenario& scenario) {
     Scenario copy = scenario, fresh;
     Writer full, plain;
     describe(full, copy);
+    full.settle();
+    Document document{.file = "", .positions = {}, .error = {}};
+    ObjectReader reader(document, "", full.least);
+    describe(reader, fresh);
     describe(plain, fresh);
     full.prune(plain);
     std::string out;

@@ -153,19 +153,15 @@ void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& contex
                                           payload->record};
         });
     };
-    bool twice = false;
     while (!stop.stop_requested()) {
         const auto got = reader.poll(env.clock.in(1s), stop, take);
-        if (got.ok()) twice = false;
         if (got.ok() || got.code() == Errc::cancelled) continue;
-        if (got.code() == Errc::corrupt) {
-            // Once: a bit may have flipped under an answer that was on its way. Again: the broker
-            // gives damaged batches away.
-            if (twice) {
-                context.on_corrupt(id, "a batch whose checksum is wrong");
-                break;
-            }
-            twice = true;
+        if (got.code() == Errc::corrupt && reader.damaged()) {
+            // The client has noticed, nothing was delivered; the program that uses it is told.
+            const auto& d = *reader.damaged();
+            env.probe.emit([&] {
+                return probe::CorruptionFound{keys[{d.topic, d.partition}], Offset{d.offset}};
+            });
         }
         env.fibers.sleep_until(env.clock.in(100ms), stop);  // the broker says no; ask again
     }

@@ -125,6 +125,22 @@ public:
         return {};
     }
 
+    Result<void> reload() override {
+        FL_CHECK(sync(SyncMode::data));
+        // Writes that came while the disk was busy are still pending: seen, not yet durable.
+        inode_->cache = inode_->platter;
+        for (const PendingWrite& w : inode_->pending) {
+            if (w.truncate) {
+                inode_->cache.resize(w.off);
+            } else {
+                if (inode_->cache.size() < w.off + w.len) grow(w.off + w.len);
+                w.data.copy_out(0, {inode_->cache.data() + w.off, w.len});
+            }
+        }
+        inode_->forgot = false;
+        return {};
+    }
+
     Result<void> truncate(std::uint64_t size) override {
         FL_CHECK(usable("disk.truncate"));
         inode_->cache.resize(size);

@@ -75,22 +75,30 @@ void SimDisk::on_operation(DiskOp op, std::string glob, std::uint32_t nth,
     watches_.push_back({op, std::move(glob), nth, std::move(fn)});
 }
 
-bool SimDisk::flip_bit(const std::string& glob, std::uint64_t at, FaultId fault) {
+bool SimDisk::flip_bit(const std::string& glob, std::uint64_t at, FaultId fault, bool cached) {
+    std::vector<std::pair<const std::string*, Inode*>> fitting;
     for (auto& [path, inode] : names_) {
-        if (inode->is_dir || inode->cache.size() <= at || !glob_match(glob, path)) continue;
-        inode->cache[at] ^= std::byte{0x10};
-        if (at < inode->platter.size()) inode->platter[at] ^= std::byte{0x10};
+        const bool there = !inode->is_dir && (cached ? inode->cache : inode->platter).size() > at;
+        if (there && glob_match(glob, path)) fitting.emplace_back(&path, inode.get());
+    }
+    if (fitting.empty()) return false;
+    Rng draw = Rng(faults_.key(fault)).fork("bit");
+    const auto& [path, inode] = fitting[draw.below(fitting.size())];
+    const std::byte bit{static_cast<unsigned char>(1U << draw.below(8))};
+    if (at < inode->platter.size()) inode->platter[at] ^= bit;
+    if (!cached) inode->forgot = true;
+    if (cached) {
+        inode->cache[at] ^= bit;
         for (PendingWrite& w : inode->pending) {
             if (w.truncate || at < w.off || at - w.off >= w.len) continue;
             Block* copy = Block::allocate(w.len);
             w.data.copy_out(0, {copy->data(), w.len});
-            copy->data()[at - w.off] ^= std::byte{0x10};
+            copy->data()[at - w.off] ^= bit;
             w.data = IoBuf(Slice(copy, 0, static_cast<std::uint32_t>(w.len)));
         }
-        faults_.effect(fault, node_, "one bit of " + path + " flipped");
-        return true;
     }
-    return false;
+    faults_.effect(fault, node_, "one bit of " + *path + " flipped");
+    return true;
 }
 
 void SimDisk::done(DiskOp op, const std::string& path, Label label, std::uint64_t off,

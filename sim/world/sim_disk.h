@@ -89,8 +89,10 @@ public:
     void set_hung(bool on, FaultId fault);
     // What is left of a fault that strikes a number of times: nothing more of it comes.
     void end_fault(FaultId fault);
-    // Flips one bit at `at` of the first file that matches and is long enough.
-    bool flip_bit(const std::string& glob, std::uint64_t at, FaultId fault);
+    // Flips one bit at `at` of a file that matches and is long enough, drawn for the fault. On the
+    // platter alone unless `cached`: a machine that runs keeps seeing its page cache until power is
+    // lost.
+    bool flip_bit(const std::string& glob, std::uint64_t at, FaultId fault, bool cached = true);
     // Calls fn once, after the nth operation of this kind on a matching path.
     void on_operation(DiskOp op, std::string glob, std::uint32_t nth, std::function<void()> fn);
 

@@ -118,6 +118,19 @@ CONTRACT("file: reserving space does not change the size") {
     });
 }
 
+CONTRACT("file: reading back from the disk shows what was written") {
+    with_node(w, [](Env& env) {
+        GET(const FileRef file, make(env, "f", pattern(9000)));
+        EXPECT_OK(file->reload());
+        GET(const IoBuf got, file->read(0, 10000));
+        EXPECT(got == pattern(9000));
+        EXPECT_OK(file->write(9000, text("more")));
+        EXPECT_OK(file->reload());
+        GET(const IoBuf more, file->read(9000, 10));
+        EXPECT(more == text("more"));
+    });
+}
+
 CONTRACT("file: megabytes in one write and one read") {
     with_node(w, [](Env& env) {
         constexpr std::size_t kSize = (5 << 20) + 3;

@@ -62,6 +62,7 @@ public:
         inode_->durable = inode_->bytes;
         return {};
     }
+    Result<void> reload() override { return sync(SyncMode::data); }
     Result<void> truncate(std::uint64_t size) override {
         FL_CHECK(disk_.step());
         if (inode_->poisoned) return Error{Errc::io, 5, "disk.truncate"};
