@@ -63,7 +63,6 @@ public:
     Result<std::size_t> poll(Deadline deadline, fiber::StopToken stop, const Handler& handler);
     // What a partition's answer said last; none when it was fine.
     wire::KafkaError last_error() const noexcept { return last_error_; }
-    // Of the partition named by the last error.
     // Where a damaged batch was met last; poll() says corrupt then. Nothing before the first.
     struct Damaged {
         std::string topic;
@@ -71,6 +70,7 @@ public:
         std::int64_t offset;
     };
     const std::optional<Damaged>& damaged() const noexcept { return damaged_; }
+    // Of the partition named by the last error.
     const std::string& last_error_topic() const noexcept { return last_error_topic_; }
 
     // The offset of the next record. -1 while not known.

@@ -48,6 +48,9 @@ std::span<const OracleInfo> oracle_table() {
         {kNoCorruptData, "no-corrupt-data", "No damaged batch reaches a client as data."},
         {kProgress, "progress", "When the faults are over, clients finish."},
         {kNoAbort, "no-assertion-fails", "No assertion fails."},
+        {kTopicIsolation, "topic-isolation",
+         "A record sent to one topic is never found in another, nor in a later topic of the same "
+         "name."},
     };
     return rows;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,6 +80,7 @@ struct Cast {
     std::vector<ConsumerSpec> consumers;
     std::map<std::string, std::int64_t> retention_ms;  // by topic; -1: for ever
     bool flush_before_ack = true;                      // of the cluster's configuration
+    std::set<std::string> topics;                      // that consumers and the auditor read
     std::vector<FaultKind> faults;                     // by number
     std::int64_t max_drift_ppm = 0;                    // of any clock, either way
     std::map<std::string, bool> topic_flush_before_ack;
@@ -114,7 +116,8 @@ std::unique_ptr<Oracle> make_producer_order(Judge&, const Cast&);    // INV-84
 std::unique_ptr<Oracle> make_high_watermark(Judge&, const Cast&);    // INV-85
 std::unique_ptr<Oracle> make_retention_earned(Judge&, const Cast&);  // INV-86
 // Reported by the workload, not by an oracle of their own:
-inline constexpr std::int32_t kNoCorruptData = 87;  // no damaged batch reaches a client as data
-inline constexpr std::int32_t kProgress = 88;       // after the faults, clients finish
-inline constexpr std::int32_t kNoAbort = 89;        // no FL_ASSERT fails
+inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data
+inline constexpr std::int32_t kProgress = 88;        // after the faults, clients finish
+inline constexpr std::int32_t kNoAbort = 89;         // no FL_ASSERT fails
+inline constexpr std::int32_t kTopicIsolation = 90;  // no record of a topic in another one
 }  // namespace faultline::sim

@@ -37,6 +37,7 @@ Cast make_cast(const Scenario& s) {
     cast.flush_before_ack = flush == s.cluster.config.end() || flush->second != "false";
     for (const NodeSpec& n : s.cluster.nodes)
         cast.max_drift_ppm = std::max(cast.max_drift_ppm, std::abs(n.clock_drift_ppm));
+    for (const TopicSpec& t : s.cluster.topics) cast.topics.insert(t.name);
     for (const FaultSpec& f : s.faults) cast.faults.push_back(f.kind);
     for (const FaultSpec& f : s.faults)
         cast.max_drift_ppm = std::max(cast.max_drift_ppm, std::abs(f.ppm));
@@ -132,6 +133,10 @@ private:
             judge_.report({kNoCorruptData, "no-corrupt-data", world_.now(),
                            fmt::format("{} got {}", who, what)});
         };
+        context_.on_foreign = [this](const std::string& who, const std::string& what) {
+            judge_.report({kTopicIsolation, "topic-isolation", world_.now(),
+                           fmt::format("{} found at {}", who, what)});
+        };
         admin_ = add("admin", 1, NodeRole::client, [this](Env& env, fiber::StopToken stop) {
             create_topics(env, stop, context_);
             ready_ = true;
@@ -151,6 +156,13 @@ private:
                                            cast_.consumers[i].id, static_cast<std::int32_t>(i),
                                            cast_.consumers[i].start);
                                    }));
+        }
+        for (std::size_t i = 0; i < scenario_.admins.size(); ++i) {
+            const auto number = static_cast<std::int32_t>(cast_.producers.size() + i);
+            churners_.push_back(add(scenario_.admins[i].id, 1, NodeRole::client,
+                                    [this, i, number](Env& env, fiber::StopToken stop) {
+                                        run_admin(env, stop, context_, scenario_.admins[i], number);
+                                    }));
         }
         auditor_ = add("audit", 1, NodeRole::consumer, [this](Env& env, fiber::StopToken stop) {
             run_consumer(env, stop, context_, context_.topics, "audit", cast_.auditor(), 0s);
@@ -193,9 +205,11 @@ private:
         run_until(MonoTime{} + 10s, [this] { return ready_; });
         // Clients start when their topics are there; the scenario's times count from the beginning.
         for (const NodeId client : clients_) world_.start(client);
+        for (const NodeId churner : churners_) world_.start(churner);
         injector_->arm();
         run_until(MonoTime{} + scenario_.length, [] { return false; });
         if (judge_.finding()) return report_faults();
+        for (const NodeId churner : churners_) world_.stop(churner);
         injector_->heal_all(roles_->resolve(scenario_.liveness.core, world_.rng("core")));
         const auto settled = [this] {
             return progress_.producers_done() && progress_.consumers_done(recorder_);
@@ -286,7 +300,7 @@ private:
     World world_;
     Progress progress_;
     NodeId admin_, auditor_;
-    std::vector<NodeId> clients_;
+    std::vector<NodeId> clients_, churners_;
     std::map<NodeId, ClusterSpec> brokers_;  // what each reads at its next start
     std::optional<Roles> roles_;
     std::optional<Injector> injector_;

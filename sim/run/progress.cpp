@@ -48,6 +48,8 @@ bool Progress::caught_up(std::int32_t consumer, const std::string& topic,
     return std::ranges::all_of(high_watermark_, [&](const auto& entry) {
         const auto& [key, hw] = entry;
         if (corrupt_.contains(key)) return true;
+        if (!cast_.topics.contains(std::string(topic_of(recorder.partition_name(key)))))
+            return true;
         if (!topic.empty() && topic_of(recorder.partition_name(key)) != topic) return true;
         if (nothing_left(key, hw)) return true;
         const auto it = next_.find({consumer, key});
@@ -78,6 +80,7 @@ std::string Progress::missing(const Recorder& recorder) const {
     const auto behind = [&](std::int32_t consumer, const std::string& topic) -> std::string {
         for (const auto& [key, hw] : high_watermark_) {
             const auto name = recorder.partition_name(key);
+            if (!cast_.topics.contains(std::string(topic_of(name)))) continue;
             if (corrupt_.contains(key) || nothing_left(key, hw) ||
                 (!topic.empty() && topic_of(name) != topic))
                 continue;

@@ -5,20 +5,11 @@
 #include "core/client/admin.h"
 #include "core/client/consumer.h"
 #include "core/client/producer.h"
+#include "sim/workload/client_config.h"
 #include "sim/workload/payload.h"
 
 namespace faultline::sim {
 namespace {
-
-client::ClientConfig client_config(const WorkloadContext& context, const std::string& id) {
-    client::ClientConfig config;
-    config.bootstrap = context.bootstrap;
-    config.client_id = id;
-    // Short, so that a scenario of seconds sees retries.
-    config.connect_timeout = 2s;
-    config.request_timeout = 5s;
-    return config;
-}
 
 wire::Codec codec_of(const std::string& name) {
     wire::Codec codec = wire::Codec::none;

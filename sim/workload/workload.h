@@ -18,6 +18,8 @@ struct WorkloadContext {
     std::vector<TopicSpec> topics;
     // A damaged record reached a client as data (INV-87). The first argument says who.
     std::function<void(const std::string& who, const std::string& what)> on_corrupt;
+    // A record was found in a topic that it was not sent to (INV-90).
+    std::function<void(const std::string& who, const std::string& what)> on_foreign;
 };
 
 // Makes the scenario's topics, then returns. Tries until it has succeeded or `stop` is requested.
@@ -27,6 +29,11 @@ void create_topics(Env& env, fiber::StopToken stop, const WorkloadContext& conte
 // Emits ProduceSent, ProduceAcked, ProduceFailed; `client` is the producer's number.
 void run_producer(Env& env, fiber::StopToken stop, const WorkloadContext& context,
                   const ProducerSpec& spec, std::int32_t client);
+
+// Makes, fills, reads and deletes topics of its own until `stop` is requested. `client` goes into
+// the payloads, beside the topic's incarnation; it is no producer's number.
+void run_admin(Env& env, fiber::StopToken stop, const WorkloadContext& context,
+               const AdminSpec& spec, std::int32_t client);
 
 // Reads every partition of `topics` from its beginning until `stop` is requested. Emits
 // RecordDelivered; `consumer` is the consumer's number.

@@ -164,6 +164,7 @@ Findings check_scenarios(const Tree& tree) {
     std::map<std::string, std::string> names;
     for (const auto& file : tree.files) {
         if (!starts_with_dir(file.path, "scenarios") || !file.path.ends_with(".json")) continue;
+        if (file.path.ends_with(".schema.json")) continue;
         const auto json = nlohmann::json::parse(file.text, nullptr, false, true);
         if (json.is_discarded() || !json.is_object() || !json.contains("name") ||
             !json["name"].is_string()) {
