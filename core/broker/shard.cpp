@@ -154,9 +154,9 @@ void Shard::apply(Snapshot<model::MetadataImage> image) {
     image_ = std::move(image);
 }
 
-Partition* Shard::find(const TopicPartition& partition, KafkaError& error) {
+std::shared_ptr<Partition> Shard::find(const TopicPartition& partition, KafkaError& error) {
     const auto it = partitions_.find(partition);
-    if (it != partitions_.end()) return it->second.get();
+    if (it != partitions_.end()) return it->second;
     const auto lost = unavailable_.find(partition);
     error = lost == unavailable_.end() ? KafkaError::unknown_topic_or_partition : lost->second;
     return nullptr;
@@ -171,10 +171,17 @@ template <class Part, class Answer, class Fn>
 std::vector<Answer> Shard::scatter(const std::vector<Part>& parts, Deadline deadline, Answer failed,
                                    Fn fn) {
     std::vector<Answer> answers(parts.size(), failed);
-    std::map<ShardId, std::vector<std::size_t>> by_owner;
-    for (std::size_t i = 0; i < parts.size(); ++i) by_owner[owner(parts[i].partition)].push_back(i);
-    for (const auto& [shard, indexes] : by_owner) {
+    SmallVec<ShardId, 16> owners;
+    for (const Part& part : parts) owners.push_back(owner(part.partition));
+    SmallVec<std::size_t, 16> indexes;  // of the parts of one shard
+    for (ShardId shard{0}; shard.v < env_.shards.count() && !parts.empty(); ++shard.v) {
+        indexes.clear();
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            if (owners[i] == shard) indexes.push_back(i);
+        }
+        if (indexes.empty()) continue;
         std::vector<Part> theirs;
+        theirs.reserve(indexes.size());
         for (const std::size_t i : indexes) theirs.push_back(parts[i]);
         Result<std::vector<Answer>> got = Error{Errc::cancelled, 0, "shard.scatter"};
         if (shard == env_.shard) {
@@ -197,19 +204,19 @@ std::vector<Answer> Shard::scatter(const std::vector<Part>& parts, Deadline dead
 
 std::vector<ProduceAnswer> Shard::produce(const std::vector<ProducePart>& parts,
                                           Deadline deadline) {
-    return scatter(
-        parts, deadline, ProduceAnswer{}, [](Shard& shard, const std::vector<ProducePart>& mine) {
-            std::vector<ProduceAnswer> answers;
-            for (const ProducePart& part : mine) {
-                ProduceAnswer answer;
-                if (Partition* p = shard.find(part.partition, answer.error)) {
-                    const auto keep = shard.partitions_.at(part.partition);  // over the parks
-                    answer = p->produce(part.records);
-                }
-                answers.push_back(std::move(answer));
-            }
-            return answers;
-        });
+    return scatter(parts, deadline, ProduceAnswer{},
+                   [](Shard& shard, const std::vector<ProducePart>& mine) {
+                       std::vector<ProduceAnswer> answers;
+                       answers.reserve(mine.size());
+                       for (const ProducePart& part : mine) {
+                           ProduceAnswer answer;
+                           if (const auto p = shard.find(part.partition, answer.error)) {
+                               answer = p->produce(part.records);
+                           }
+                           answers.push_back(std::move(answer));
+                       }
+                       return answers;
+                   });
 }
 
 std::vector<KafkaError> Shard::wait_committed(const std::vector<CommitPart>& parts,
@@ -219,8 +226,7 @@ std::vector<KafkaError> Shard::wait_committed(const std::vector<CommitPart>& par
         std::vector<KafkaError> errors;
         for (const CommitPart& part : mine) {
             KafkaError error = KafkaError::none;
-            if (Partition* p = shard.find(part.partition, error)) {
-                const auto keep = shard.partitions_.at(part.partition);
+            if (const auto p = shard.find(part.partition, error)) {
                 error = p->wait_committed(Offset{part.end}, deadline, token);
             }
             errors.push_back(error);
@@ -254,12 +260,12 @@ std::vector<FetchAnswer> Shard::fetch(const std::vector<FetchPart>& parts, std::
     return scatter(parts, deadline, FetchAnswer{},
                    [max_bytes](Shard& shard, const std::vector<FetchPart>& mine) {
                        std::vector<FetchAnswer> answers;
+                       answers.reserve(mine.size());
                        std::uint64_t left = max_bytes;
                        bool first = true;
                        for (const FetchPart& part : mine) {
                            FetchAnswer answer;
-                           if (Partition* p = shard.find(part.partition, answer.error)) {
-                               const auto keep = shard.partitions_.at(part.partition);
+                           if (const auto p = shard.find(part.partition, answer.error)) {
                                answer = p->fetch(part, left, first);
                                left -= std::min(left, answer.bytes);
                                first = first && answer.bytes == 0;
@@ -274,10 +280,10 @@ std::vector<ListAnswer> Shard::list(const std::vector<ListPart>& parts, Deadline
     return scatter(parts, deadline, ListAnswer{},
                    [](Shard& shard, const std::vector<ListPart>& mine) {
                        std::vector<ListAnswer> answers;
+                       answers.reserve(mine.size());
                        for (const ListPart& part : mine) {
                            ListAnswer answer;
-                           if (Partition* p = shard.find(part.partition, answer.error)) {
-                               const auto keep = shard.partitions_.at(part.partition);
+                           if (const auto p = shard.find(part.partition, answer.error)) {
                                answer = p->list(part);
                            }
                            answers.push_back(answer);

@@ -80,7 +80,7 @@ private:
     template <class Part, class Answer, class Fn>
     std::vector<Answer> scatter(const std::vector<Part>& parts, Deadline deadline, Answer failed,
                                 Fn fn);
-    Partition* find(const TopicPartition& partition, wire::KafkaError& error);
+    std::shared_ptr<Partition> find(const TopicPartition& partition, wire::KafkaError& error);
     void retry_unavailable();
     void open_partition(const model::TopicImage& topic, std::int32_t index);
     void accept(Listener& listener, fiber::StopToken stop);
