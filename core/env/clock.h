@@ -6,26 +6,27 @@
 namespace faultline {
 
 // Constant while a fiber runs, because the scheduler's time is. Two reads in one function are
-// equal, and a test can say exactly what a function saw.
+// equal, and a test can say exactly what a function saw. Deadlines are times of this clock.
 class Clock {
 public:
     explicit Clock(const fiber::Scheduler& scheduler) : scheduler_(scheduler) {}
-    MonoTime now() const noexcept { return scheduler_.now(); }
+    // Never goes back.
+    MonoTime now() const noexcept {
+        if (base_ != nullptr) [[unlikely]]
+            return base_->local(scheduler_.now());
+        return scheduler_.now();
+    }
     WallTime wall() const noexcept {
         if (frozen_) return frozen_wall_;
-        return {(scheduler_.now().ns + wall_offset_ns_) / 1'000'000};
+        return {(now().ns + wall_offset_ns_) / 1'000'000};
     }
-    // A drifting node's timers run fast or slow; its monotonic clock never goes back.
-    Deadline in(Duration d) const noexcept {
-        if (drift_ppm_ != 0) d -= Duration{d.count() / 1'000'000 * drift_ppm_};
-        return {now() + d};
-    }
+    Deadline in(Duration d) const noexcept { return {now() + d}; }
 
 private:
     friend class ClockControl;
     const fiber::Scheduler& scheduler_;
     std::int64_t wall_offset_ns_ = 0;
-    std::int64_t drift_ppm_ = 0;  // positive: this node's clock runs fast
+    const fiber::TimeBase* base_ = nullptr;  // null: the scheduler's time
     bool frozen_ = false;
     WallTime frozen_wall_{};
 };
@@ -37,11 +38,14 @@ public:
     // wall = monotonic + offset.
     void set_wall_offset(Duration offset) noexcept { clock_.wall_offset_ns_ = offset.count(); }
     Duration wall_offset() const noexcept { return Duration{clock_.wall_offset_ns_}; }
-    void set_drift_ppm(std::int64_t ppm) noexcept { clock_.drift_ppm_ = ppm; }
-    void freeze_wall(bool on) noexcept {
-        clock_.frozen_wall_ = clock_.wall();
-        clock_.frozen_ = on;
+    // Must outlive the clock, and be the one of the domains whose fibers read it.
+    void set_time_base(const fiber::TimeBase* base) noexcept { clock_.base_ = base; }
+    // The wall clock shows `at` until it is thawed.
+    void freeze_wall(WallTime at) noexcept {
+        clock_.frozen_wall_ = at;
+        clock_.frozen_ = true;
     }
+    void thaw_wall() noexcept { clock_.frozen_ = false; }
 
 private:
     Clock& clock_;

@@ -20,7 +20,10 @@ public:
     std::move_only_function<void()> body;
     Waiter* waiter = nullptr;      // while parked
     std::size_t timer = kNoTimer;  // place in the scheduler's heap
-    bool queued = false;           // in the run queue, or held by a paused domain
+    Deadline deadline;             // of that timer, by the domain's time base
+    std::uint64_t number = 0;      // among the fibers of its domain, in order of birth
+    std::uint64_t runs = 0;
+    bool queued = false;  // in the run queue, or held by a paused domain
     bool started = false;
     bool finished = false;
     bool killed = false;

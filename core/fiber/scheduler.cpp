@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "core/base/assert.h"
+#include "core/base/random.h"
 #include "core/fiber/fiber.h"
 #include "core/fiber/stack_pool.h"
 
@@ -24,6 +25,10 @@ struct Scheduler::Main {
     Context context;
     std::vector<std::unique_ptr<Fiber>> idle;  // finished fibers, to be used again
 };
+
+Domain::Domain(std::string_view name, const TimeBase* base) : name_(name), base_(base), key_(0) {
+    for (const char c : name) key_ = mix64(key_ ^ static_cast<unsigned char>(c));
+}
 
 Domain::~Domain() { FL_ASSERT(fibers_.empty() && held_.empty()); }
 
@@ -66,6 +71,8 @@ void Scheduler::spawn(SpawnOptions options, std::move_only_function<void()> body
     fiber->domain = options.domain != nullptr ? options.domain : current_domain();
     fiber->name = options.name;
     fiber->body = std::move(body);
+    fiber->number = fiber->domain != nullptr ? ++fiber->domain->born_ : ++born_;
+    fiber->runs = 0;
     fiber->started = fiber->finished = fiber->killed = fiber->mark = false;
     fiber->stack = stacks_->take(kib);
     if (fiber->domain != nullptr) {
@@ -126,6 +133,23 @@ Fiber& Scheduler::take_runnable() noexcept {
     return fiber;
 }
 
+Candidate Scheduler::candidate(std::size_t i) const noexcept {
+    const Fiber& fiber = *runnable_[(head_ + i) & (runnable_.size() - 1)];
+    return {fiber.domain != nullptr ? fiber.domain->key_ : 0, fiber.number, fiber.runs};
+}
+
+MonoTime Scheduler::now_of(const Fiber& fiber) const noexcept {
+    const TimeBase* base = fiber.domain == nullptr ? nullptr : fiber.domain->base_;
+    return base == nullptr ? now_ : base->local(now_);
+}
+
+Deadline Scheduler::here(MonoTime t) const noexcept {
+    const TimeBase* base =
+        current_ == nullptr || current_->domain == nullptr ? nullptr : current_->domain->base_;
+    if (base == nullptr || t == MonoTime::never()) return {t};
+    return {base->shown_at(t) + Duration{base->ppm() == 0 ? 0 : 1}};
+}
+
 void Scheduler::switch_to(Fiber& fiber) {
     if (!fiber.started) {
         fiber.started = true;
@@ -134,6 +158,7 @@ void Scheduler::switch_to(Fiber& fiber) {
     fiber.queued = false;
     current_ = &fiber;
     ++switches_;
+    ++fiber.runs;
     switch_context(main_->context, fiber.context);
     current_ = nullptr;
     if (fiber.finished) reap(fiber);
@@ -178,6 +203,19 @@ void Scheduler::resume(Domain& domain) {
     for (Fiber* fiber : std::exchange(domain.held_, {})) {
         fiber->queued = false;
         make_runnable(*fiber);
+    }
+}
+
+void Scheduler::retime(Domain& domain) {
+    std::vector<Fiber*> sleepers;
+    domain.fibers_.for_each([&](Fiber& f) {
+        if (f.waiter != nullptr && !f.queued && f.deadline.at != MonoTime::never()) {
+            sleepers.push_back(&f);
+        }
+    });
+    for (Fiber* fiber : sleepers) {
+        if (fiber->timer != Fiber::kNoTimer) disarm(*fiber);
+        arm(*fiber, fiber->deadline);
     }
 }
 
@@ -226,11 +264,12 @@ Wake Waiter::park(Deadline deadline, StopToken stop) {
         return reason;
     };
     if (stop.stop_requested()) return leave(Wake::cancelled);
-    if (deadline.at <= scheduler.now_) return leave(Wake::timed_out);
+    if (deadline.at <= scheduler.now_of(*fiber)) return leave(Wake::timed_out);
     fiber_ = fiber;
     fiber->waiter = this;
     if (stop.s_ != nullptr) stop.s_->waiters.push_back(*this);
-    if (deadline.at != MonoTime::never()) scheduler.arm(*fiber, deadline.at);
+    fiber->deadline = deadline;
+    if (deadline.at != MonoTime::never()) scheduler.arm(*fiber, deadline);
     scheduler.switch_out(*fiber);
     fiber_ = nullptr;
     fiber->waiter = nullptr;
@@ -285,8 +324,13 @@ bool earlier(const T& a, const T& b) {
 }
 }  // namespace
 
-void Scheduler::arm(Fiber& fiber, MonoTime at) {
+void Scheduler::arm(Fiber& fiber, Deadline deadline) {
     FL_ASSERT(fiber.timer == Fiber::kNoTimer);
+    MonoTime at = deadline.at;
+    if (fiber.domain != nullptr && fiber.domain->base_ != nullptr) {
+        at = fiber.domain->base_->scheduler_time(at);
+        if (at == MonoTime::never()) return;  // its machine's time stands: retime() arms it
+    }
     timers_.push_back({at, timer_seq_++, &fiber});
     sift_up(timers_.size() - 1);
 }

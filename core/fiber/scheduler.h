@@ -11,6 +11,7 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/fiber/stop.h"
+#include "core/fiber/time_base.h"
 
 namespace faultline::fiber {
 
@@ -51,6 +52,7 @@ class Driver {
 public:
     virtual ~Driver() = default;
     // Index into the run queue, below `runnable`. Asked only when there is a choice (runnable > 1).
+    // Scheduler::candidate() says who they are.
     virtual std::size_t choose(std::size_t runnable) noexcept = 0;
     // Harvest what has completed and return the time. Never waits.
     virtual MonoTime poll() noexcept = 0;
@@ -62,8 +64,9 @@ public:
 // Fibers that live and die together: one shard of one node's incarnation. Inherited by spawn.
 class Domain {
 public:
-    // `name` must outlive the domain.
-    explicit Domain(std::string_view name = "") : name_(name) {}
+    // `name` must outlive the domain. With a time base, which must outlive it too, deadlines of
+    // its fibers are times of that machine.
+    explicit Domain(std::string_view name = "", const TimeBase* base = nullptr);
     ~Domain();  // asserts: no live fiber
     Domain(const Domain&) = delete;
     Domain& operator=(const Domain&) = delete;
@@ -74,10 +77,19 @@ public:
 private:
     friend class Scheduler;
     std::string_view name_;
+    const TimeBase* base_;
+    std::uint64_t key_, born_ = 0;            // what identifies its fibers: Candidate
     IntrusiveList<Fiber, DomainTag> fibers_;  // in order of birth
     std::vector<Fiber*> held_;                // runnable, but the domain is paused
     bool paused_ = false;
     bool killed_ = false;
+};
+
+// A runnable fiber as a driver may tell it from others: by its domain's name and its place among
+// the fibers born there, which are the same in every run of one program.
+struct Candidate {
+    std::uint64_t domain, fiber;
+    std::uint64_t runs;  // how often it has run
 };
 
 struct SpawnOptions {
@@ -115,11 +127,15 @@ public:
     // A process that is stopped (SIGSTOP): its fibers stay where they are until resume().
     void pause(Domain& domain) noexcept { domain.paused_ = true; }
     void resume(Domain& domain);
+    // The domain's time base has changed: its sleepers wake by it from now on.
+    void retime(Domain& domain);
 
     // Constant while a fiber runs; changes only when the driver is polled.
     MonoTime now() const noexcept { return now_; }
     // For a probe, which reads the time as a load. Valid as long as the scheduler.
     const MonoTime* now_pointer() const noexcept { return &now_; }
+    // A time of this scheduler as a deadline of the running fiber, which is not before it.
+    Deadline here(MonoTime t) const noexcept;
     // For drivers: the time of what they are about to deliver. Never goes back.
     void advance(MonoTime t) noexcept;
     Driver& driver() noexcept { return driver_; }
@@ -130,6 +146,8 @@ public:
     std::string_view current_name() const noexcept;
     Domain* current_domain() const noexcept;
     bool in_fiber() const noexcept { return current_ != nullptr; }
+    // The ith of the run queue; for Driver::choose.
+    Candidate candidate(std::size_t i) const noexcept;
     bool& fiber_mark() noexcept;  // one flag of the running fiber, for env/shards.h
 
     // The scheduler whose run() is on this thread's stack: the one thread_local in core.
@@ -148,7 +166,8 @@ private:
     void switch_to(Fiber& fiber);
     void switch_out(Fiber& fiber);
     void reap(Fiber& fiber);
-    void arm(Fiber& fiber, MonoTime at);
+    MonoTime now_of(const Fiber& fiber) const noexcept;
+    void arm(Fiber& fiber, Deadline deadline);
     void disarm(Fiber& fiber) noexcept;
     void sift_up(std::size_t i) noexcept;
     void sift_down(std::size_t i) noexcept;
@@ -161,7 +180,7 @@ private:
     std::vector<Fiber*> runnable_;  // a ring: head_ .. head_ + count_
     std::size_t head_ = 0, count_ = 0;
     std::vector<Timer> timers_;  // a binary heap by (at, seq)
-    std::uint64_t timer_seq_ = 0, switches_ = 0;
+    std::uint64_t timer_seq_ = 0, switches_ = 0, born_ = 0;
     std::size_t live_ = 0;
     bool stopped_ = false;
     std::unique_ptr<StackPool> stacks_;

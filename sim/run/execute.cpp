@@ -12,6 +12,7 @@
 #include "sim/run/injector.h"
 #include "sim/run/progress.h"
 #include "sim/run/rare_paths.h"
+#include "sim/run/surroundings.h"
 #include "sim/trace/story.h"
 #include "sim/trace/trace_head.h"
 #include "sim/workload/workload.h"
@@ -60,11 +61,7 @@ public:
         : scenario_(scenario),
           seed_(seed),
           cast_(make_cast(scenario)),
-          world_(seed, recorder_,
-                 {{scenario.network.latency_min.value_or(200us),
-                   scenario.network.latency_max.value_or(800us), scenario.network.send_buffer},
-                  {scenario.disk.capacity, scenario.disk.write_latency, scenario.disk.sync_latency,
-                   20us}}),
+          world_(seed, recorder_, world_options(scenario)),
           progress_(cast_) {
         judge_.on_finding([this] { world_.halt(); });
         if (scenario.perturb) recorder_.set_perturb(&rare_paths_);
@@ -192,8 +189,8 @@ private:
     }
 
     void run_phases() {
-        place_nodes();
         roles_.emplace(scenario_, names_, recorder_);
+        furnish(world_, scenario_, names_, *roles_);
         injector_.emplace(world_, scenario_, *roles_, [this](NodeId node, const auto& changes) {
             for (const auto& [key, value] : changes) brokers_.at(node).config[key] = value;
         });
@@ -228,15 +225,6 @@ private:
             const bool may_be = std::ranges::any_of(
                 vacuous, [&](const std::string& id) { return id == f.id || id == "*"; });
             reports_.push_back({f.id, f.kind, injector_->effects(i), may_be});
-        }
-    }
-
-    // Clocks of their own, racks and data centres.
-    void place_nodes() {
-        for (const NodeSpec& n : scenario_.cluster.nodes) {
-            const NodeId id = names_.at(n.name);
-            if (n.clock_offset != 0ns) world_.jump_clock(id, n.clock_offset);
-            if (n.clock_drift_ppm != 0) world_.set_drift(id, n.clock_drift_ppm);
         }
     }
 

@@ -52,7 +52,6 @@ private:
     void strike_clock(FaultId id, NodeId node);
     void heal(FaultId id);
     void heal_node(FaultId id, NodeId node);
-    void heal_network(FaultId id);
     void restart(NodeId node);
     void power_loss(FaultId id, std::size_t index);
     template <class Fn>

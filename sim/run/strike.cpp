@@ -110,7 +110,7 @@ void Injector::strike_process(FaultId id) {
             }
             case FaultKind::pause:
                 if (ran) log.effect(id, node, "stopped");
-                world_.set_paused(node, true);
+                world_.pause(node, f.clock_stands);
                 break;
             default:  // restart, reconfigure
                 if (ran) log.effect(id, node, "asked to stop and started again");
@@ -136,9 +136,13 @@ void Injector::strike_links(FaultId id) {
     SimNetwork& net = world_.network();
     each_link(id, [&](NodeId a, NodeId b) {
         switch (f.kind) {
-            case FaultKind::partition: net.block(a, b, id); break;
+            case FaultKind::partition: net.partition(a, b, id); break;
+            case FaultKind::clog: net.clog(a, b, id); break;
+            case FaultKind::silent_loss: net.silent_loss(a, b, id); break;
+            case FaultKind::half_open: net.half_open(a, b, id); break;
             case FaultKind::slow_link: net.slow_link(a, b, f.by, f.bandwidth, id); break;
-            default: break;
+            case FaultKind::reorder: net.reorder(a, b, f.by, id); break;
+            default: FL_UNREACHABLE();
         }
     });
 }
@@ -158,9 +162,12 @@ void Injector::strike_network(FaultId id) {
                 net.drop_responses(node, api_of(f.api), f.times, id);
                 break;
             case FaultKind::short_reads: net.short_reads(node, f.most, id); break;
+            case FaultKind::short_writes: net.short_writes(node, f.most, id); break;
+            case FaultKind::slow_reader: net.slow_reader(node, f.bandwidth, id); break;
             case FaultKind::reset: net.reset_all(node, id); break;
-            case FaultKind::refuse: net.refuse(node, true, id); break;
-            default: break;
+            case FaultKind::refuse: net.refuse(node, id); break;
+            case FaultKind::dns_failure: net.dns_failure(node, id); break;
+            default: FL_UNREACHABLE();
         }
     }
 }
@@ -178,10 +185,15 @@ void Injector::strike_disk(FaultId id, NodeId node) {
             break;
         case FaultKind::disk_capacity: disk.set_capacity(f.bytes, id); break;
         case FaultKind::bit_rot: disk.flip_bit(f.path, f.at_byte, id, !world_.running(node)); break;
+        case FaultKind::latent_sector: disk.break_sector(f.path, f.at_byte, id); break;
+        case FaultKind::misdirected_write:
+            disk.misdirect_writes(f.path, f.path_to, f.shift, f.times, id);
+            break;
         case FaultKind::slow_disk: disk.set_slow(f.factor, id); break;
         case FaultKind::lying_sync: disk.lie_about_syncs(f.path, id); break;
-        case FaultKind::hung_disk: disk.set_hung(true, id); break;
-        default: break;
+        case FaultKind::hung_disk: disk.set_hung(id); break;
+        case FaultKind::lose_log_dir: disk.lose_dir(f.path, id); break;
+        default: FL_UNREACHABLE();
     }
 }
 
@@ -207,26 +219,15 @@ void Injector::strike_clock(FaultId id, NodeId node) {
 void Injector::heal(FaultId id) {
     if (!states_[id].active) return;
     states_[id].active = false;
-    heal_network(id);
+    world_.network().end_fault(id);
     for (const NodeId node : states_[id].nodes) heal_node(id, node);
     world_.recorder().record(world_.now(), FaultHealed{id});
     other_fault(id, Trigger::Stage::heals);
 }
 
-void Injector::heal_network(FaultId id) {
-    SimNetwork& net = world_.network();
-    const FaultSpec& f = faults_[id];
-    each_link(id, [&](NodeId a, NodeId b) {
-        if (f.kind == FaultKind::partition) net.unblock(a, b);
-        if (f.kind == FaultKind::slow_link) net.slow_link(a, b, 0s, 0, kNoFault);
-    });
-}
-
 void Injector::heal_node(FaultId id, NodeId node) {
     const FaultSpec& f = faults_[id];
-    SimDisk& disk = world_.disk(node);
-    SimNetwork& net = world_.network();
-    disk.end_fault(id);
+    world_.disk(node).end_fault(id);
     switch (f.kind) {
         case FaultKind::crash:
         case FaultKind::wipe:
@@ -234,16 +235,12 @@ void Injector::heal_node(FaultId id, NodeId node) {
         case FaultKind::sync_error:  // a failed log directory comes back with a restart
         case FaultKind::read_error:
         case FaultKind::write_error:
+        case FaultKind::latent_sector:
+        case FaultKind::lose_log_dir:
             world_.crash(node);
             world_.start(node);
             break;
-        case FaultKind::pause: world_.set_paused(node, false); break;
-        case FaultKind::disk_capacity: disk.set_capacity(disk.options().capacity, kNoFault); break;
-        case FaultKind::slow_disk: disk.set_slow(1, kNoFault); break;
-        case FaultKind::lying_sync: disk.lie_about_syncs("", kNoFault); break;
-        case FaultKind::hung_disk: disk.set_hung(false, kNoFault); break;
-        case FaultKind::short_reads: net.short_reads(node, 0, kNoFault); break;
-        case FaultKind::refuse: net.refuse(node, false, kNoFault); break;
+        case FaultKind::pause: world_.resume(node); break;
         case FaultKind::clock_jump: world_.jump_clock(node, -f.by); break;
         case FaultKind::clock_drift: world_.set_drift(node, 0); break;
         case FaultKind::clock_freeze: world_.freeze_clock(node, false); break;

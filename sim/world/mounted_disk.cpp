@@ -47,10 +47,16 @@ public:
 
     Result<IoBuf> read(std::uint64_t off, std::size_t len) override {
         if (!incarnation_->alive) return dead("disk.read");
-        // From the page cache: it costs next to nothing, unless the disk is made slow.
-        if (disk_.factor_ > 1 || disk_.hung_)
-            disk_.pause_for(*incarnation_, disk_.options_.write_latency);
-        if (disk_.io_fails(DiskOp::read, path_, *inode_, off, len)) {
+        ++inode_->reads;
+        // From the page cache: it costs next to nothing, unless something is wrong with the disk.
+        if (!disk_.faults_now_.empty()) {
+            const bool slow = disk_.find(DiskFault::Kind::slow, "") != nullptr;
+            disk_.pause_for(mix64(~inode_->key + inode_->reads),
+                            slow ? disk_.options_.write_latency : Duration{0});
+            if (!incarnation_->alive) return dead("disk.read");
+            if (disk_.dir_lost(path_)) return Error{Errc::io, 5, "disk.read"};
+        }
+        if (troubled() && disk_.io_fails(DiskOp::read, path_, *inode_, off, len)) {
             return Error{Errc::io, 5, "disk.read"};
         }
         const auto& bytes = inode_->cache;
@@ -60,53 +66,37 @@ public:
 
     Result<void> write(std::uint64_t off, const IoBuf& data) override {
         FL_CHECK(usable("disk.write"));
-        if (disk_.io_fails(DiskOp::write, path_, *inode_, off, data.size())) {
+        const std::uint64_t size = data.size();
+        if (troubled() && disk_.io_fails(DiskOp::write, path_, *inode_, off, size)) {
             return Error{Errc::io, 5, "disk.write"};
         }
-        const std::uint64_t end = off + data.size();
-        std::uint64_t room = UINT64_MAX;
-        if (end > inode_->cache.size()) {
-            const std::uint64_t used = disk_.used();
-            const std::uint64_t free = used < disk_.capacity_ ? disk_.capacity_ - used : 0;
-            room = inode_->cache.size() + free;
+        std::uint64_t taken = size;
+        const std::uint64_t key = mix64(inode_->key + inode_->operations);
+        if (disk_.faults_now_.empty() || !disk_.misdirected(path_, *inode_, off, data)) {
+            taken = put(off, data);
         }
-        // A full disk takes what fits.
-        const std::uint64_t taken = end <= room ? data.size() : room > off ? room - off : 0;
-        if (taken > 0) {
-            if (inode_->cache.size() < off + taken) grow(off + taken);
-            data.copy_out(0, {inode_->cache.data() + off, taken});
-            inode_->pending.push_back({disk_.operations_, false, off, taken, data.sub(0, taken)});
-        }
-        const bool full = taken < data.size();
+        const bool full = taken < size;
         disk_.done(DiskOp::write, path_, inode_->label, off, taken, full ? 28 : 0);
-        disk_.pause_for(*incarnation_, disk_.options_.write_latency);
+        disk_.pause_for(key, disk_.options_.write_latency);
         if (!full) return {};
-        disk_.faults_.effect(disk_.capacity_fault_, incarnation_->node, "a write found no space");
+        disk_.no_room("a write found no space");
         return Error{Errc::no_space, 28, "disk.write"};
     }
 
     Result<void> sync(SyncMode) override {
         FL_CHECK(usable("disk.sync"));
         const std::uint64_t upto = disk_.operations_;
-        disk_.pause_for(*incarnation_, disk_.options_.sync_latency);
+        disk_.pause_for(next_key(), disk_.options_.sync_latency);
         FL_CHECK(usable("disk.sync"));
-        if (auto* fault = disk_.sync_fault(path_)) {
-            --fault->left;
-            // The kernel marks the pages clean although they never reached the platter.
-            const auto lost = std::erase_if(inode_->pending,
-                                            [&](const PendingWrite& w) { return w.number < upto; });
-            ++inode_->poison;
-            inode_->forgot = true;
-            disk_.done(DiskOp::sync, path_, inode_->label, 0, 0, 5);
-            disk_.faults_.effect(
-                fault->fault, incarnation_->node,
-                "fsync of " + path_ + " failed and forgot " + std::to_string(lost) + " writes");
-            return Error{Errc::io, 5, "disk.sync"};
-        }
-        if (disk_.lies(path_)) {
-            disk_.faults_.effect(disk_.lying_fault_, incarnation_->node, "an fsync lied");
-            disk_.done(DiskOp::sync, path_, inode_->label, 0, 0, 0);
-            return {};
+        if (!disk_.faults_now_.empty()) {
+            if (DiskFault* fault = disk_.find(DiskFault::Kind::sync_error, path_)) {
+                return fail_sync(*fault, upto);
+            }
+            if (const DiskFault* lie = disk_.find(DiskFault::Kind::lying_sync, path_)) {
+                disk_.faults_.effect(lie->fault, disk_.node_, "an fsync lied");
+                disk_.done(DiskOp::sync, path_, inode_->label, 0, 0, 0);
+                return {};
+            }
         }
         std::uint64_t bytes = 0;
         auto& pending = inode_->pending;
@@ -143,10 +133,15 @@ public:
 
     Result<void> truncate(std::uint64_t size) override {
         FL_CHECK(usable("disk.truncate"));
+        const std::uint64_t key = next_key();
+        if (size > inode_->cache.size()) disk_.at_most_ += size - inode_->cache.size();
         inode_->cache.resize(size);
-        inode_->pending.push_back({disk_.operations_, true, size, 0, {}});
+        // What is cut off is gone, with its bad sectors.
+        auto& bad = inode_->bad_sectors;
+        bad.erase(bad.lower_bound((size + 511) / 512), bad.end());
+        inode_->pending.push_back({disk_.operations_, key, true, size, 0, {}});
         disk_.done(DiskOp::truncate, path_, inode_->label, size, 0, 0);
-        disk_.pause_for(*incarnation_, disk_.options_.meta_latency);
+        disk_.pause_for(key, disk_.options_.meta_latency);
         return {};
     }
 
@@ -158,10 +153,41 @@ public:
     }
 
 private:
+    bool troubled() const { return !disk_.faults_now_.empty() || !inode_->bad_sectors.empty(); }
+    std::uint64_t next_key() { return mix64(inode_->key + inode_->operations++); }
     Result<void> usable(const char* where) const {
         if (!incarnation_->alive) return dead(where);
         if (poison_ != inode_->poison) return Error{Errc::io, 5, where};
+        if (!disk_.faults_now_.empty() && disk_.dir_lost(path_)) return Error{Errc::io, 5, where};
         return {};
+    }
+    // How much of it went into the cache: a full disk takes what fits.
+    std::uint64_t put(std::uint64_t off, const IoBuf& data) {
+        std::uint64_t taken = data.size();
+        const std::uint64_t before = inode_->cache.size(), end = off + taken;
+        if (end > before) {
+            const std::uint64_t reach = before + disk_.room_for(end - before);
+            if (reach < end) taken = reach > off ? reach - off : 0;
+        }
+        if (taken == 0) return 0;
+        if (before < off + taken) grow(off + taken);
+        data.copy_out(0, {inode_->cache.data() + off, taken});
+        inode_->pending.push_back(
+            {disk_.operations_, next_key(), false, off, taken, data.sub(0, taken)});
+        return taken;
+    }
+    // The kernel marks the pages clean although they never reached the platter.
+    Error fail_sync(DiskFault& fault, std::uint64_t upto) {
+        --fault.amount;
+        const auto lost =
+            std::erase_if(inode_->pending, [&](const PendingWrite& w) { return w.number < upto; });
+        ++inode_->poison;
+        inode_->forgot = true;
+        disk_.done(DiskOp::sync, path_, inode_->label, 0, 0, 5);
+        disk_.faults_.effect(
+            fault.fault, disk_.node_,
+            "fsync of " + path_ + " failed and forgot " + std::to_string(lost) + " writes");
+        return Error{Errc::io, 5, "disk.sync"};
     }
     void grow(std::uint64_t size) {
         auto& bytes = inode_->cache;
@@ -183,8 +209,8 @@ public:
         : disk_(disk), incarnation_(std::move(incarnation)) {}
 
     Result<FileRef> open(const std::string& raw, OpenMode mode) override {
-        FL_CHECK(alive("disk.open"));
         const std::string path = normal(raw);
+        FL_CHECK(ready(path, "disk.open"));
         auto it = disk_.names_.find(path);
         const bool exists = it != disk_.names_.end();
         if (exists && it->second->is_dir) return Error{Errc::invalid, 21, "disk.open"};
@@ -194,36 +220,36 @@ public:
                 !has_dir(parent_of(path))) {
                 return Error{Errc::not_found, 2, "disk.open"};
             }
-            if (disk_.used() >= disk_.capacity_) {
-                disk_.faults_.effect(disk_.capacity_fault_, incarnation_->node,
-                                     "a file found no space");
+            if (disk_.used() >= disk_.capacity()) {
+                disk_.no_room("a file found no space");
                 return Error{Errc::no_space, 28, "disk.open"};
             }
-            it = disk_.names_.emplace(path, make_inode(path, false)).first;
+            it = disk_.names_.emplace(path, disk_.make_inode(path, false)).first;
             InodeRef inode = it->second;
-            disk_.entry_changed(path, inode);
+            disk_.entry_changed(*inode, parent_of(path), path, inode);
             disk_.done(DiskOp::create, path, inode->label, 0, 0, 0);
-            disk_.pause_for(*incarnation_, disk_.options_.meta_latency);
+            disk_.pause_for(inode->key, disk_.options_.meta_latency);
             return FileRef(std::make_shared<SimFile>(disk_, incarnation_, std::move(inode), path));
         }
         return FileRef(std::make_shared<SimFile>(disk_, incarnation_, it->second, path));
     }
 
     Result<void> remove(const std::string& raw) override {
-        FL_CHECK(alive("disk.remove"));
         const std::string path = normal(raw);
+        FL_CHECK(ready(path, "disk.remove"));
         const auto it = disk_.names_.find(path);
         if (it == disk_.names_.end()) return Error{Errc::not_found, 2, "disk.remove"};
         if (it->second->is_dir && has_children(path)) return Error{Errc::busy, 39, "disk.remove"};
-        const Label label = it->second->label;
+        const InodeRef gone = it->second;
         disk_.names_.erase(it);
-        disk_.entry_changed(path, nullptr);
-        return finish(DiskOp::remove, path, label);
+        disk_.entry_changed(*gone, parent_of(path), path, nullptr);
+        return finish(DiskOp::remove, path, gone->label);
     }
 
     Result<void> rename(const std::string& raw_from, const std::string& raw_to) override {
-        FL_CHECK(alive("disk.rename"));
         const std::string from = normal(raw_from), to = normal(raw_to);
+        FL_CHECK(ready(from, "disk.rename"));
+        FL_CHECK(ready(to, "disk.rename"));
         if (!disk_.names_.contains(from) || !has_dir(parent_of(to))) {
             return Error{Errc::not_found, 2, "disk.rename"};
         }
@@ -238,27 +264,27 @@ public:
             disk_.names_[target] = inode;
             inode->label = disk_.recorder_.intern(target);
             // One entry of the parent changes; children are reached through it, durable or not.
-            disk_.pending_entries_.push_back({disk_.operations_, parent_of(to), target, inode});
-            disk_.pending_entries_.push_back({disk_.operations_, parent_of(to), path, nullptr});
+            disk_.entry_changed(*moved.front().second, parent_of(to), target, inode);
+            disk_.entry_changed(*moved.front().second, parent_of(to), path, nullptr);
         }
         return finish(DiskOp::rename, to, disk_.names_[to]->label);
     }
 
     Result<void> create_dir(const std::string& raw) override {
-        FL_CHECK(alive("disk.create_dir"));
         const std::string path = normal(raw);
+        FL_CHECK(ready(path, "disk.create_dir"));
         if (path.empty() || disk_.names_.contains(path))
             return Error{Errc::exists, 17, "disk.create_dir"};
         if (!has_dir(parent_of(path))) return Error{Errc::not_found, 2, "disk.create_dir"};
-        const InodeRef inode = make_inode(path, true);
+        const InodeRef inode = disk_.make_inode(path, true);
         disk_.names_[path] = inode;
-        disk_.entry_changed(path, inode);
+        disk_.entry_changed(*inode, parent_of(path), path, inode);
         return finish(DiskOp::create, path, inode->label);
     }
 
     Result<std::vector<DirEntry>> list(const std::string& raw) override {
-        FL_CHECK(alive("disk.list"));
         const std::string path = normal(raw);
+        FL_CHECK(ready(path, "disk.list"));
         if (!has_dir(path)) return Error{Errc::not_found, 2, "disk.list"};
         std::vector<DirEntry> entries;
         const std::string prefix = path.empty() ? "" : path + "/";
@@ -274,12 +300,12 @@ public:
     }
 
     Result<void> sync_dir(const std::string& raw) override {
-        FL_CHECK(alive("disk.sync_dir"));
         const std::string path = normal(raw);
+        FL_CHECK(ready(path, "disk.sync_dir"));
         if (!has_dir(path)) return Error{Errc::not_found, 2, "disk.sync_dir"};
         const std::uint64_t upto = disk_.operations_;
-        disk_.pause_for(*incarnation_, disk_.options_.sync_latency);
-        FL_CHECK(alive("disk.sync_dir"));
+        disk_.pause_for(disk_.operations_, disk_.options_.sync_latency);
+        FL_CHECK(ready(path, "disk.sync_dir"));
         const std::string key = path.empty() ? "." : path;
         std::erase_if(disk_.pending_entries_, [&](const auto& e) {
             if (e.parent != key || e.number >= upto) return false;
@@ -295,8 +321,8 @@ public:
     }
 
     Result<std::unique_ptr<DirLock>> lock(const std::string& raw) override {
-        FL_CHECK(alive("disk.lock"));
         const std::string path = normal(raw);
+        FL_CHECK(ready(path, "disk.lock"));
         if (!has_dir(parent_of(path))) return Error{Errc::not_found, 2, "disk.lock"};
         bool& held = disk_.locks_[path];
         if (held) return Error{Errc::busy, 11, "disk.lock"};
@@ -304,20 +330,21 @@ public:
         return std::unique_ptr<DirLock>(std::make_unique<Lock>(incarnation_, held));
     }
 
-    Result<Usage> usage(const std::string&) override {
-        FL_CHECK(alive("disk.usage"));
-        const std::uint64_t used = disk_.used();
-        return Usage{used < disk_.capacity_ ? disk_.capacity_ - used : 0, disk_.capacity_};
+    Result<Usage> usage(const std::string& raw) override {
+        FL_CHECK(ready(normal(raw), "disk.usage"));
+        const std::uint64_t used = disk_.used(), all = disk_.capacity();
+        return Usage{used < all ? all - used : 0, all};
     }
 
 private:
-    Result<void> alive(const char* where) const {
+    Result<void> ready(const std::string& path, const char* where) const {
         if (!incarnation_->alive) return dead(where);
+        if (!disk_.faults_now_.empty() && disk_.dir_lost(path)) return Error{Errc::io, 5, where};
         return {};
     }
     Result<void> finish(DiskOp op, const std::string& path, Label label) {
         disk_.done(op, path, label, 0, 0, 0);
-        disk_.pause_for(*incarnation_, disk_.options_.meta_latency);
+        disk_.pause_for(disk_.operations_, disk_.options_.meta_latency);
         return {};
     }
     bool has_dir(const std::string& path) const {
@@ -329,13 +356,6 @@ private:
         const auto it = disk_.names_.lower_bound(path + "/");
         return it != disk_.names_.end() && it->first.starts_with(path + "/");
     }
-    InodeRef make_inode(const std::string& path, bool is_dir) const {
-        auto inode = std::make_shared<Inode>();
-        inode->label = disk_.recorder_.intern(path);
-        inode->is_dir = is_dir;
-        return inode;
-    }
-
     SimDisk& disk_;
     std::shared_ptr<Incarnation> incarnation_;
 };

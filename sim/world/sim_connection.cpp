@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "sim/world/sim_driver.h"
 
 namespace faultline::sim {
 namespace {
-constexpr Duration kSynRetry = 200ms;
+constexpr Duration kSynRetry = 1s, kNameServer = 5ms;
 }
 
 SimConnection::~SimConnection() {
@@ -16,6 +17,7 @@ SimConnection::~SimConnection() {
     conn_.open[side_] = false;
     if (!orderly) net_.send(conn_, side_, {.data = {}, .message = 0, .kind = Pipe::Kind::reset});
     net_.recorder_.record(net_.driver_.now(), ConnClosed{conn_.id, conn_.nodes[side_], !orderly});
+    net_.forget_if_done(conn_);
 }
 
 Result<std::size_t> SimConnection::read_some(IoBuf& into, std::size_t max, Deadline deadline,
@@ -25,7 +27,14 @@ Result<std::size_t> SimConnection::read_some(IoBuf& into, std::size_t max, Deadl
         if (!incarnation_->alive) return dead("net.read");
         if (!pipe.arrived.empty()) {
             std::size_t n = std::min(max, pipe.arrived.size());
-            if (!net_.short_.empty()) n = net_.shortened(conn_, side_, n);
+            if (!conn_.hosts[side_]->faults.empty()) {
+                const MonoTime turn = net_.may_read_at(conn_, side_);
+                if (turn > net_.scheduler_.now()) {
+                    FL_CHECK(wait_turn(turn, deadline, stop));
+                    continue;
+                }
+                n = net_.bytes_of_read(conn_, side_, n);
+            }
             if (n == pipe.arrived.size()) {
                 into.append(std::move(pipe.arrived));
             } else {
@@ -40,6 +49,14 @@ Result<std::size_t> SimConnection::read_some(IoBuf& into, std::size_t max, Deadl
         if (pipe.ended) return Error{Errc::closed, 0, "net.read"};
         FL_CHECK(fiber::wait_in(pipe.readers, deadline, stop));
     }
+}
+
+Result<void> SimConnection::wait_turn(MonoTime when, Deadline deadline, fiber::StopToken stop) {
+    const Deadline turn = net_.scheduler_.here(when);
+    if (net_.scheduler_.sleep_until(std::min(turn, deadline), stop) == fiber::Wake::cancelled)
+        return Error{Errc::cancelled, 0, "net.read"};
+    if (deadline < turn) return Error{Errc::timed_out, 110, "net.read"};
+    return {};
 }
 
 Result<void> SimConnection::write(OutBuf data, Deadline deadline, fiber::StopToken stop) {
@@ -81,17 +98,20 @@ Result<void> SimConnection::write_bytes(IoBuf data, Deadline deadline, fiber::St
         if (!incarnation_->alive) return dead("net.write");
         if (pipe.broken) return Error{Errc::unreachable, 104, "net.write"};
         const std::uint64_t limit = net_.options_.send_buffer;
-        if (pipe.unread >= limit) {
-            const auto waited = fiber::wait_in(pipe.writers, deadline, stop);
+        Link& link = *conn_.links[side_];
+        const std::uint64_t queue = link.options.queue;
+        const bool jammed = queue > 0 && link.queued >= queue;
+        if (jammed || pipe.unread >= limit) {
+            auto& list = jammed ? link.room : pipe.writers;
+            const auto waited = fiber::wait_in(list, deadline, stop);
             if (!waited.ok()) {
                 pipe.broken = true;  // a part has left: the stream is useless now
                 return waited.error();
             }
             continue;
         }
-        const std::uint64_t n = std::min<std::uint64_t>(data.size(), limit - pipe.unread);
-        IoBuf chunk = n == data.size() ? std::exchange(data, {}) : data.sub(0, n);
-        if (!data.empty()) data.trim_front(n);
+        std::uint64_t n = std::min<std::uint64_t>(data.size(), limit - pipe.unread);
+        if (!conn_.hosts[side_]->faults.empty()) n = net_.bytes_of_write(conn_, side_, n);
         MessageSent sent{++net_.messages_,
                          conn_.id,
                          conn_.nodes[side_],
@@ -100,7 +120,9 @@ Result<void> SimConnection::write_bytes(IoBuf data, Deadline deadline, fiber::St
                          -1,
                          side_ == 1,
                          -1};
-        net_.label(conn_, side_, chunk, sent);
+        net_.label(conn_, side_, data, n, sent);
+        IoBuf chunk = n == data.size() ? std::exchange(data, {}) : data.sub(0, n);
+        if (!data.empty()) data.trim_front(n);
         net_.recorder_.record(net_.driver_.now(), sent);
         if (net_.dropped(conn_, sent)) {
             net_.recorder_.record(net_.driver_.now(), MessageDropped{sent.message});
@@ -129,8 +151,9 @@ void SimConnection::abort() noexcept {
 
 SimListener::~SimListener() {
     for (const auto& l : net_.listening_) std::erase(l->shares, this);
+    std::erase_if(net_.listening_, [](const auto& l) { return l->shares.empty(); });
     if (!incarnation_->alive) return;
-    for (Conn* conn : queue_) {
+    for (const auto& conn : queue_) {
         conn->open[1] = false;
         net_.send(*conn, 1, {.data = {}, .message = 0, .kind = Pipe::Kind::reset});
     }
@@ -142,9 +165,9 @@ Result<ConnectionPtr> SimListener::accept(fiber::StopToken stop) {
         FL_CHECK(fiber::wait_in(acceptors_, Deadline::never(), stop));
     }
     if (!incarnation_->alive) return dead("net.accept");
-    Conn* conn = queue_.front();
+    std::shared_ptr<Conn> conn = std::move(queue_.front());
     queue_.pop_front();
-    return ConnectionPtr(std::make_unique<SimConnection>(net_, incarnation_, *conn, 1));
+    return ConnectionPtr(std::make_unique<SimConnection>(net_, incarnation_, std::move(conn), 1));
 }
 
 Result<std::unique_ptr<faultline::Listener>> AttachedNetwork::listen(const Endpoint& at) {
@@ -152,7 +175,7 @@ Result<std::unique_ptr<faultline::Listener>> AttachedNetwork::listen(const Endpo
     const bool any =
         at.host.empty() || at.host == "0.0.0.0" || at.host == "::" || at.host == "localhost";
     if (!any && at.host != host_) return Error{Errc::invalid, 99, "net.listen"};
-    const std::uint16_t port = at.port != 0 ? at.port : net_.next_port_++;
+    const std::uint16_t port = at.port != 0 ? at.port : net_.next_port();
     auto listener = std::make_unique<SimListener>(net_, incarnation_, Endpoint{host_, port});
     // Every shard of a node may listen at the same place; connections go round among them.
     if (auto* listening = net_.find_listening(incarnation_->node, port)) {
@@ -164,26 +187,35 @@ Result<std::unique_ptr<faultline::Listener>> AttachedNetwork::listen(const Endpo
     return std::unique_ptr<faultline::Listener>(std::move(listener));
 }
 
-// One way of a handshake. Parks for the latency; while the way is cut it tries again.
-Result<void> AttachedNetwork::travel(NodeId from, NodeId to, Deadline deadline,
+Result<void> AttachedNetwork::sleep(Duration d, Deadline deadline, fiber::StopToken stop,
+                                    const char* where) {
+    const Deadline end = net_.scheduler_.here(net_.scheduler_.now() + d);
+    if (net_.scheduler_.sleep_until(std::min(end, deadline), stop) == fiber::Wake::cancelled)
+        return Error{Errc::cancelled, 0, where};
+    if (!incarnation_->alive) return dead(where);
+    if (deadline < end) return Error{Errc::timed_out, 110, where};
+    return {};
+}
+
+// One way of a handshake. Parks for the latency; what is lost is tried again, ever later.
+Result<void> AttachedNetwork::travel(Link& link, std::uint64_t key, Deadline deadline,
                                      fiber::StopToken stop) {
-    while (true) {
-        const bool lost =
-            net_.blocked(from, to) || net_.down_.contains(to) || net_.down_.contains(from);
-        const MonoTime arrival =
-            net_.scheduler_.now() + (lost ? kSynRetry : net_.latency(from, to));
-        if (lost && net_.blocked(from, to)) {
-            net_.faults_.effect(net_.blocked_[{from, to}], from,
-                                "a connection attempt was held back");
+    Duration backoff = kSynRetry;
+    for (std::uint64_t tries = 0;; ++tries, backoff *= 2) {
+        const std::uint64_t draw = mix64(key ^ mix64(tries));
+        FL_CHECK(sleep(link.options.latency.draw(draw), deadline, stop, "net.connect"));
+        while (const LinkFault* clog = link.find(LinkFault::Kind::clog)) {
+            net_.faults_.effect(clog->fault, link.from, "a connection attempt was held back");
+            const auto waited = fiber::wait_in(link.clogged, deadline, stop);
+            if (!incarnation_->alive) return dead("net.connect");
+            if (!waited.ok()) return Error{waited.code(), 110, "net.connect"};
         }
-        const bool late = arrival > deadline.at;
-        if (net_.scheduler_.sleep_until({late ? deadline.at : arrival}, stop) ==
-            fiber::Wake::cancelled) {
-            return Error{Errc::cancelled, 0, "net.connect"};
+        if (const LinkFault* partition = link.find(LinkFault::Kind::partition)) {
+            net_.faults_.effect(partition->fault, link.from, "a connection attempt was lost");
+        } else if (!net_.host(link.from).down && !net_.host(link.to).down) {
+            return {};
         }
-        if (!incarnation_->alive) return dead("net.connect");
-        if (late) return Error{Errc::timed_out, 110, "net.connect"};
-        if (!lost) return {};
+        FL_CHECK(sleep(backoff, deadline, stop, "net.connect"));
     }
 }
 
@@ -191,31 +223,39 @@ Result<ConnectionPtr> AttachedNetwork::connect(const Endpoint& to, Deadline dead
                                                fiber::StopToken stop) {
     if (!incarnation_->alive) return dead("net.connect");
     const bool self = to.host == "localhost" || to.host == "127.0.0.1";
-    const auto host = self ? net_.hosts_.find(host_) : net_.hosts_.find(to.host);
-    if (host == net_.hosts_.end()) return Error{Errc::unreachable, 0, "net.resolve"};
-    const NodeId from = incarnation_->node, there = host->second;
-    FL_CHECK(travel(from, there, deadline, stop));
+    const auto host = net_.names_.find(self ? host_ : to.host);
+    if (host == net_.names_.end()) return Error{Errc::unreachable, 0, "net.resolve"};
+    const NodeId from = incarnation_->node, there = host->second->node;
+    const HostFault* nameless = self ? nullptr : net_.host_fault(there, HostFault::Kind::no_name);
+    if (nameless != nullptr) {
+        net_.faults_.effect(nameless->fault, there, "its name did not resolve");
+        FL_CHECK(sleep(kNameServer, deadline, stop, "net.resolve"));
+        return Error{Errc::unreachable, 0, "net.resolve"};
+    }
+    Link &go = net_.link(from, there), &back = net_.link(there, from);
+    const std::uint64_t key = mix64(go.key + ++go.attempts);
+    FL_CHECK(travel(go, key, deadline, stop));
     auto* listening = net_.find_listening(there, to.port);
     SimListener* share = nullptr;
     if (listening != nullptr) {
         share = listening->shares[listening->turn++ % listening->shares.size()];
     }
-    const auto refusing = net_.refusing_.find(there);
-    if (refusing != net_.refusing_.end()) {
-        net_.faults_.effect(refusing->second, there, "a connection was refused");
+    if (const HostFault* refusing = net_.host_fault(there, HostFault::Kind::refuse)) {
+        net_.faults_.effect(refusing->fault, there, "a connection was refused");
         share = nullptr;
     }
     if (share == nullptr || share->queue_.size() >= SimListener::kBacklog) {
         net_.recorder_.record(net_.driver_.now(), ConnRefused{from, there});
-        FL_CHECK(travel(there, from, deadline, stop));
+        FL_CHECK(travel(back, key + 1, deadline, stop));
         return Error{Errc::unreachable, 111, "net.connect"};
     }
-    Conn& conn = net_.open_conn(from, {host_, net_.next_port_++}, *listening, {to.host, to.port});
+    const std::shared_ptr<Conn> conn =
+        net_.open_conn(key, from, {host_, net_.next_port()}, *listening, {to.host, to.port});
     // The object exists before this fiber parks: if it is killed, the other side hears of it.
     auto mine = std::make_unique<SimConnection>(net_, incarnation_, conn, 0);
-    share->queue_.push_back(&conn);
+    share->queue_.push_back(conn);
     if (!share->acceptors_.empty()) share->acceptors_.pop_front().wake();
-    FL_CHECK(travel(there, from, deadline, stop));
+    FL_CHECK(travel(back, key + 1, deadline, stop));
     return ConnectionPtr(std::move(mine));
 }
 }  // namespace faultline::sim

@@ -11,8 +11,13 @@ namespace faultline::sim {
 
 class SimConnection final : public Connection {
 public:
-    SimConnection(SimNetwork& net, std::shared_ptr<Incarnation> incarnation, Conn& conn, int side)
-        : net_(net), incarnation_(std::move(incarnation)), conn_(conn), side_(side) {}
+    SimConnection(SimNetwork& net, std::shared_ptr<Incarnation> incarnation,
+                  std::shared_ptr<Conn> conn, int side)
+        : net_(net),
+          incarnation_(std::move(incarnation)),
+          held_(std::move(conn)),
+          conn_(*held_),
+          side_(side) {}
     ~SimConnection() override;
     Result<std::size_t> read_some(IoBuf& in, std::size_t max, Deadline deadline,
                                   fiber::StopToken stop) override;
@@ -25,11 +30,13 @@ public:
 private:
     Result<void> write_bytes(IoBuf data, Deadline deadline, fiber::StopToken stop);
     Result<void> write_file(const FileSlice& slice, Deadline deadline, fiber::StopToken stop);
+    Result<void> wait_turn(MonoTime when, Deadline deadline, fiber::StopToken stop);
     Pipe& in() { return conn_.pipes[1 - side_]; }
     Pipe& out() { return conn_.pipes[side_]; }
 
     SimNetwork& net_;
     std::shared_ptr<Incarnation> incarnation_;
+    std::shared_ptr<Conn> held_;  // it may outlive the network's interest
     Conn& conn_;
     int side_;
 };
@@ -48,7 +55,7 @@ private:
     SimNetwork& net_;
     std::shared_ptr<Incarnation> incarnation_;
     Endpoint local_;
-    std::deque<Conn*> queue_;
+    std::deque<std::shared_ptr<Conn>> queue_;
     fiber::WaitList acceptors_;
 };
 
@@ -61,7 +68,8 @@ public:
     Result<std::unique_ptr<faultline::Listener>> listen(const Endpoint& at) override;
 
 private:
-    Result<void> travel(NodeId from, NodeId to, Deadline deadline, fiber::StopToken stop);
+    Result<void> travel(Link& link, std::uint64_t key, Deadline deadline, fiber::StopToken stop);
+    Result<void> sleep(Duration d, Deadline deadline, fiber::StopToken stop, const char* where);
     SimNetwork& net_;
     std::shared_ptr<Incarnation> incarnation_;
     std::string host_;

@@ -35,7 +35,8 @@ struct PowerLoss {
 
 // One change of a file that no sync has covered.
 struct PendingWrite {
-    std::uint64_t number;    // of all operations on this disk: the identity of its fate
+    std::uint64_t number;    // of all operations on this disk: what a sync covers
+    std::uint64_t key;       // the file's name and its own operations before: its fate's identity
     bool truncate;           // else a write
     std::uint64_t off, len;  // truncate: the new size in off
     IoBuf data;              // shared with the writer: what this write would bring to the platter
@@ -44,12 +45,36 @@ struct PendingWrite {
 struct Inode {
     std::vector<std::byte> cache, platter;
     std::vector<PendingWrite> pending;
+    std::map<std::uint64_t, FaultId> bad_sectors;  // by number: reading them fails
+    std::uint64_t key = 0;                         // of the name that it was made under
+    std::uint64_t operations = 0, reads = 0;       // on it so far
     bool forgot = false;       // a failed sync left the platter behind the cache
     std::uint32_t poison = 0;  // handles opened before the last failed sync are useless
     Label label{};
     bool is_dir = false;
 };
 using InodeRef = std::shared_ptr<Inode>;
+
+struct DiskFault {
+    enum class Kind : std::uint8_t {
+        sync_error,
+        read_error,
+        write_error,
+        misdirect,
+        lying_sync,
+        capacity,
+        slow,
+        hung,
+        lost_dir,
+    };
+    Kind kind;
+    FaultId fault;
+    std::string glob;
+    std::uint64_t from = 0, to = UINT64_MAX;  // bytes of a file that an error must touch
+    std::uint64_t amount = 0;                 // times still to come; bytes; factor
+    std::string glob_to;                      // misdirect: another file
+    std::int64_t shift = 0;                   // misdirect: or bytes further in the same one
+};
 
 class SimDisk {
 public:
@@ -59,35 +84,41 @@ public:
     // The node's view of it; calls of a dead incarnation return Errc::cancelled.
     std::unique_ptr<Disk> mount(std::shared_ptr<Incarnation> incarnation);
 
-    // --- what can go wrong ------------------------------------------------------------------
     // Power is gone: pending operations meet their fate, caches are empty.
     void lose_power(const PowerLoss& loss);
     // kill -9: locks are free again, nothing is lost.
     void release_locks() { locks_.clear(); }
     void wipe();
-    void set_capacity(std::uint64_t bytes, FaultId fault) {
-        capacity_ = bytes;
-        capacity_fault_ = fault;
-    }
-    void set_slow(std::uint32_t factor, FaultId fault) {
-        factor_ = factor;
-        slow_fault_ = fault;
-    }
+
+    // --- what can go wrong. What lasts, lasts until end_fault() of its number; globs are matched
+    // against the path under which a file was opened ---------------------------------------------
+    // The disk is this small. Without a fault: from now on and for good.
+    void set_capacity(std::uint64_t bytes, FaultId fault);
+    // Every operation takes `factor` times as long; one in 32, drawn, up to 32 times longer still.
+    void set_slow(std::uint32_t factor, FaultId fault);
+    // Operations that take time do not return.
+    void set_hung(FaultId fault);
+    // Every operation on a directory that matches and on everything below it fails with EIO.
+    void lose_dir(std::string glob, FaultId fault);
+    // Syncs of files that match say ok and do nothing. A disk that breaks the contract: to show
+    // that an oracle notices.
+    void lie_about_syncs(std::string glob, FaultId fault);
     // The next `times` syncs of files that match fail and forget what they should have written.
     void fail_syncs(std::string glob, std::uint32_t times, FaultId fault);
     // The next `times` reads (or writes) of files that match, and that touch [from, to), fail with
     // io and do nothing.
     void fail_io(DiskOp read_or_write, std::string glob, std::uint64_t from, std::uint64_t to,
                  std::uint32_t times, FaultId fault);
-    // Syncs of files that match say ok and do nothing, until healed with an empty glob. A disk that
-    // breaks the contract: to show that an oracle notices.
-    void lie_about_syncs(std::string glob, FaultId fault) {
-        lying_glob_ = std::move(glob);
-        lying_fault_ = fault;
-    }
-    // Operations that take time do not return while it is on.
-    void set_hung(bool on, FaultId fault);
-    // What is left of a fault that strikes a number of times: nothing more of it comes.
+    // The next `times` writes to files that match land elsewhere: `shift` bytes further in the same
+    // file, or with shift 0 at the same offset of the first other file that matches `glob_to` and
+    // is that long. The place that was meant keeps its old bytes, zeros where there were none; the
+    // writer is told nothing. What lands overwrites platter and cache, synced or not.
+    void misdirect_writes(std::string glob, std::string glob_to, std::int64_t shift,
+                          std::uint32_t times, FaultId fault);
+    // The 512-byte sector at `at` of a file that matches and is longer, drawn, cannot be read, nor
+    // written in part, until it is written whole or cut off. False when there is no such file.
+    bool break_sector(const std::string& glob, std::uint64_t at, FaultId fault);
+    // Nothing more of it comes; its sectors can be read again.
     void end_fault(FaultId fault);
     // Flips one bit at `at` of a file that matches and is long enough, drawn for the fault. On the
     // platter alone unless `cached`: a machine that runs keeps seeing its page cache until power is
@@ -105,21 +136,9 @@ private:
     friend class MountedDisk;
     friend class SimFile;
     struct PendingEntry {  // one change of a directory that no sync_dir has covered
-        std::uint64_t number;
+        std::uint64_t number, key;
         std::string parent, path;
         InodeRef inode;  // null: the entry is gone
-    };
-    struct SyncFault {
-        std::string glob;
-        std::uint32_t left;
-        FaultId fault;
-    };
-    struct IoFault {
-        DiskOp op;
-        std::string glob;
-        std::uint64_t from, to;
-        std::uint32_t left;
-        FaultId fault;
     };
     struct Watch {
         DiskOp op;
@@ -127,21 +146,37 @@ private:
         std::uint32_t left;
         std::function<void()> fn;
     };
-    void pause_for(Incarnation& incarnation, Duration latency);
+    void pause_for(std::uint64_t key, Duration latency);
     void done(DiskOp op, const std::string& path, Label label, std::uint64_t off, std::uint64_t len,
               std::uint16_t sys);
+    void entry_changed(const Inode& moved, std::string parent, const std::string& path,
+                       InodeRef inode);
+    InodeRef make_inode(const std::string& path, bool is_dir);
+    std::uint64_t room_for(std::uint64_t more);
+    void no_room(const char* what);
+    // power_loss.cpp
     void lose_writes(const std::string& path, Inode& inode, const PowerLoss& loss);
-    void lose_tail(Inode& inode, const PendingWrite& write, Fate fate);
-    bool lose_pages(Inode& inode, const PendingWrite& write);
+    void lose_tail(Inode& inode, const PendingWrite& write, Fate fate, std::uint64_t drawn);
+    bool lose_pages(Inode& inode, const PendingWrite& write, std::uint64_t drawn);
     void lost(const Inode& inode, std::uint64_t off, std::uint64_t len, LossKind how);
     static void apply(Inode& inode, const PendingWrite& write, std::uint64_t from,
                       std::uint64_t to);
-    Fate fate_of(const PowerLoss& loss, const PendingWrite& write, bool last) const;
-    bool io_fails(DiskOp op, const std::string& path, const Inode& inode, std::uint64_t off,
+    static Fate fate_of(const PowerLoss& loss, const PendingWrite& write, bool last,
+                        std::uint64_t drawn);
+    std::uint64_t draw(FaultId fault, std::uint64_t what) const;
+    // disk_faults.cpp; each asked only when faults_now_ is not empty
+    void begin(DiskFault fault);
+    DiskFault* find(DiskFault::Kind kind, const std::string& path);
+    bool io_fails(DiskOp op, const std::string& path, Inode& inode, std::uint64_t off,
                   std::uint64_t len);
-    bool lies(const std::string& path) const;
-    void entry_changed(const std::string& path, InodeRef inode);
-    SyncFault* sync_fault(const std::string& path);
+    bool sector_fails(DiskOp op, const std::string& path, Inode& inode, std::uint64_t off,
+                      std::uint64_t len);
+    bool dir_lost(const std::string& path);
+    bool misdirected(const std::string& path, Inode& inode, std::uint64_t off, const IoBuf& data);
+    std::pair<const std::string, InodeRef>* victim(const std::string& glob, std::uint64_t at,
+                                                   bool cached, Rng& draw);
+    static void overwrite(Inode& inode, std::uint64_t off, const IoBuf& data);
+    std::uint64_t capacity() const;
 
     NodeId node_;
     DiskOptions options_;
@@ -152,15 +187,11 @@ private:
     std::map<std::string, InodeRef> names_, durable_names_;
     std::vector<PendingEntry> pending_entries_;
     std::map<std::string, bool> locks_;
-    std::vector<SyncFault> sync_faults_;
-    std::vector<IoFault> io_faults_;
+    std::vector<DiskFault> faults_now_;
     std::vector<Watch> watches_;
-    std::string lying_glob_;
-    bool hung_ = false;
     fiber::WaitList hung_waiters_;
+    std::vector<std::uint32_t> births_;  // of files under a name, by its label
     std::uint64_t capacity_, operations_ = 0;
-    std::uint32_t factor_ = 1;
-    FaultId capacity_fault_ = kNoFault, slow_fault_ = kNoFault, lying_fault_ = kNoFault,
-            hung_fault_ = kNoFault;
+    std::uint64_t at_most_ = 0;  // bytes used, or more: what grew since they were counted
 };
 }  // namespace faultline::sim

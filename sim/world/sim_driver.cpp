@@ -1,6 +1,7 @@
 #include "sim/world/sim_driver.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/base/assert.h"
 
@@ -10,10 +11,86 @@ namespace {
 // events that make each other.
 constexpr std::uint64_t kSwitchesPerPoll = 64;
 constexpr std::uint64_t kWorkPerInstant = 10'000'000;
+// So much work at one instant may mean a fiber that waits for another by yielding: from here on
+// strict priorities would keep it waiting for ever.
+constexpr std::uint64_t kPatience = 20'000;
 }  // namespace
 
-void SimDriver::at(MonoTime when, Action action, void* self, std::uint64_t argument) {
-    const std::uint64_t tie = (rng_.next() & 0xffffffff00000000ULL) | (sequence_++ & 0xffffffffULL);
+SimDriver::SimDriver(std::uint64_t seed, Schedule schedule) : seed_(seed), policy_(schedule) {
+    if (policy_.policy == Schedule::Policy::pct) new_round();
+}
+
+void SimDriver::new_round() noexcept {
+    ++round_;
+    steps_ = 0;
+    demoted_.clear();
+    changes_.clear();
+    for (std::uint32_t i = 0; i < policy_.change_points; ++i) {
+        const std::uint64_t draw = mix64(seed_ ^ mix64(round_ << 32 | i));
+        changes_.push_back(1 + draw % policy_.round);
+    }
+    std::ranges::sort(changes_, std::greater<>{});
+}
+
+// Small goes first. Whoever was put last stands behind all others, the latest at the very end.
+std::uint64_t SimDriver::priority(std::uint64_t who) const noexcept {
+    for (std::size_t i = 0; i < demoted_.size(); ++i) {
+        if (demoted_[i] == who) return UINT64_MAX - demoted_.size() + i;
+    }
+    return mix64(seed_ ^ mix64(who ^ round_)) >> 1;
+}
+
+void SimDriver::step(std::uint64_t who) noexcept {
+    if (++steps_ > policy_.round) return new_round();
+    while (!changes_.empty() && changes_.back() == steps_) {
+        changes_.pop_back();
+        std::erase(demoted_, who);
+        demoted_.push_back(who);
+    }
+}
+
+std::uint64_t SimDriver::rank(const fiber::Candidate& c) const noexcept {
+    const bool by_priority =
+        policy_.policy == Schedule::Policy::pct && work_at_instant_ < kPatience;
+    const std::uint64_t who = mix64(c.domain ^ mix64(c.fiber));
+    return by_priority ? priority(who) : mix64(seed_ ^ mix64(who + c.runs) ^ before_);
+}
+
+std::size_t SimDriver::choose(std::size_t runnable) noexcept {
+    std::size_t chosen = 0;
+    if (policy_.policy != Schedule::Policy::fifo) {
+        std::uint64_t best = UINT64_MAX;
+        for (std::size_t i = 0; i < runnable; ++i) {
+            const std::uint64_t r = rank(scheduler_->candidate(i));
+            if (r < best) {
+                best = r;
+                chosen = i;
+            }
+        }
+        const fiber::Candidate c = scheduler_->candidate(chosen);
+        const std::uint64_t who = mix64(c.domain ^ mix64(c.fiber));
+        before_ = mix64(who + c.runs);
+        if (policy_.policy == Schedule::Policy::pct) step(who);
+    }
+    schedule_.add(static_cast<std::uint64_t>(runnable) << 32 | chosen);
+    return chosen;
+}
+
+MonoTime SimDriver::arrival(MonoTime when) const noexcept {
+    if (policy_.policy != Schedule::Policy::pct) return when;
+    const std::int64_t grid = policy_.grid.count();
+    return {(when.ns + grid - 1) / grid * grid};
+}
+
+void SimDriver::at(MonoTime when, Action action, void* self, std::uint64_t argument, EventKey key) {
+    std::uint64_t rank = 0;
+    if (policy_.policy == Schedule::Policy::random) {
+        rank = mix64(seed_ ^ mix64(key.who + mix64(key.ordinal)));
+    } else if (policy_.policy == Schedule::Policy::pct) {
+        rank = priority(key.who);
+        step(key.who);
+    }
+    const std::uint64_t tie = (rank & 0xffffffff00000000ULL) | (sequence_++ & 0xffffffffULL);
     Event event{std::max(when, now_).ns, tie, action, self, argument};
     std::size_t i = heap_.size();
     heap_.push_back(event);
@@ -35,7 +112,9 @@ void SimDriver::at(MonoTime when, std::move_only_function<void()> action) {
         free_closures_.pop_back();
         closures_[slot] = std::move(action);
     }
-    at(when, &SimDriver::run_closure, this, slot);
+    // Of one instant they have one rank, so that they keep their order.
+    const auto instant = static_cast<std::uint64_t>(when.ns);
+    at(when, &SimDriver::run_closure, this, slot, {0, instant});
 }
 
 void SimDriver::run_closure(void* self, std::uint64_t slot) {
@@ -56,7 +135,7 @@ MonoTime SimDriver::poll() noexcept {
 MonoTime SimDriver::wait(MonoTime until) noexcept {
     if (heap_.empty() || heap_.front().at > until.ns) {
         if (until == MonoTime::never()) return until;
-        if (until > now_) work_at_instant_ = 0;
+        if (until > now_) work_at_instant_ = before_ = 0;
         return now_ = std::max(now_, until);
     }
     const Event event = heap_.front();
@@ -78,7 +157,7 @@ MonoTime SimDriver::wait(MonoTime until) noexcept {
         heap_[i] = last;
     }
     FL_ASSERT(event.at >= now_.ns);
-    if (event.at > now_.ns) work_at_instant_ = 0;
+    if (event.at > now_.ns) work_at_instant_ = before_ = 0;
     FL_INVARIANT(70, ++work_at_instant_ < kWorkPerInstant);
     now_ = {event.at};
     scheduler_->advance(now_);

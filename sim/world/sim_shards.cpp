@@ -6,11 +6,11 @@
 
 namespace faultline::sim {
 
-ShardMail::ShardMail(unsigned count, Rng rng, SimDriver& driver, fiber::Scheduler& scheduler,
-                     std::shared_ptr<Incarnation> incarnation)
+ShardMail::ShardMail(unsigned count, std::uint64_t key, SimDriver& driver,
+                     fiber::Scheduler& scheduler, std::shared_ptr<Incarnation> incarnation)
     : targets_(count),
       pairs_(static_cast<std::size_t>(count) * count),
-      rng_(rng),
+      key_(key),
       driver_(driver),
       scheduler_(scheduler),
       incarnation_(std::move(incarnation)) {}
@@ -24,14 +24,18 @@ Result<void> ShardMail::post(unsigned from, unsigned to, Shards::Task task) {
     }
     if (!incarnation_->alive) return dead("shards.post");
     pair.tasks.push_back(std::move(task));
-    const Duration delay{static_cast<std::int64_t>(1'000 + rng_.below(19'000))};
+    const EventKey who{mix64(key_ ^ index), pair.posted++};
+    const std::uint64_t draw = mix64(who.who ^ mix64(who.ordinal));
+    const Duration delay{static_cast<std::int64_t>(1'000 + draw % 19'000)};
     pair.last_due = std::max(pair.last_due, scheduler_.now() + delay);
-    driver_.at(pair.last_due, &ShardMail::deliver_event, this, index);
+    ++under_way_;
+    driver_.at(pair.last_due, &ShardMail::deliver_event, this, index, who);
     return {};
 }
 
 void ShardMail::deliver_event(void* self, std::uint64_t index) {
     auto& mail = *static_cast<ShardMail*>(self);
+    --mail.under_way_;
     if (!mail.incarnation_->alive) return;
     Pair& pair = mail.pairs_[index];
     Shards::Task task = std::move(pair.tasks.front());

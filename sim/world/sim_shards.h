@@ -17,7 +17,8 @@ class ShardMail {
 public:
     static constexpr std::size_t kCapacity = 1024;  // tasks under way per pair of shards
 
-    ShardMail(unsigned count, Rng rng, SimDriver& driver, fiber::Scheduler& scheduler,
+    // Delays and ranks of its messages are drawn from `key`.
+    ShardMail(unsigned count, std::uint64_t key, SimDriver& driver, fiber::Scheduler& scheduler,
               std::shared_ptr<Incarnation> incarnation);
     // Where tasks of shard i run. Must be set for each shard before anything is posted.
     void set_target(unsigned shard, Env& env, fiber::Domain& domain) {
@@ -25,11 +26,14 @@ public:
     }
     unsigned count() const noexcept { return static_cast<unsigned>(targets_.size()); }
     Result<void> post(unsigned from, unsigned to, Shards::Task task);
+    // Nothing of the world refers to it any more.
+    bool idle() const noexcept { return under_way_ == 0; }
 
 private:
     struct Pair {
         std::deque<Shards::Task> tasks;
         MonoTime last_due{};
+        std::uint64_t posted = 0;
         fiber::WaitList senders;
     };
     struct Target {
@@ -40,7 +44,7 @@ private:
 
     std::vector<Target> targets_;
     std::vector<Pair> pairs_;
-    Rng rng_;
+    std::uint64_t key_, under_way_ = 0;
     SimDriver& driver_;
     fiber::Scheduler& scheduler_;
     std::shared_ptr<Incarnation> incarnation_;

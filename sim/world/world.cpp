@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -36,7 +37,8 @@ private:
 }  // namespace
 
 struct World::Shard {
-    Shard(Life& life, unsigned index, fiber::Scheduler& scheduler, Rng stream, std::string name);
+    Shard(Life& life, unsigned index, fiber::Scheduler& scheduler, Rng stream, std::string name,
+          const fiber::TimeBase& time);
     std::string name;
     fiber::Domain domain;
     Clock clock;
@@ -49,12 +51,14 @@ struct World::Shard {
     std::unique_ptr<Env> env;
 };
 
-// One incarnation. Kept until the world ends: files and connections may outlive its death.
+// One incarnation. Files and connections that outlive it hold its Incarnation alone; mail under way
+// refers to all of it, so it is kept until that has arrived.
 struct World::Life {
     std::shared_ptr<Incarnation> incarnation;
     fiber::StopSource stop;
     std::unique_ptr<ShardMail> mail;
     std::vector<std::unique_ptr<Shard>> shards;
+    bool paused = false;
 };
 
 struct World::Node {
@@ -63,18 +67,22 @@ struct World::Node {
     unsigned shards;
     Main main;
     std::unique_ptr<SimDisk> disk;
-    std::vector<std::unique_ptr<Life>> lives;
+    std::int32_t starts = 0;
+    fiber::TimeBase time;                     // before what refers to it
+    std::unique_ptr<Life> current;            // null: it does not run
+    std::vector<std::unique_ptr<Life>> dead;  // that are not let go of yet
     Duration wall_offset{std::chrono::milliseconds(kEpochMs)};
-    std::int64_t drift_ppm = 0;
-    Life* life() const {
-        return lives.empty() || !lives.back()->incarnation->alive ? nullptr : lives.back().get();
+    std::optional<WallTime> frozen;
+    Life* life() const { return current.get(); }
+    void bury() {
+        std::erase_if(dead, [](const auto& life) { return life->mail->idle(); });
     }
 };
 
 World::Shard::Shard(Life& life, unsigned index, fiber::Scheduler& scheduler, Rng stream,
-                    std::string label)
+                    std::string label, const fiber::TimeBase& time)
     : name(std::move(label)),
-      domain(name),
+      domain(name, &time),
       clock(scheduler),
       control(clock),
       rng(stream),
@@ -85,10 +93,11 @@ World::World(std::uint64_t seed, Recorder& recorder, WorldOptions options)
     : seed_(seed),
       options_(options),
       recorder_(recorder),
-      driver_(seed_.fork("schedule")),
+      driver_(seed_.fork("schedule").next(), options.schedule),
       scheduler_(driver_),
       faults_(recorder, driver_),
-      network_(options.network, seed_.fork("network"), driver_, scheduler_, recorder, faults_) {
+      network_(options.network, seed_.fork("network").next(), driver_, scheduler_, recorder,
+               faults_) {
     driver_.attach(scheduler_);
 }
 
@@ -127,9 +136,10 @@ void World::build_shard(Node& n, Life& life, unsigned index) {
     const auto stream = static_cast<std::uint64_t>(n.id.v) << 40 |
                         static_cast<std::uint64_t>(life.incarnation->number) << 16 | index;
     auto shard = std::make_unique<Shard>(life, index, scheduler_, seed_.fork("node").fork(stream),
-                                         fmt::format("{} s{}", n.name, index));
+                                         fmt::format("{} s{}", n.name, index), n.time);
+    shard->control.set_time_base(&n.time);
     shard->control.set_wall_offset(n.wall_offset);
-    shard->control.set_drift_ppm(n.drift_ppm);
+    if (n.frozen) shard->control.freeze_wall(*n.frozen);
     shard->net = network_.attach(life.incarnation, n.name);
     shard->disk = n.disk->mount(life.incarnation);
     shard->env.reset(new Env{n.id, ShardId{static_cast<std::uint16_t>(index)}, shard->clock,
@@ -142,24 +152,26 @@ void World::build_shard(Node& n, Life& life, unsigned index) {
 void World::start(NodeId id) {
     Node& n = node(id);
     if (n.life() != nullptr) return;
+    n.bury();
     auto life = std::make_unique<Life>();
-    life->incarnation = std::make_shared<Incarnation>(Incarnation{
-        .node = id, .number = static_cast<std::int32_t>(n.lives.size()), .alive = true});
-    life->mail = std::make_unique<ShardMail>(
-        n.shards, seed_.fork("mail").fork(static_cast<std::uint64_t>(id.v)), driver_, scheduler_,
-        life->incarnation);
+    life->incarnation =
+        std::make_shared<Incarnation>(Incarnation{.node = id, .number = n.starts++, .alive = true});
+    const std::uint64_t key = seed_.fork("mail").fork(static_cast<std::uint64_t>(id.v)).next() +
+                              static_cast<std::uint64_t>(n.starts);
+    life->mail = std::make_unique<ShardMail>(n.shards, key, driver_, scheduler_, life->incarnation);
     for (unsigned i = 0; i < n.shards; ++i) build_shard(n, *life, i);
     network_.machine_up(id);
     recorder_.record(now(), NodeStarted{id, life->incarnation->number});
     Life& l = *life;
-    n.lives.push_back(std::move(life));
+    n.current = std::move(life);
     scheduler_.spawn({.name = "main", .stack_kib = 256, .domain = &l.shards[0]->domain},
                      [this, &n, &l] {
                          n.main(*l.shards[0]->env, l.stop.token());
                          // Its fibers are joined; whatever mail is still under way dies with it.
                          // Not from in here: this fiber is one of those that end.
-                         driver_.at(now(), [this, &n, &l] {
-                             if (n.life() != &l) return;
+                         driver_.at(now(), [this, &n, number = l.incarnation->number] {
+                             if (n.life() == nullptr) return;
+                             if (n.life()->incarnation->number != number) return;
                              end_life(n);
                              recorder_.record(now(), NodeStopped{n.id, true});
                          });
@@ -173,6 +185,21 @@ void World::end_life(Node& n) {
         scheduler_.kill((*it)->domain);
     network_.process_died(n.id);
     n.disk->release_locks();
+    if (n.time.stands()) n.time.change(now(), n.time.ppm(), false);
+    n.dead.push_back(std::move(n.current));
+}
+
+std::size_t World::incarnations() const {
+    std::size_t sum = 0;
+    for (const auto& n : nodes_) sum += n->dead.size() + (n->life() != nullptr ? 1 : 0);
+    return sum;
+}
+
+template <class Fn>
+void World::each_shard(Node& n, Fn fn) {
+    if (Life* life = n.life()) {
+        for (const auto& shard : life->shards) fn(*shard);
+    }
 }
 
 void World::stop(NodeId id) {
@@ -194,45 +221,57 @@ void World::lose_power(NodeId id, const PowerLoss& loss) {
     n.disk->lose_power(loss);
 }
 
-void World::set_paused(NodeId id, bool paused) {
-    Life* life = node(id).life();
-    if (life == nullptr) return;
-    recorder_.record(now(), NodePaused{id, paused});
-    for (const auto& shard : life->shards) {
-        if (paused) {
-            scheduler_.pause(shard->domain);
-        } else {
-            scheduler_.resume(shard->domain);
-        }
-    }
+void World::pause(NodeId id, bool clock_stands) {
+    Node& n = node(id);
+    if (n.life() == nullptr || n.life()->paused) return;
+    n.life()->paused = true;
+    recorder_.record(now(), NodePaused{id, true});
+    each_shard(n, [&](Shard& shard) { scheduler_.pause(shard.domain); });
+    if (clock_stands) change_time(n, n.time.ppm(), true);
+}
+
+void World::resume(NodeId id) {
+    Node& n = node(id);
+    if (n.life() == nullptr || !n.life()->paused) return;
+    n.life()->paused = false;
+    recorder_.record(now(), NodePaused{id, false});
+    if (n.time.stands()) change_time(n, n.time.ppm(), false);
+    each_shard(n, [&](Shard& shard) { scheduler_.resume(shard.domain); });
+}
+
+void World::change_time(Node& n, std::int64_t ppm, bool stands) {
+    n.time.change(now(), ppm, stands);
+    each_shard(n, [&](Shard& shard) { scheduler_.retime(shard.domain); });
 }
 
 void World::jump_clock(NodeId id, Duration by) {
     Node& n = node(id);
     n.wall_offset += by;
     recorder_.record(now(), ClockJumped{id, by.count() / 1'000'000});
-    if (Life* life = n.life()) {
-        for (const auto& shard : life->shards) shard->control.set_wall_offset(n.wall_offset);
-    }
+    each_shard(n, [&](Shard& shard) { shard.control.set_wall_offset(n.wall_offset); });
+}
+
+void World::set_drift(NodeId id, std::int64_t ppm) {
+    change_time(node(id), ppm, node(id).time.stands());
 }
 
 void World::freeze_clock(NodeId id, bool frozen) {
-    if (Life* life = node(id).life()) {
-        for (const auto& shard : life->shards) shard->control.freeze_wall(frozen);
-    }
+    Node& n = node(id);
+    if (frozen == n.frozen.has_value()) return;
+    n.frozen.reset();
+    if (frozen) n.frozen = WallTime{(n.time.local(now()).ns + n.wall_offset.count()) / 1'000'000};
+    each_shard(n, [&](Shard& shard) {
+        if (frozen) {
+            shard.control.freeze_wall(*n.frozen);
+        } else {
+            shard.control.thaw_wall();
+        }
+    });
 }
 
 void World::wipe_disk(NodeId id) {
     FL_ASSERT(!running(id));
     disk(id).wipe();
-}
-
-void World::set_drift(NodeId id, std::int64_t ppm) {
-    Node& n = node(id);
-    n.drift_ppm = ppm;
-    if (Life* life = n.life()) {
-        for (const auto& shard : life->shards) shard->control.set_drift_ppm(ppm);
-    }
 }
 
 void World::run_until(MonoTime end) {

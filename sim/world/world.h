@@ -19,6 +19,7 @@ namespace faultline::sim {
 struct WorldOptions {
     NetworkOptions network;
     DiskOptions disk;
+    Schedule schedule;
 };
 
 class World {
@@ -35,18 +36,31 @@ public:
     // `name` is also the host name. Nodes are numbered from 1 in order of adding.
     NodeId add_node(std::string name, unsigned shards, Main main);
     const std::string& name(NodeId node) const;
+    // Its rack and data centre; see SimNetwork::place.
+    void place(NodeId node, std::string rack, std::string dc) {
+        network_.place(node, std::move(rack), std::move(dc));
+    }
 
     // --- life cycle; from outside fibers (scripts) only -----------------------------------------
     void start(NodeId node);                              // no-op when it runs
     void stop(NodeId node);                               // asks it to stop
     void crash(NodeId node);                              // kill -9: the page cache survives
     void lose_power(NodeId node, const PowerLoss& loss);  // unsynced data is at risk
-    void set_paused(NodeId node, bool paused);            // SIGSTOP, SIGCONT
+    // Stops its fibers until resume(). Time goes on, and what was due in between is late (SIGSTOP);
+    // or its clocks stand as well, so that its timers have as long to go as before (a virtual
+    // machine that is stopped). No-op when it is paused, or does not run.
+    void pause(NodeId node, bool clock_stands = false);
+    void resume(NodeId node);
     bool running(NodeId node) const;
-    // Moves the wall clock, now and for later incarnations.
+
+    // --- clocks; what is set here belongs to the machine and outlives its incarnations ----------
+    // Moves the wall clock.
     void jump_clock(NodeId node, Duration by);
+    // Its time runs fast by so many millionths, or slow: the monotonic clock, what is derived from
+    // it (the wall clock, what a time-out means), and nothing else. Time that was gained or lost
+    // stays so when the drift ends.
     void set_drift(NodeId node, std::int64_t ppm);
-    // The wall clock of the running incarnation stands still.
+    // The wall clock stands still; thawed it shows what it would have shown.
     void freeze_clock(NodeId node, bool frozen);
     // A new, empty disk. The node must not run.
     void wipe_disk(NodeId node);
@@ -59,6 +73,8 @@ public:
     fiber::Scheduler& scheduler() noexcept { return scheduler_; }
     Recorder& recorder() noexcept { return recorder_; }
     MonoTime now() const noexcept { return scheduler_.now(); }
+    // Incarnations that the world still holds: the living, and the dead that mail is under way to.
+    std::size_t incarnations() const;
     // Labelled streams of the seed, for workloads.
     Rng rng(std::string_view label) const { return seed_.fork(label); }
 
@@ -81,6 +97,9 @@ private:
     Node& node(NodeId id);
     const Node& node(NodeId id) const;
     void end_life(Node& node);
+    void change_time(Node& node, std::int64_t ppm, bool stands);
+    template <class Fn>
+    void each_shard(Node& node, Fn fn);
     void build_shard(Node& node, Life& life, unsigned index);
 
     std::uint64_t runs_ = 0;  // of run_until

@@ -65,7 +65,9 @@ EchoResult run_echo(std::uint64_t seconds) {
     const auto begin = std::chrono::steady_clock::now();
     const std::clock_t cpu = std::clock();
     Recorder recorder;
-    World world(7, recorder, {.network = {.latency_min = 100us, .latency_max = 500us}, .disk = {}});
+    WorldOptions options;
+    options.network.distances.same_rack.latency = {.min = 100us, .max = 500us};
+    World world(7, recorder, options);
     EchoResult o;
     int running = 6;
     for (int s = 0; s < 3; ++s) world.start(world.add_node("server" + std::to_string(s), 1, serve));

@@ -298,8 +298,8 @@ TEST_CASE("durability: reads and writes of a bad range fail, hung operations wai
         CHECK(file->write(9, IoBuf::copy_of(as_bytes("y"))).code() == Errc::io);
         CHECK(file->read(9, 1)->copy_string() == "x");
         CHECK(file->write(9, IoBuf::copy_of(as_bytes("y"))).ok());
-        disk.set_hung(true, 2);
-        world.at(env.clock.now() + 3s, [&disk] { disk.set_hung(false, kNoFault); });
+        disk.set_hung(2);
+        world.at(env.clock.now() + 3s, [&disk] { disk.end_fault(2); });
         const MonoTime before = env.clock.now();
         CHECK(file->sync(SyncMode::data).ok());
         hung = env.clock.now() - before;

@@ -24,7 +24,7 @@ TEST_CASE("network: short reads lose nothing and keep the order", "[network]") {
         const ConnectionPtr conn = dial(env);
         CHECK(*ask(env, *conn, "0123456789abcdefghijklmnopqrstuvwxyz") ==
               "0123456789abcdefghijklmnopqrstuvwxyz");
-        p.world.network().short_reads(p.server, 0, kNoFault);
+        p.world.network().end_fault(0);
         const std::uint64_t before = p.world.faults().effects(0);
         CHECK(*ask(env, *conn, "whole again") == "whole again");
         CHECK(p.world.faults().effects(0) == before);
@@ -46,11 +46,12 @@ TEST_CASE("network: a slow link takes longer, by time and by bytes", "[network]"
         const Duration late = timed(10);
         CHECK(late > 300ms);
         CHECK(late < 310ms);
+        p.world.network().end_fault(0);
         p.world.network().slow_link(p.client, p.server, 0s, 1000, 1);
         const Duration narrow = timed(2000);
         CHECK(narrow > 2s);
         CHECK(narrow < 2100ms);
-        p.world.network().slow_link(p.client, p.server, 0s, 0, kNoFault);
+        p.world.network().end_fault(1);
         CHECK(timed(2000) < 5ms);
     });
     CHECK(p.world.faults().effects(0) == 1);
@@ -61,10 +62,10 @@ TEST_CASE("network: a node refuses connections, and takes them again", "[network
     Pair p;
     p.run([&](Env& env) {
         const ConnectionPtr before = dial(env);
-        p.world.network().refuse(p.server, true, 0);
+        p.world.network().refuse(p.server, 0);
         CHECK(env.net.connect({"n1", 9092}, env.clock.in(5s)).code() == Errc::unreachable);
         CHECK(*ask(env, *before, "old ones stay") == "old ones stay");
-        p.world.network().refuse(p.server, false, kNoFault);
+        p.world.network().end_fault(0);
         CHECK(*ask(env, *dial(env), "new") == "new");
     });
     CHECK(p.world.faults().effects(0) == 1);
@@ -102,9 +103,9 @@ TEST_CASE("network: a cut in one direction lets the other pass", "[network]") {
     Pair p;
     p.run([&](Env& env) {
         const ConnectionPtr conn = dial(env);
-        p.world.network().block(p.server, p.client, 0);  // answers are held back
+        p.world.network().partition(p.server, p.client, 0);  // answers are held back
         CHECK(code_of(ask(env, *conn, "heard", 1s)) == Errc::timed_out);
-        p.world.network().unblock(p.server, p.client);
+        p.world.network().end_fault(0);
         IoBuf in;
         CHECK(conn->read_some(in, 99, env.clock.in(1s)).ok());
         CHECK(in.copy_string() == "heard");
@@ -130,7 +131,10 @@ TEST_CASE("world: a fault that is taken out leaves the others as they were", "[w
     const auto survivors = [](bool slow, std::uint64_t seed) {
         Pair p(seed);
         p.world.at(MonoTime{} + 1s, [&] { p.world.lose_power(p.client, {}); });
-        if (slow) p.world.network().slow_link(p.server, p.client, 20ms, 0, 0);
+        if (slow) {
+            p.world.at(MonoTime{},
+                       [&] { p.world.network().slow_link(p.server, p.client, 20ms, 0, 0); });
+        }
         p.run([&](Env& env) {
             auto file = *env.disk.open("a", OpenMode::create);
             CHECK(env.disk.sync_dir(".").ok());

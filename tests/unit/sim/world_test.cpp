@@ -85,20 +85,17 @@ TEST_CASE("world: a dead node's fibers have no effect while they unwind", "[worl
 TEST_CASE("world: a partition holds bytes back, and they arrive when it heals", "[world]") {
     Pair p;
     p.world.at(MonoTime{} + 1s, [&] {
-        p.world.network().block(p.client, p.server, 0);
-        p.world.network().block(p.server, p.client, 0);
+        p.world.network().partition(p.client, p.server, 0);
+        p.world.network().partition(p.server, p.client, 0);
     });
-    p.world.at(MonoTime{} + 5s, [&] {
-        p.world.network().unblock(p.client, p.server);
-        p.world.network().unblock(p.server, p.client);
-    });
+    p.world.at(MonoTime{} + 5s, [&] { p.world.network().end_fault(0); });
     p.run([&](Env& env) {
         const ConnectionPtr conn = dial(env);
         env.fibers.sleep_until({MonoTime{} + 2s});
         CHECK(env.net.connect({"n1", 9092}, env.clock.in(1s)).code() == Errc::timed_out);
         CHECK(*ask(env, *conn, "late", 10s) == "late");
         CHECK(env.clock.now() > MonoTime{} + 5s);
-        CHECK(env.clock.now() < MonoTime{} + 6s);
+        CHECK(env.clock.now() < MonoTime{} + 7s);  // at the next retransmission
     });
     CHECK(p.world.faults().effects(0) > 1);
 }
@@ -125,8 +122,8 @@ TEST_CASE("world: connections are cut one byte later each time", "[world]") {
 TEST_CASE("world: a paused node does nothing, its timers fire late", "[world]") {
     Pair p;
     Duration took{};
-    p.world.at(MonoTime{} + 1s, [&] { p.world.set_paused(p.server, true); });
-    p.world.at(MonoTime{} + 4s, [&] { p.world.set_paused(p.server, false); });
+    p.world.at(MonoTime{} + 1s, [&] { p.world.pause(p.server); });
+    p.world.at(MonoTime{} + 4s, [&] { p.world.resume(p.server); });
     p.run([&](Env& env) {
         const ConnectionPtr conn = dial(env);
         env.fibers.sleep_until({MonoTime{} + 1500ms});
