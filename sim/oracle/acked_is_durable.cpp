@@ -4,7 +4,8 @@
 //   any other acknowledgement        survives a crash; power loss or a failed sync may take a
 //   suffix
 // Beyond the budget (a lying disk, rot, ...) records may be lost, but as the end of a log that is
-// reported to be shorter, or in a partition that is reported as damaged: never silently.
+// reported to be shorter, or in a partition that is reported as damaged: never silently. Within it
+// no partition may be reported as damaged.
 #include <algorithm>
 #include <deque>
 #include <set>
@@ -58,7 +59,7 @@ public:
             while (!log.acks.empty() && log.acks.front().last_offset < log.start)
                 log.acks.pop_front();
         } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
-            logs_[c->partition].corrupt = true;
+            damaged(at, *c);
             // Without its metadata the broker does not start: everything is out of service.
             if (partition_name(c->partition).starts_with("__cluster_metadata")) all_corrupt_ = true;
         }
@@ -82,6 +83,17 @@ public:
     }
 
 private:
+    // A broker that takes its own log for damaged puts acknowledged records out of service.
+    void damaged(MonoTime at, const probe::CorruptionFound& found) {
+        ++premises_;
+        if (!budget_.beyond()) {
+            violate(at, fmt::format("offset {} of {} is called damaged, but the disk kept every "
+                                    "promise: nothing but the broker can have damaged it",
+                                    found.at.v, partition_name(found.partition)));
+        }
+        logs_[found.partition].corrupt = true;
+    }
+
     void shortened(MonoTime at, probe::PartitionKey key, std::int64_t end, std::string_view how) {
         Log& log = logs_[key];
         for (Ack& ack : log.acks) {

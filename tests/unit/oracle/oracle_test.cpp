@@ -141,8 +141,13 @@ TEST_CASE("acked-is-durable: at the end a reader must find each record at its of
 
 TEST_CASE("acked-is-durable: reported corruption is not silent loss", "[oracle]") {
     History h;
-    h.acked(0, 0, 0).probe(probe::CorruptionFound{h.p, Offset{0}});
+    h.cast.faults = {FaultKind::bit_rot};
+    h.acked(0, 0, 0).world(FaultEffect{0, NodeId{1}, {}});
+    h.probe(probe::CorruptionFound{h.p, Offset{0}});
     CHECK(h.verdict() == 0);
+    History sound;  // nothing can have damaged the log
+    sound.acked(0, 0, 0).crash(true).probe(probe::CorruptionFound{sound.p, Offset{0}});
+    CHECK(sound.verdict() == 80);
 }
 
 TEST_CASE("dense-offsets: a gap or an overlap at append", "[oracle]") {
