@@ -169,16 +169,15 @@ TEST_CASE("network: silent loss: nobody is told, for ever; new connections are s
 TEST_CASE("network: silent loss has a direction", "[network]") {
     Pair p;
     std::string heard;
-    const NodeId listener =
-        p.world.add_node("n9", 1, [&](Env& env, fiber::StopToken) {
-            auto at = env.net.listen({"", 1});
-            const ConnectionPtr conn = *(*at)->accept({});
-            CHECK(conn->write(text("greeting"), env.clock.in(1s)).ok());
-            IoBuf in;
-            while (conn->read_some(in, 99, env.clock.in(20s)).ok()) {
-            }
-            heard = in.copy_string();
-        });
+    const NodeId listener = p.world.add_node("n9", 1, [&](Env& env, fiber::StopToken) {
+        auto at = env.net.listen({"", 1});
+        const ConnectionPtr conn = *(*at)->accept({});
+        CHECK(conn->write(text("greeting"), env.clock.in(1s)).ok());
+        IoBuf in;
+        while (conn->read_some(in, 99, env.clock.in(20s)).ok()) {
+        }
+        heard = in.copy_string();
+    });
     p.world.start(listener);
     p.run([&](Env& env) {
         const ConnectionPtr conn = *env.net.connect({"n9", 1}, env.clock.in(5s));
@@ -197,13 +196,12 @@ TEST_CASE("network: half-open: one end sees a reset, the other never hears", "[n
     for (const bool server_told : {false, true}) {
         Pair p;
         Errc server_saw = Errc::exists;
-        const NodeId listener =
-            p.world.add_node("n9", 1, [&](Env& env, fiber::StopToken) {
-                auto at = env.net.listen({"", 1});
-                const ConnectionPtr conn = *(*at)->accept({});
-                IoBuf in;
-                server_saw = code_of(conn->read_some(in, 99, env.clock.in(30s)));
-            });
+        const NodeId listener = p.world.add_node("n9", 1, [&](Env& env, fiber::StopToken) {
+            auto at = env.net.listen({"", 1});
+            const ConnectionPtr conn = *(*at)->accept({});
+            IoBuf in;
+            server_saw = code_of(conn->read_some(in, 99, env.clock.in(30s)));
+        });
         p.world.start(listener);
         Errc client_saw = Errc::exists;
         p.run([&](Env& env) {
@@ -224,8 +222,7 @@ TEST_CASE("network: half-open: one end sees a reset, the other never hears", "[n
     }
 }
 
-TEST_CASE("network: a slow reader takes so many bytes a second, and no reader else",
-          "[network]") {
+TEST_CASE("network: a slow reader takes so many bytes a second, and no reader else", "[network]") {
     for (const bool slow : {false, true}) {
         Pair p;
         p.run([&](Env& env) {
@@ -314,26 +311,24 @@ TEST_CASE("network: messages of different connections overtake each other, not i
     for (const bool shuffled : {false, true}) {
         Pair p;
         std::string order;
-        const NodeId listener =
-            p.world.add_node("n9", 1, [&](Env& env, fiber::StopToken) {
-                auto at = env.net.listen({"", 1});
-                fiber::Group group(env.fibers);
-                for (int i = 0; i < 8; ++i) {
-                    group.spawn({}, [&env, &order, c = *(*at)->accept({})](fiber::StopToken) {
-                        IoBuf in;
-                        std::string mine;
-                        while (mine.size() < 4) {
-                            if (!c->read_some(in, 1, env.clock.in(20s)).ok()) break;
-                            mine += in.copy_string();
-                            order += in.copy_string();
-                            in.clear();
-                        }
-                        for (std::size_t n = 1; n < mine.size(); ++n)
-                            CHECK(mine[n] == mine[n - 1] + 8);
-                    });
-                }
-                group.join();
-            });
+        const NodeId listener = p.world.add_node("n9", 1, [&](Env& env, fiber::StopToken) {
+            auto at = env.net.listen({"", 1});
+            fiber::Group group(env.fibers);
+            for (int i = 0; i < 8; ++i) {
+                group.spawn({}, [&env, &order, c = *(*at)->accept({})](fiber::StopToken) {
+                    IoBuf in;
+                    std::string mine;
+                    while (mine.size() < 4) {
+                        if (!c->read_some(in, 1, env.clock.in(20s)).ok()) break;
+                        mine += in.copy_string();
+                        order += in.copy_string();
+                        in.clear();
+                    }
+                    for (std::size_t n = 1; n < mine.size(); ++n) CHECK(mine[n] == mine[n - 1] + 8);
+                });
+            }
+            group.join();
+        });
         p.world.start(listener);
         p.run([&](Env& env) {
             std::vector<ConnectionPtr> conns;

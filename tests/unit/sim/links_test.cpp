@@ -54,8 +54,8 @@ TEST_CASE("links: each shape of latency is what its name says", "[network]") {
     CHECK(tail.most <= 17ms);
     CHECK(std::chrono::abs(tail.mean - 3ms) < 150us);
     CHECK(std::abs(tail.slow - 996) < 250);
-    const Drawn two = draw(
-        {.shape = bimodal, .min = 1ms, .max = 2ms, .slow_per_mille = 20, .slow = 500ms}, 2ms);
+    const Drawn two =
+        draw({.shape = bimodal, .min = 1ms, .max = 2ms, .slow_per_mille = 20, .slow = 500ms}, 2ms);
     CHECK(std::abs(two.slow - 400) < 80);
     CHECK(two.most > 450ms);
     CHECK(two.most <= 500ms);
@@ -109,9 +109,9 @@ TEST_CASE("links: bandwidth is shared by the connections of a link", "[network]"
             way.bandwidth = narrow ? 1000 : 0;
             p.world.network().set_link(p.client, p.server, way);
             const ConnectionPtr a = dial(env), b = dial(env);
-            CHECK(a->write(OutBuf(IoBuf::copy_of(as_bytes(std::string(2000, 'a')))),
-                           env.clock.in(9s))
-                      .ok());
+            CHECK(
+                a->write(OutBuf(IoBuf::copy_of(as_bytes(std::string(2000, 'a')))), env.clock.in(9s))
+                    .ok());
             const Duration took = timed(env, *b, 1000);
             CHECK((took >= 3s) == narrow);
             CHECK(took < (narrow ? 3010ms : 10ms));
@@ -128,15 +128,15 @@ TEST_CASE("links: a writer waits while the link's queue is full", "[network]") {
             way.queue = bounded ? 500 : 0;
             p.world.network().set_link(p.client, p.server, way);
             const ConnectionPtr a = dial(env), b = dial(env);
-            CHECK(a->write(OutBuf(IoBuf::copy_of(as_bytes(std::string(1000, 'a')))),
-                           env.clock.in(9s))
-                      .ok());
+            CHECK(
+                a->write(OutBuf(IoBuf::copy_of(as_bytes(std::string(1000, 'a')))), env.clock.in(9s))
+                    .ok());
             const MonoTime before = env.clock.now();
             CHECK(b->write(OutBuf(IoBuf::copy_of(as_bytes("b"))), env.clock.in(9s)).ok());
             CHECK((env.clock.now() - before >= 1s) == bounded);
-            CHECK(b->write(OutBuf(IoBuf::copy_of(as_bytes(std::string(1000, 'b')))),
-                           env.clock.in(9s))
-                      .ok());
+            CHECK(
+                b->write(OutBuf(IoBuf::copy_of(as_bytes(std::string(1000, 'b')))), env.clock.in(9s))
+                    .ok());
             // It gives up when its time is over.
             const auto late = a->write(OutBuf(IoBuf::copy_of(as_bytes("c"))), env.clock.in(10ms));
             CHECK(late.ok() == !bounded);

@@ -63,8 +63,7 @@ TEST_CASE("machine: a stopped virtual machine does not see the time pass", "[wor
     CHECK(w.ticks.size() == 60);
 }
 
-TEST_CASE("machine: a time-out that began before the pause has as long to go after it",
-          "[world]") {
+TEST_CASE("machine: a time-out that began before the pause has as long to go after it", "[world]") {
     // On a connection, where the answer never comes.
     for (const bool stands : {false, true}) {
         Pair p;
@@ -127,8 +126,7 @@ TEST_CASE("machine: the wall clock jumps both ways, also for the next incarnatio
     }
 }
 
-TEST_CASE("machine: a frozen wall clock stands through a restart, then shows the time",
-          "[world]") {
+TEST_CASE("machine: a frozen wall clock stands through a restart, then shows the time", "[world]") {
     for (const bool frozen : {false, true}) {
         Watcher w;
         w.world.at(MonoTime{} + 1s, [&] { w.world.freeze_clock(w.node, frozen); });
@@ -187,8 +185,7 @@ TEST_CASE("machine: power fails for several at one instant, and for none else", 
     CHECK(world.faults().effects(5) == 2);
 }
 
-TEST_CASE("machine: what is closed or dead is let go of: memory is flat over an hour",
-          "[world]") {
+TEST_CASE("machine: what is closed or dead is let go of: memory is flat over an hour", "[world]") {
     Pair p;
     std::size_t most = 0, lives = 0, fibers = 0;
     for (int i = 1; i < 360; ++i) {

@@ -155,10 +155,10 @@ TEST_CASE("schedule: priorities decide between messages that arrive together", "
                 env.fibers.sleep_until({MonoTime{} + 1s + i * 10ms});
                 for (int c = 0; c < 2; ++c) {
                     const char name = static_cast<char>('0' + c);
-                    CHECK(conns[c]
-                              ->write(OutBuf(IoBuf::copy_of(as_bytes({&name, 1}))),
-                                      env.clock.in(1s))
-                              .ok());
+                    CHECK(
+                        conns[c]
+                            ->write(OutBuf(IoBuf::copy_of(as_bytes({&name, 1}))), env.clock.in(1s))
+                            .ok());
                 }
             }
             env.fibers.sleep_until({MonoTime{} + 8s});
