@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "visualize/pftrace.h"
+#include "visualize/slice.h"
 #include "visualize/timeline_dot.h"
 #include "visualize/timeline_html.h"
 #include "visualize/timeline_json.h"
@@ -18,10 +19,11 @@ namespace {
 struct Form {
     std::string_view extension;
     std::string (*draw)(const Run&, bool full);
+    std::string (*slice)(const Trace&, const Slice&) = nullptr;  // of a run that failed
 };
 constexpr Form kForms[] = {
-    {"svg", timeline_svg}, {"html", timeline_html}, {"dot", timeline_dot},
-    {"txt", timeline_txt}, {"json", timeline_json}, {"pftrace", pftrace},
+    {"svg", timeline_svg, slice_svg}, {"html", timeline_html}, {"dot", timeline_dot, slice_dot},
+    {"txt", timeline_txt, slice_txt}, {"json", timeline_json}, {"pftrace", pftrace},
 };
 
 std::expected<const Form*, std::string> form_of(std::string_view extension) {
@@ -38,6 +40,11 @@ std::expected<std::string, std::string> draw(const Trace& trace, const Form& for
                                              const Filter& filter, bool full) {
     Run run = make_run(trace);
     if (auto ok = apply(filter, run); !ok) return std::unexpected(ok.error());
+    // What failed is explained by its slice, unless somebody asks for everything or for a part.
+    const bool part = filter.from || filter.to || filter.node || filter.partition;
+    if (form.slice != nullptr && !full && !part) {
+        if (const auto slice = make_slice(trace)) return form.slice(trace, *slice);
+    }
     return form.draw(run, full);
 }
 }  // namespace

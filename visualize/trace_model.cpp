@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "sim/trace/describe.h"
+
 #include "core/base/hash128.h"
 
 namespace faultline::visualize {
 namespace {
 enum Kind : std::uint64_t { kEnd, kLabel, kPartition, kCheckpoint, kEvents };
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 
 std::uint64_t name_hash(std::string_view text) {
     std::uint64_t h = 0xcbf29ce484222325ULL;
@@ -247,13 +249,23 @@ private:
         const EventType& type = trace_.types[index];
         const auto delta = static_cast<std::uint64_t>(zigzag(type.name));
         const Ns at = static_cast<Ns>(static_cast<std::uint64_t>(last_) + delta);
+        const std::uint64_t where = pos_;
+        const std::uint64_t back = varint(type.name);
+        const std::uint64_t number = trace_.events.size() + 1;
+        if (!stopped_ && back >= number) {
+            return damaged(where, fmt::format("event {} is caused by what was {} events before it",
+                                              number, back));
+        }
         const std::size_t first = trace_.values.size();
         for (const FieldType& field : type.fields) value(type, field);
         if (stopped_) return trace_.values.resize(first);  // not whole: did not happen
         last_ = at;
-        trace_.events.push_back({at, static_cast<std::uint32_t>(index), first});
+        const std::uint64_t cause = back == 0 ? 0 : number - back;
+        trace_.events.push_back({at, static_cast<std::uint32_t>(index), first,
+                                 cause == 0 ? kNoCause : static_cast<std::uint32_t>(cause - 1)});
         hash_.add(type_hashes_[index]);
         hash_.add(static_cast<std::uint64_t>(at));
+        hash_.add(cause);
         for (std::size_t i = 0; i < type.fields.size(); ++i) {
             const auto v = static_cast<std::uint64_t>(trace_.values[first + i]);
             const FieldKind kind = type.fields[i].kind;
@@ -340,5 +352,31 @@ std::string Trace::describe(const Event& event) const {
         out += fmt::format(" {}={}", type.fields[i].name, text(type.fields[i], fields(event)[i]));
     }
     return out;
+}
+
+std::string event_sentence(const Trace& trace, const Event& event) {
+    const EventType& type = trace.types[event.type];
+    std::string_view rest = sim::sentence_pattern(type.name);
+    if (rest.empty()) return trace.describe(event);
+    std::string out;
+    while (true) {
+        const auto open = rest.find('{');
+        out += rest.substr(0, open);
+        if (open == std::string_view::npos) return out;
+        const auto close = rest.find('}', open);
+        const std::string_view field = rest.substr(open + 1, close - open - 1);
+        for (std::size_t i = 0; i < type.fields.size(); ++i) {
+            if (type.fields[i].name == field) out += trace.text(type.fields[i], trace.fields(event)[i]);
+        }
+        rest.remove_prefix(close + 1);
+    }
+}
+
+std::string seconds(Ns at) { return fmt::format("{}.{:03} s", at / 1'000'000'000, at / 1'000'000 % 1000); }
+
+std::string grouped_count(std::size_t n) {
+    std::string digits = std::to_string(n);
+    for (std::ptrdiff_t i = std::ssize(digits) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), ",");
+    return digits;
 }
 }  // namespace faultline::visualize

@@ -36,10 +36,13 @@ struct EventType {
     int node_field = -1;  // index of the field `node`: the event's lane; -1 without one
 };
 
+inline constexpr std::uint32_t kNoCause = UINT32_MAX;
+
 struct Event {
     Ns at;
     std::uint32_t type;  // index into Trace::types
     std::size_t first;   // index into Trace::values; one for each field of the type
+    std::uint32_t cause = kNoCause;  // index into Trace::events, an earlier one
 };
 
 struct NodeHead {
@@ -95,6 +98,14 @@ struct Trace {
     // "LogFlushed node=n1 partition=orders-0 durable_end=17"
     std::string describe(const Event& event) const;
 };
+
+// "n1 appended offsets 3 to 4 to orders-0": the event as a person says it; describe() where there
+// is no sentence for its type.
+std::string event_sentence(const Trace& trace, const Event& event);
+// "4.213 s"
+std::string seconds(Ns at);
+// "1,234"
+std::string grouped_count(std::size_t n);
 
 // Refuses what is not a trace and what is damaged: wrong magic or version, numbers out of range,
 // a checkpoint or end record whose hash differs from that of the events (the offset is then that

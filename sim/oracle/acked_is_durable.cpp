@@ -23,7 +23,8 @@ struct Ack {
     std::int32_t client;
     std::int64_t first_record;
     MonoTime at;
-    bool lost = false;  // within or beyond the budget, and reported
+    std::uint64_t number;  // of the event
+    bool lost = false;     // within or beyond the budget, and reported
 };
 
 struct Log {
@@ -43,7 +44,8 @@ public:
         if (const auto* e = std::get_if<probe::ProduceAcked>(&event)) {
             if (e->first.v < 0 || e->count == 0) return;  // acks=0: nothing was promised
             logs_[e->partition].acks.push_back(
-                {e->first.v, e->first.v + e->count - 1, e->client, e->first_record, at});
+                {e->first.v, e->first.v + e->count - 1, e->client, e->first_record, at,
+                 event_number()});
         } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
             if (d->consumer == cast_.auditor()) {
                 logs_[d->partition].audited[d->at.v] = {d->client, d->record};
@@ -114,7 +116,8 @@ private:
                         ack.first_record + (end > ack.first_offset ? end - ack.first_offset : 0),
                         cast_.producer_name(ack.client), std::max(ack.first_offset, end),
                         partition_name(key), format_seconds(ack.at - MonoTime{}), how, end,
-                        format_seconds(at - MonoTime{})));
+                        format_seconds(at - MonoTime{})),
+                    ack.number);
             return;
         }
     }
@@ -133,7 +136,8 @@ private:
             violate(at, fmt::format("the broker acknowledged record {} of {} at offset {} of {} at "
                                     "{}, but at the end a reader finds {} there",
                                     record, cast_.producer_name(ack.client), o, partition_name(key),
-                                    format_seconds(ack.at - MonoTime{}), found));
+                                    format_seconds(ack.at - MonoTime{}), found),
+                    ack.number);
             return;
         }
     }

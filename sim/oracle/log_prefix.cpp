@@ -18,11 +18,11 @@ public:
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
         if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
             for (std::int32_t i = 0; a->first.v >= 0 && i < a->count; ++i) {
-                hold(at, a->partition, a->first.v + i, {a->client, a->first_record + i, at},
+                hold(at, a->partition, a->first.v + i, {a->client, a->first_record + i, at, event_number()},
                      "was acknowledged");
             }
         } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
-            hold(at, d->partition, d->at.v, {d->client, d->record, at}, "was delivered");
+            hold(at, d->partition, d->at.v, {d->client, d->record, at, event_number()}, "was delivered");
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
             cut(o->partition, o->log_end.v);
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
@@ -37,6 +37,7 @@ private:
         std::int32_t client;
         std::int64_t record;
         MonoTime since;
+        std::uint64_t number;  // of the event
     };
 
     // Of the offsets from `base` on.
@@ -67,7 +68,7 @@ private:
         if (offset < log.base) return;
         const auto i = static_cast<std::size_t>(offset - log.base);
         if (i > log.records.size() + 10'000'000) return;  // no such log: INV-81 says so
-        if (i >= log.records.size()) log.records.resize(i + 1, {-1, -1, {}});
+        if (i >= log.records.size()) log.records.resize(i + 1, {-1, -1, {}, 0});
         Record& before = log.records[i];
         if (before.client < 0) {
             before = now;
@@ -81,7 +82,8 @@ private:
                             offset, partition_name(key), before.record,
                             cast_.producer_name(before.client),
                             format_seconds(before.since - MonoTime{}), now.record,
-                            cast_.producer_name(now.client), how, format_seconds(at - MonoTime{})));
+                            cast_.producer_name(now.client), how, format_seconds(at - MonoTime{})),
+                before.number);
     }
 
     const Cast& cast_;

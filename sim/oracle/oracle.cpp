@@ -5,8 +5,10 @@ namespace faultline::sim {
 void Judge::report(Finding finding) {
     if (finding_) return;
     finding.transition = ended_ ? "end" : recorder_.last_event();
+    // The event at which it was found is the second fact, unless the run is over.
+    const std::uint64_t now = ended_ ? 0 : recorder_.events();
     recorder_.record(finding.at, Violation{static_cast<std::uint32_t>(finding.invariant),
-                                           recorder_.intern(finding.sentence)});
+                                           recorder_.intern(finding.sentence), finding.fact, now});
     finding_ = std::move(finding);
     if (on_finding_) on_finding_();
 }

@@ -24,6 +24,7 @@ struct Finding {
     std::string_view name;
     MonoTime at;
     std::string sentence;              // the two facts that contradict each other
+    std::uint64_t fact = 0;  // number of the earlier event that is contradicted; 0: not known
     std::string_view transition = {};  // type of the event at which it was found; set by the judge
 };
 
@@ -59,9 +60,12 @@ public:
     std::uint64_t premises() const noexcept { return premises_; }
 
 protected:
-    void violate(MonoTime at, std::string sentence) {
-        judge_.report({invariant_, name_, at, std::move(sentence)});
+    // `fact`: the number of the earlier event that this contradicts.
+    void violate(MonoTime at, std::string sentence, std::uint64_t fact = 0) {
+        judge_.report({invariant_, name_, at, std::move(sentence), fact});
     }
+    // Of the event that is being told.
+    std::uint64_t event_number() const { return judge_.recorder().events(); }
     std::string_view partition_name(probe::PartitionKey key) const {
         return judge_.recorder().partition_name(key);
     }

@@ -142,6 +142,11 @@ std::string sentence(const NodeId* node, const E& event, const TraceHead& head,
 }
 }  // namespace
 
+std::string_view sentence_pattern(std::string_view type) {
+    const auto it = sentences().find(type);
+    return it == sentences().end() ? std::string_view{} : it->second;
+}
+
 std::string describe(NodeId node, const probe::Event& event, const TraceHead& head,
                      const Recorder& recorder) {
     return std::visit([&](const auto& e) { return sentence(&node, e, head, recorder); }, event);

@@ -15,6 +15,9 @@ std::string describe(NodeId node, const probe::Event& event, const TraceHead& he
                      const Recorder& recorder);
 std::string describe(const SimEvent& event, const TraceHead& head, const Recorder& recorder);
 
+// The sentence for an event of this type, with {field} where a value goes; "" for an unknown one.
+std::string_view sentence_pattern(std::string_view type);
+
 // The node to whose lane an event belongs: of a message or a connection the one that acts. NodeId
 // 0 where the event names none.
 NodeId actor_of(const SimEvent& event);

@@ -101,7 +101,8 @@ struct FaultHealed {
 struct Violation {
     std::uint32_t invariant;
     Label sentence;
-};
+    std::uint64_t fact, other_fact;
+};  // the numbers of the two events that contradict each other; 0: not known, or no event
 struct Note {
     NodeId node;
     Label text;

@@ -134,7 +134,7 @@ FL_EVENT(sim, DiskLost, node, path, off, len, how)
 FL_EVENT(sim, FaultArmed, fault, what)
 FL_EVENT(sim, FaultEffect, fault, node, what)
 FL_EVENT(sim, FaultHealed, fault)
-FL_EVENT(sim, Violation, invariant, sentence)
+FL_EVENT(sim, Violation, invariant, sentence, fact, other_fact)
 FL_EVENT(sim, Note, node, text)
 // clang-format on
 

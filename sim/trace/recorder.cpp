@@ -1,5 +1,7 @@
 #include "sim/trace/recorder.h"
 
+#include <utility>
+
 #include "core/base/assert.h"
 #include "sim/trace/fields.h"
 #include "sim/trace/trace_file.h"
@@ -25,8 +27,10 @@ Result<void> Recorder::finish() {
 
 template <class E>
 void Recorder::take(MonoTime at, const NodeId* node, std::size_t type, const E& event) {
+    const std::uint64_t cause = std::exchange(*cause_, events_ + 1);
     hash_.add(EventInfo<E>::hash);
     hash_.add(static_cast<std::uint64_t>(at.ns));
+    hash_.add(cause);
     if (node != nullptr) hash_.add(field_word(*node));
     for_each_field(event, [this]<class T>(std::string_view name, const T& value) {
         const std::string_view type_name = field_type<T>(name);
@@ -41,7 +45,7 @@ void Recorder::take(MonoTime at, const NodeId* node, std::size_t type, const E& 
     ++events_;
     last_event_ = EventInfo<E>::name;
     if (file_ == nullptr) return;
-    file_->begin_event(type, at);
+    file_->begin_event(type, at, cause == 0 ? 0 : events_ - cause);
     if (node != nullptr) file_->field(node->v);
     for_each_field(event, [this](std::string_view, const auto& value) {
         file_->field(static_cast<std::int64_t>(field_word(value)));

@@ -45,6 +45,13 @@ public:
     void reached(probe::Site) override;
     bool perturb(probe::Site) override;
 
+    // Where the number of the event stands that led to what runs now (Scheduler::context_word);
+    // each event takes it as its cause and puts its own number there. Without one each event is
+    // caused by the one before. `word` must outlive the recorder's use.
+    void follow(std::uint64_t* word) { cause_ = word; }
+    // What comes next is caused by this event (its number, from 1); 0: by nothing.
+    void caused_by(std::uint64_t event) { *cause_ = event; }
+
     Label intern(std::string_view text);
     std::string_view text(Label label) const { return names_.text(label); }
     // "orders-0"; "" for 0.
@@ -64,6 +71,7 @@ public:
 
     // Over all events so far; docs/formats/trace.md says what exactly is hashed.
     const Hash128& hash() const noexcept { return hash_; }
+    // Events so far; also the number of the newest one: they are numbered from 1.
     std::uint64_t events() const noexcept { return events_; }
     // The type of the event recorded last ("LogOpened"); "" before the first.
     std::string_view last_event() const noexcept { return last_event_; }
@@ -76,6 +84,8 @@ private:
     Hash128 hash_;
     std::uint64_t events_ = 0;
     std::string_view last_event_;
+    std::uint64_t own_word_ = 0;
+    std::uint64_t* cause_ = &own_word_;
     Names names_;
     std::vector<Listener*> listeners_;
     Perturb* perturb_ = nullptr;

@@ -9,7 +9,7 @@
 namespace faultline::sim {
 namespace {
 enum Kind : std::uint64_t { kEnd, kLabel, kPartition, kCheckpoint, kEvents };
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 
 Error io_error(int sys, const char* where) {
     return Error{Errc::io, static_cast<std::uint16_t>(sys), where};
@@ -90,11 +90,12 @@ void TraceFile::partition(std::string_view topic, PartitionIndex index) {
     field(index.v);
 }
 
-void TraceFile::begin_event(std::size_t type, MonoTime at) {
+void TraceFile::begin_event(std::size_t type, MonoTime at, std::uint64_t back) {
     reserve(kLargestEvent);
     varint(kEvents + type);
     field(at.ns - last_ns_);
     last_ns_ = at.ns;
+    varint(back);
 }
 
 void TraceFile::checkpoint(const Hash128& hash) {

@@ -26,8 +26,9 @@ public:
 
     void label(std::string_view text);
     void partition(std::string_view topic, PartitionIndex index);
-    // begin_event, then one field() for each field of the type, in order.
-    void begin_event(std::size_t type, MonoTime at);
+    // begin_event, then one field() for each field of the type, in order. `back`: how many events
+    // before this one its cause is; 0: it has none.
+    void begin_event(std::size_t type, MonoTime at, std::uint64_t back);
     void field(std::int64_t value) {
         const auto u = static_cast<std::uint64_t>(value);
         varint(u << 1 ^ (value < 0 ? ~std::uint64_t{0} : 0));

@@ -130,8 +130,8 @@ TEST_CASE("errors say what and where") {
     const std::string whole = tiny();
     CHECK(error("PK\x03\x04 not this") == "byte 0: not a trace: it does not start with FLTRACE");
     std::string future = whole;
-    future[8] = 2;
-    CHECK(error(future) == "byte 8: trace version 2; this program reads version 1");
+    future[8] = 3;
+    CHECK(error(future) == "byte 8: trace version 3; this program reads version 2");
     CHECK(error(whole + "x") ==
           "byte " + std::to_string(whole.size()) + ": bytes after the end record");
     CHECK(error(whole.substr(0, 20)) == "byte 14: the file ends inside the head");
