@@ -42,7 +42,8 @@ public:
         out.events = *violation_ + 1;
         facts(v);
         for (std::size_t root : roots_) follow(root);
-        out.partition = partition_ > 0 ? t_.partitions[static_cast<std::size_t>(partition_)].text : "";
+        out.partition =
+            partition_ > 0 ? t_.partitions[static_cast<std::size_t>(partition_)].text : "";
         choose(out);
         lanes(out);
         return out;
@@ -107,8 +108,8 @@ private:
         if (n == "FaultArmed" || n == "FaultHealed" || n == "DiskLost") return 2;
         const std::int64_t partition = get(i, "partition", 0);
         if (partition_ > 0 && partition == partition_) {
-            if (n == "LogOpened" || n == "TornTailCut" || n == "LogTruncated" || n == "LeaderChanged" ||
-                n == "LogStartMoved" || n == "SegmentDeleted") {
+            if (n == "LogOpened" || n == "TornTailCut" || n == "LogTruncated" ||
+                n == "LeaderChanged" || n == "LogStartMoved" || n == "SegmentDeleted") {
                 return 1;
             }
             if (touches_offset(i)) return 2;
@@ -117,7 +118,8 @@ private:
             return n == "LogFlushed" || n == "HighWatermark" || n == "BatchAppended" ? 5 : 6;
         }
         if (n == "MessageSent" && in_chain != chain_.end()) return near ? 3 : 5;
-        if (n == "DiskDone" && in_chain != chain_.end() && (near || get(i, "sys", 0) != 0)) return 4;
+        if (n == "DiskDone" && in_chain != chain_.end() && (near || get(i, "sys", 0) != 0))
+            return 4;
         if (n == "ConnClosed" && in_chain != chain_.end()) return 5;
         return std::nullopt;
     }
@@ -149,7 +151,8 @@ private:
         if (n.starts_with("Node") || n.starts_with("Broker")) return RowKind::life;
         if (n.starts_with("Disk") || n == "LogDirFailed") return RowKind::disk;
         if (n.starts_with("Message") || n.starts_with("Conn")) return RowKind::message;
-        if (n == "ProduceSent" || n == "ProduceAcked" || n == "ProduceFailed" || n == "RecordDelivered")
+        if (n == "ProduceSent" || n == "ProduceAcked" || n == "ProduceFailed" ||
+            n == "RecordDelivered")
             return RowKind::client;
         return n == "Note" ? RowKind::other : RowKind::log;
     }
@@ -190,7 +193,8 @@ private:
             const Event &a = t_.events[last.last_event], &b = t_.events[c.event];
             if (!last.fact && a.type == b.type && t_.get(a, "node", 0) == t_.get(b, "node", 0) &&
                 t_.get(a, "partition", 0) == t_.get(b, "partition", 0) &&
-                t_.get(a, "from", 0) == t_.get(b, "from", 0) && t_.get(a, "fault", 0) == t_.get(b, "fault", 0)) {
+                t_.get(a, "from", 0) == t_.get(b, "from", 0) &&
+                t_.get(a, "fault", 0) == t_.get(b, "fault", 0)) {
                 ++last.times;
                 last.last_event = c.event;
                 return;
@@ -242,8 +246,9 @@ private:
                                    t_.node_name(t_.get(e, "to")), t_.api_name(api));
             }
         }
-        if (row.times > 1) text += fmt::format("  (×{}, the last at {})", row.times,
-                                               seconds(t_.events[row.last_event].at));
+        if (row.times > 1)
+            text += fmt::format("  (×{}, the last at {})", row.times,
+                                seconds(t_.events[row.last_event].at));
         return text;
     }
 
@@ -268,7 +273,8 @@ private:
         for (const bool brokers : {false, true}) {
             for (const NodeHead& n : t_.nodes) {
                 const bool broker = n.role == "broker" || n.role == "controller";
-                if (broker == brokers && used.contains(n.id)) out.lanes.push_back({n.id, n.name, n.role});
+                if (broker == brokers && used.contains(n.id))
+                    out.lanes.push_back({n.id, n.name, n.role});
             }
         }
         const auto lane = [&](std::int64_t node) {
@@ -304,8 +310,12 @@ std::string slice_txt(const Trace& trace, const Slice& s) {
     out += fmt::format("\n{:>4}  {:>10}  {:>6} {:>6}  what\n", "", "time", "end", "hw");
     std::size_t number = 0;
     for (const SliceRow& row : s.rows) {
-        if (row.skipped > 0) out += fmt::format("      {:>10}  … {} more events\n", "", grouped_count(row.skipped));
-        const auto offset = [](std::int64_t o) { return o < 0 ? std::string("-") : std::to_string(o); };
+        if (row.skipped > 0)
+            out += fmt::format("      {:>10}  … {} more event{}\n", "", grouped_count(row.skipped),
+                               row.skipped == 1 ? "" : "s");
+        const auto offset = [](std::int64_t o) {
+            return o < 0 ? std::string("-") : std::to_string(o);
+        };
         out += fmt::format("{:>4}. {:>10}  {:>6} {:>6}  {}{}\n", ++number, seconds(row.at),
                            offset(row.log_end), offset(row.high_watermark), row.fact ? "FACT " : "",
                            row.text);

@@ -1,6 +1,7 @@
 // The causal slice of a failure: the few events that explain a violation, out of thousands. Causes
 // are followed back from the violation and from the two facts that contradict each other; what
-// changed the state of the partition concerned stays, routine goes, runs of one kind are told as one.
+// changed the state of the partition concerned stays, routine goes, runs of one kind are told as
+// one.
 #pragma once
 #include <optional>
 #include <string>
@@ -13,17 +14,17 @@ namespace faultline::visualize {
 enum class RowKind : std::uint8_t { life, fault, log, client, message, disk, violation, other };
 
 struct SliceRow {
-    std::size_t event;         // index into Trace::events; of several told as one the first
-    std::size_t times = 1;     // how many are told as one
-    std::size_t last_event;    // the last of them
+    std::size_t event;       // index into Trace::events; of several told as one the first
+    std::size_t times = 1;   // how many are told as one
+    std::size_t last_event;  // the last of them
     RowKind kind;
-    int lane = -1;             // index into Slice::lanes; -1: the world itself
-    int to = -1;               // of a message: the other end
-    bool lost = false;         // of a message: it never arrived
-    bool fact = false;         // one of the two that contradict each other
+    int lane = -1;      // index into Slice::lanes; -1: the world itself
+    int to = -1;        // of a message: the other end
+    bool lost = false;  // of a message: it never arrived
+    bool fact = false;  // one of the two that contradict each other
     std::string text;
     Ns at;
-    std::size_t skipped = 0;   // events between the row before and this one that are not shown
+    std::size_t skipped = 0;  // events between the row before and this one that are not shown
     std::int64_t log_end = -1, high_watermark = -1;  // of the partition, after the row; -1: unknown
 };
 

@@ -20,7 +20,8 @@ std::string quoted(std::string_view text) {
 }
 
 std::string_view style_of(const SliceRow& row) {
-    if (row.kind == RowKind::violation) return "color=\"#b3261e\", fillcolor=\"#fdecea\", penwidth=2";
+    if (row.kind == RowKind::violation)
+        return "color=\"#b3261e\", fillcolor=\"#fdecea\", penwidth=2";
     if (row.fact) return "color=\"#b3261e\", fillcolor=\"#fff5f2\", penwidth=2";
     switch (row.kind) {
         case RowKind::fault: return "color=\"#b84a00\", fillcolor=\"#ffe0cc\"";
@@ -34,29 +35,35 @@ std::string_view style_of(const SliceRow& row) {
 
 std::string slice_dot(const Trace& trace, const Slice& s) {
     std::string out = fmt::format(
-        "// {} seed {} hash {}: dot -Tsvg\ndigraph causes {{\n  rankdir=TB; nodesep=0.25; ranksep=0.3;\n"
+        "// {} seed {} hash {}: dot -Tsvg\ndigraph causes {{\n  rankdir=TB; nodesep=0.25; "
+        "ranksep=0.3;\n"
         "  label={}; labelloc=t; fontname=\"sans-serif\"; fontsize=14;\n"
-        "  node [shape=box, style=\"filled,rounded\", fontname=\"sans-serif\", fontsize=11, margin=\"0.12,0.06\"];\n"
+        "  node [shape=box, style=\"filled,rounded\", fontname=\"sans-serif\", fontsize=11, "
+        "margin=\"0.12,0.06\"];\n"
         "  edge [color=\"#57606a\", arrowsize=0.7, fontname=\"sans-serif\", fontsize=10];\n",
-        trace.scenario, trace.seed, trace.hash, quoted(fmt::format("INV-{} violated", s.invariant)));
+        trace.scenario, trace.seed, trace.hash,
+        quoted(fmt::format("INV-{} violated", s.invariant)));
     std::map<std::size_t, std::size_t> row_of;  // event -> row
     for (std::size_t i = 0; i < s.rows.size(); ++i) {
         const SliceRow& row = s.rows[i];
         for (std::size_t e : {row.event, row.last_event}) row_of[e] = i;
         std::string label;
         for (const std::string& line : wrapped(row.text, 300, 11)) label += line + "\n";
-        out += fmt::format("  r{} [label={}, {}];\n", i, quoted(fmt::format("{}\n{}", seconds(row.at), label)), style_of(row));
+        out += fmt::format("  r{} [label={}, {}];\n", i,
+                           quoted(fmt::format("{}\n{}", seconds(row.at), label)), style_of(row));
     }
     std::set<std::pair<std::size_t, std::size_t>> edges;
     for (std::size_t i = 0; i < s.rows.size(); ++i) {
         // The nearest cause that is shown; how many are left out between stands at the arrow.
         std::size_t hidden = 0;
-        for (std::uint32_t c = trace.events[s.rows[i].event].cause; c != kNoCause; c = trace.events[c].cause, ++hidden) {
+        for (std::uint32_t c = trace.events[s.rows[i].event].cause; c != kNoCause;
+             c = trace.events[c].cause, ++hidden) {
             const auto it = row_of.find(c);
             if (it == row_of.end() || it->second == i) continue;
             if (edges.insert({it->second, i}).second) {
-                out += fmt::format("  r{} -> r{}{};\n", it->second, i,
-                                   hidden == 0 ? "" : fmt::format(" [label=\" +{}\", style=dashed]", hidden));
+                out += fmt::format(
+                    "  r{} -> r{}{};\n", it->second, i,
+                    hidden == 0 ? "" : fmt::format(" [label=\" +{}\", style=dashed]", hidden));
             }
             break;
         }
@@ -66,7 +73,8 @@ std::string slice_dot(const Trace& trace, const Slice& s) {
         if (s.rows[i].fact) facts.push_back(i);
     }
     for (const std::size_t f : facts)
-        out += fmt::format("  r{} -> r{} [color=\"#b3261e\", penwidth=2, constraint=false];\n", f, s.rows.size() - 1);
+        out += fmt::format("  r{} -> r{} [color=\"#b3261e\", penwidth=2, constraint=false];\n", f,
+                           s.rows.size() - 1);
     return out + "}\n";
 }
 }  // namespace faultline::visualize

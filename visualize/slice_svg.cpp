@@ -34,28 +34,35 @@ text{fill:#e6edf3}.bg{fill:#0d1117}.stripe{fill:#161b22}.factrow{fill:#3a1513}.v
 }
 )css";
 
-constexpr double kRow = 24, kGap = 16, kLaneWidth = 92, kMargin = 20, kTimeWidth = 84, kOffsetWidth = 74,
-                 kTextWidth = 640;
+constexpr double kRow = 24, kGap = 16, kLaneWidth = 92, kMargin = 20, kTimeWidth = 84,
+                 kOffsetWidth = 74, kTextWidth = 640;
 
 class Drawing {
 public:
     Drawing(const Trace& trace, const Slice& slice) : t_(trace), s_(slice), w_(false) {
         lanes_left_ = kMargin + 26 + kTimeWidth;
-        offsets_left_ = lanes_left_ + kLaneWidth * static_cast<double>(std::max<std::size_t>(1, s_.lanes.size()));
+        offsets_left_ = lanes_left_ +
+                        kLaneWidth * static_cast<double>(std::max<std::size_t>(1, s_.lanes.size()));
         text_left_ = offsets_left_ + (s_.partition.empty() ? 10 : 2 * kOffsetWidth + 16);
         width_ = text_left_ + kTextWidth + kMargin;
     }
 
     std::string run() {
-        const auto head = wrapped(fmt::format("INV-{} is violated: {}", s_.invariant, s_.sentence), width_ - 2 * kMargin, 13);
+        const auto head = wrapped(fmt::format("INV-{} is violated: {}", s_.invariant, s_.sentence),
+                                  width_ - 2 * kMargin, 13);
         const double top = 62 + 18.0 * static_cast<double>(head.size());
         place_rows(top + 34);
         const double height = rows_.back() + kRow + 62;
-        w_.raw(fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" role=\"img\">\n<title>{2}</title>\n<style>{3}</style>\n",
-                           px(width_), px(height), xml_escaped(fmt::format("{}: INV-{} violated", t_.scenario, s_.invariant)), kStyle));
+        w_.raw(fmt::format(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 "
+            "{0} {1}\" role=\"img\">\n<title>{2}</title>\n<style>{3}</style>\n",
+            px(width_), px(height),
+            xml_escaped(fmt::format("{}: INV-{} violated", t_.scenario, s_.invariant)), kStyle));
         w_.rect(0, 0, width_, height, "bg");
         w_.text(kMargin, 30, "h1", t_.scenario);
-        w_.text(kMargin, 48, "dim", fmt::format("seed {}   hash {}   {} of {} events", t_.seed, t_.hash, s_.rows.size(), grouped_count(s_.events)));
+        w_.text(kMargin, 48, "dim",
+                fmt::format("seed {}   hash {}   {} of {} events", t_.seed, t_.hash, s_.rows.size(),
+                            grouped_count(s_.events)));
         for (std::size_t i = 0; i < head.size(); ++i)
             w_.text(kMargin, 70 + 18.0 * static_cast<double>(i), "v", head[i]);
         columns(top + 10);
@@ -96,10 +103,15 @@ private:
             const bool bad = r.fact || r.kind == RowKind::violation;
             const bool fault = r.kind == RowKind::fault;
             if (bad || fault || i % 2 == 0)
-                w_.rect(kMargin, rows_[i], width_ - 2 * kMargin, kRow, bad ? "factrow" : fault ? "fault-band" : "stripe");
+                w_.rect(kMargin, rows_[i], width_ - 2 * kMargin, kRow,
+                        bad     ? "factrow"
+                        : fault ? "fault-band"
+                                : "stripe");
             if (r.skipped > 0) {
                 w_.line(kMargin, rows_[i] - kGap / 2, text_left_ - 10, rows_[i] - kGap / 2, "gap");
-                w_.text(text_left_, rows_[i] - 4, "dim", fmt::format("\u223c {} events", grouped_count(r.skipped)));
+                w_.text(text_left_, rows_[i] - 4, "dim",
+                        fmt::format("\u223c {} event{}", grouped_count(r.skipped),
+                                    r.skipped == 1 ? "" : "s"));
             }
         }
     }
@@ -117,9 +129,12 @@ private:
         const auto draw = [&](std::size_t lane, double until) {
             const Now& n = now[lane];
             if (n.life != Life::unknown && until > since[lane]) {
-                const std::string css = n.life == Life::down ? "down" : n.life == Life::paused ? "paused"
-                                        : n.epoch >= 0 ? fmt::format("e{}", n.epoch % 4) : "up";
-                w_.rect(x(static_cast<int>(lane)) - 5, since[lane], 10, until - since[lane], css, 3);
+                const std::string css = n.life == Life::down     ? "down"
+                                        : n.life == Life::paused ? "paused"
+                                        : n.epoch >= 0           ? fmt::format("e{}", n.epoch % 4)
+                                                                 : "up";
+                w_.rect(x(static_cast<int>(lane)) - 5, since[lane], 10, until - since[lane], css,
+                        3);
             }
             since[lane] = until;
         };
@@ -135,8 +150,10 @@ private:
                     Now after = now[lane];
                     if (type == "NodeStarted") after.life = Life::up;
                     if (type == "NodeCrashed" || type == "NodeStopped") after = {Life::down, -1};
-                    if (type == "NodePaused") after.life = t_.get(e, "paused", 0) == 1 ? Life::paused : Life::up;
-                    if (type == "LeaderChanged" && t_.get(e, "leader", 0) == node) after.epoch = t_.get(e, "epoch", 0);
+                    if (type == "NodePaused")
+                        after.life = t_.get(e, "paused", 0) == 1 ? Life::paused : Life::up;
+                    if (type == "LeaderChanged" && t_.get(e, "leader", 0) == node)
+                        after.epoch = t_.get(e, "epoch", 0);
                     if (after.life != now[lane].life || after.epoch != now[lane].epoch) {
                         draw(lane, y);
                         now[lane] = after;
@@ -161,7 +178,8 @@ private:
         if (!s_.partition.empty()) offsets(i, base);
         std::string text = r.text;
         if (r.kind == RowKind::violation) text = fmt::format("INV-{} is violated", s_.invariant);
-        w_.text(text_left_, base, r.kind == RowKind::violation ? "v" : "", fitted(text, kTextWidth, 12));
+        w_.text(text_left_, base, r.kind == RowKind::violation ? "v" : "",
+                fitted(text, kTextWidth, 12));
         w_.close();
     }
 
@@ -176,7 +194,8 @@ private:
             w_.text(right, base, changed ? "changed num" : "dim num", text);
         };
         one(offsets_left_ + kOffsetWidth, r.log_end, before == nullptr ? -1 : before->log_end);
-        one(offsets_left_ + 2 * kOffsetWidth, r.high_watermark, before == nullptr ? -1 : before->high_watermark);
+        one(offsets_left_ + 2 * kOffsetWidth, r.high_watermark,
+            before == nullptr ? -1 : before->high_watermark);
     }
 
     void arrow(double from, double to, double y, bool answer, bool lost) {
@@ -186,16 +205,22 @@ private:
         if (lost) {
             w_.cross(end, y, 5, "x");
         } else {
-            w_.path(fmt::format("M{} {}l{} -4v8z", px(end + 7 * direction), px(y), px(-7 * direction)), "head");
+            w_.path(
+                fmt::format("M{} {}l{} -4v8z", px(end + 7 * direction), px(y), px(-7 * direction)),
+                "head");
         }
     }
 
     void mark(double cx, double y, const SliceRow& r) {
         switch (r.kind) {
             case RowKind::violation: w_.cross(cx, y, 7, "x"); break;
-            case RowKind::fault: w_.path(fmt::format("M{} {}l7 12h-14z", px(cx), px(y - 7)), "fault"); break;
+            case RowKind::fault:
+                w_.path(fmt::format("M{} {}l7 12h-14z", px(cx), px(y - 7)), "fault");
+                break;
             case RowKind::life: w_.rect(cx - 6, y - 6, 12, 12, "life", 2); break;
-            case RowKind::disk: w_.path(fmt::format("M{} {}l7 7l-7 7l-7 -7z", px(cx), px(y - 7)), "disk"); break;
+            case RowKind::disk:
+                w_.path(fmt::format("M{} {}l7 7l-7 7l-7 -7z", px(cx), px(y - 7)), "disk");
+                break;
             case RowKind::client: w_.circle(cx, y, 6, "client"); break;
             default: w_.circle(cx, y, 5, "log");
         }
@@ -210,7 +235,9 @@ private:
         if (ys.size() < 2 && !ys.empty()) ys.push_back(rows_.back() + kRow / 2);
         if (ys.size() < 2) return;
         const double left = kMargin - 10;
-        w_.path(fmt::format("M{0} {1}H{2}V{3}H{0}", px(kMargin), px(ys.front()), px(left), px(ys.back())), "join");
+        w_.path(fmt::format("M{0} {1}H{2}V{3}H{0}", px(kMargin), px(ys.front()), px(left),
+                            px(ys.back())),
+                "join");
     }
 
     void legend(double y) {
@@ -223,11 +250,21 @@ private:
         entry([&](double cx, double cy) { w_.circle(cx, cy, 5, "log"); }, "log");
         entry([&](double cx, double cy) { w_.circle(cx, cy, 6, "client"); }, "client");
         entry([&](double cx, double cy) { w_.rect(cx - 6, cy - 6, 12, 12, "life", 2); }, "process");
-        entry([&](double cx, double cy) { w_.path(fmt::format("M{} {}l7 7l-7 7l-7 -7z", px(cx), px(cy - 7)), "disk"); }, "disk");
-        entry([&](double cx, double cy) { w_.path(fmt::format("M{} {}l7 12h-14z", px(cx), px(cy - 7)), "fault"); }, "fault");
+        entry(
+            [&](double cx, double cy) {
+                w_.path(fmt::format("M{} {}l7 7l-7 7l-7 -7z", px(cx), px(cy - 7)), "disk");
+            },
+            "disk");
+        entry(
+            [&](double cx, double cy) {
+                w_.path(fmt::format("M{} {}l7 12h-14z", px(cx), px(cy - 7)), "fault");
+            },
+            "fault");
         entry([&](double cx, double cy) { w_.cross(cx, cy, 5, "x"); }, "lost, violated");
-        entry([&](double cx, double cy) { w_.rect(cx - 8, cy - 6, 16, 12, "factrow"); }, "the two facts");
-        entry([&](double cx, double cy) { w_.rect(cx - 5, cy - 7, 10, 14, "e0", 3); }, "leads, a colour for each epoch");
+        entry([&](double cx, double cy) { w_.rect(cx - 8, cy - 6, 16, 12, "factrow"); },
+              "the two facts");
+        entry([&](double cx, double cy) { w_.rect(cx - 5, cy - 7, 10, 14, "e0", 3); },
+              "leads, a colour for each epoch");
         entry([&](double cx, double cy) { w_.rect(cx - 5, cy - 7, 10, 14, "down", 3); }, "dead");
     }
 
@@ -239,5 +276,7 @@ private:
 };
 }  // namespace
 
-std::string slice_svg(const Trace& trace, const Slice& slice) { return Drawing(trace, slice).run(); }
+std::string slice_svg(const Trace& trace, const Slice& slice) {
+    return Drawing(trace, slice).run();
+}
 }  // namespace faultline::visualize

@@ -5,9 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "sim/trace/describe.h"
-
 #include "core/base/hash128.h"
+#include "sim/trace/describe.h"
 
 namespace faultline::visualize {
 namespace {
@@ -366,17 +365,21 @@ std::string event_sentence(const Trace& trace, const Event& event) {
         const auto close = rest.find('}', open);
         const std::string_view field = rest.substr(open + 1, close - open - 1);
         for (std::size_t i = 0; i < type.fields.size(); ++i) {
-            if (type.fields[i].name == field) out += trace.text(type.fields[i], trace.fields(event)[i]);
+            if (type.fields[i].name == field)
+                out += trace.text(type.fields[i], trace.fields(event)[i]);
         }
         rest.remove_prefix(close + 1);
     }
 }
 
-std::string seconds(Ns at) { return fmt::format("{}.{:03} s", at / 1'000'000'000, at / 1'000'000 % 1000); }
+std::string seconds(Ns at) {
+    return fmt::format("{}.{:03} s", at / 1'000'000'000, at / 1'000'000 % 1000);
+}
 
 std::string grouped_count(std::size_t n) {
     std::string digits = std::to_string(n);
-    for (std::ptrdiff_t i = std::ssize(digits) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), ",");
+    for (std::ptrdiff_t i = std::ssize(digits) - 3; i > 0; i -= 3)
+        digits.insert(static_cast<std::size_t>(i), ",");
     return digits;
 }
 }  // namespace faultline::visualize

@@ -40,8 +40,8 @@ inline constexpr std::uint32_t kNoCause = UINT32_MAX;
 
 struct Event {
     Ns at;
-    std::uint32_t type;  // index into Trace::types
-    std::size_t first;   // index into Trace::values; one for each field of the type
+    std::uint32_t type;              // index into Trace::types
+    std::size_t first;               // index into Trace::values; one for each field of the type
     std::uint32_t cause = kNoCause;  // index into Trace::events, an earlier one
 };
 

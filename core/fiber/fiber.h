@@ -23,7 +23,8 @@ public:
     Deadline deadline;             // of that timer, by the domain's time base
     std::uint64_t number = 0;      // among the fibers of its domain, in order of birth
     std::uint64_t runs = 0;
-    bool queued = false;  // in the run queue, or held by a paused domain
+    std::uint64_t word = 0;  // Scheduler::context_word while it runs
+    bool queued = false;     // in the run queue, or held by a paused domain
     bool started = false;
     bool finished = false;
     bool killed = false;

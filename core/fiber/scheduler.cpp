@@ -73,6 +73,7 @@ void Scheduler::spawn(SpawnOptions options, std::move_only_function<void()> body
     fiber->body = std::move(body);
     fiber->number = fiber->domain != nullptr ? ++fiber->domain->born_ : ++born_;
     fiber->runs = 0;
+    fiber->word = word_;
     fiber->started = fiber->finished = fiber->killed = fiber->mark = false;
     fiber->stack = stacks_->take(kib);
     if (fiber->domain != nullptr) {
@@ -159,7 +160,9 @@ void Scheduler::switch_to(Fiber& fiber) {
     current_ = &fiber;
     ++switches_;
     ++fiber.runs;
+    const std::uint64_t outside = std::exchange(word_, fiber.word);
     switch_context(main_->context, fiber.context);
+    fiber.word = std::exchange(word_, outside);
     current_ = nullptr;
     if (fiber.finished) reap(fiber);
 }
@@ -290,6 +293,7 @@ void Waiter::wake_with(Wake reason) noexcept {
     }
     woken_ = true;
     reason_ = reason;
+    if (reason != Wake::timed_out) fiber_->word = fiber_->scheduler->word_;
     // Leaves every list now, so that nobody spends a signal on a waiter that has timed out.
     static_cast<TaggedHook<StopTag>&>(*this).unlink();
     static_cast<TaggedHook<WaitTag>&>(*this).unlink();

@@ -148,6 +148,10 @@ public:
     bool in_fiber() const noexcept { return current_ != nullptr; }
     // The ith of the run queue; for Driver::choose.
     Candidate candidate(std::size_t i) const noexcept;
+    // A word that flows from cause to effect: a fiber begins with its spawner's, and takes over
+    // that of whoever wakes it; a time-out leaves it. The scheduler gives it no meaning. What
+    // points here sees the running fiber's word, or outside fibers what the driver has set.
+    std::uint64_t* context_word() noexcept { return &word_; }
     bool& fiber_mark() noexcept;  // one flag of the running fiber, for env/shards.h
 
     // The scheduler whose run() is on this thread's stack: the one thread_local in core.
@@ -180,6 +184,7 @@ private:
     std::vector<Fiber*> runnable_;  // a ring: head_ .. head_ + count_
     std::size_t head_ = 0, count_ = 0;
     std::vector<Timer> timers_;  // a binary heap by (at, seq)
+    std::uint64_t word_ = 0;
     std::uint64_t timer_seq_ = 0, switches_ = 0, born_ = 0;
     std::size_t live_ = 0;
     bool stopped_ = false;

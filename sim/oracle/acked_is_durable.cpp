@@ -43,9 +43,8 @@ public:
         budget_.on_probe(event);
         if (const auto* e = std::get_if<probe::ProduceAcked>(&event)) {
             if (e->first.v < 0 || e->count == 0) return;  // acks=0: nothing was promised
-            logs_[e->partition].acks.push_back(
-                {e->first.v, e->first.v + e->count - 1, e->client, e->first_record, at,
-                 event_number()});
+            logs_[e->partition].acks.push_back({e->first.v, e->first.v + e->count - 1, e->client,
+                                                e->first_record, at, event_number()});
         } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
             if (d->consumer == cast_.auditor()) {
                 logs_[d->partition].audited[d->at.v] = {d->client, d->record};
@@ -133,10 +132,11 @@ private:
                                           ? std::string("nothing")
                                           : fmt::format("record {} of {}", it->second.second,
                                                         cast_.producer_name(it->second.first));
-            violate(at, fmt::format("the broker acknowledged record {} of {} at offset {} of {} at "
-                                    "{}, but at the end a reader finds {} there",
-                                    record, cast_.producer_name(ack.client), o, partition_name(key),
-                                    format_seconds(ack.at - MonoTime{}), found),
+            violate(at,
+                    fmt::format("the broker acknowledged record {} of {} at offset {} of {} at "
+                                "{}, but at the end a reader finds {} there",
+                                record, cast_.producer_name(ack.client), o, partition_name(key),
+                                format_seconds(ack.at - MonoTime{}), found),
                     ack.number);
             return;
         }

@@ -18,11 +18,12 @@ public:
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
         if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
             for (std::int32_t i = 0; a->first.v >= 0 && i < a->count; ++i) {
-                hold(at, a->partition, a->first.v + i, {a->client, a->first_record + i, at, event_number()},
-                     "was acknowledged");
+                hold(at, a->partition, a->first.v + i,
+                     {a->client, a->first_record + i, at, event_number()}, "was acknowledged");
             }
         } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
-            hold(at, d->partition, d->at.v, {d->client, d->record, at, event_number()}, "was delivered");
+            hold(at, d->partition, d->at.v, {d->client, d->record, at, event_number()},
+                 "was delivered");
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
             cut(o->partition, o->log_end.v);
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {

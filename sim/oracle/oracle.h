@@ -23,7 +23,7 @@ struct Finding {
     std::int32_t invariant = 0;  // docs/INVARIANTS.md
     std::string_view name;
     MonoTime at;
-    std::string sentence;              // the two facts that contradict each other
+    std::string sentence;    // the two facts that contradict each other
     std::uint64_t fact = 0;  // number of the earlier event that is contradicted; 0: not known
     std::string_view transition = {};  // type of the event at which it was found; set by the judge
 };

@@ -47,8 +47,9 @@ public:
 
     // Where the number of the event stands that led to what runs now (Scheduler::context_word);
     // each event takes it as its cause and puts its own number there. Without one each event is
-    // caused by the one before. `word` must outlive the recorder's use.
-    void follow(std::uint64_t* word) { cause_ = word; }
+    // caused by the one before. `word` must live until it is
+    // replaced; null: none any more.
+    void follow(std::uint64_t* word) { cause_ = word != nullptr ? word : &own_word_; }
     // What comes next is caused by this event (its number, from 1); 0: by nothing.
     void caused_by(std::uint64_t event) { *cause_ = event; }
 

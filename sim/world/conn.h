@@ -65,6 +65,7 @@ struct Pipe {
         IoBuf data;
         std::uint64_t message = 0;
         Kind kind = Kind::data;
+        std::uint64_t cause = 0;  // number of the event that sent it
     };
     std::vector<Segment> flying;  // from `head` on, in order
     std::size_t head = 0;

@@ -91,7 +91,7 @@ void SimDriver::at(MonoTime when, Action action, void* self, std::uint64_t argum
         step(key.who);
     }
     const std::uint64_t tie = (rank & 0xffffffff00000000ULL) | (sequence_++ & 0xffffffffULL);
-    Event event{std::max(when, now_).ns, tie, action, self, argument};
+    Event event{std::max(when, now_).ns, tie, action, self, argument, *scheduler_->context_word()};
     std::size_t i = heap_.size();
     heap_.push_back(event);
     while (i > 0) {
@@ -163,7 +163,9 @@ MonoTime SimDriver::wait(MonoTime until) noexcept {
     scheduler_->advance(now_);
     ++delivered_;
     schedule_.add(event.tie);
+    *scheduler_->context_word() = event.word;
     event.action(event.self, event.argument);
+    *scheduler_->context_word() = 0;
     return now_;
 }
 }  // namespace faultline::sim

@@ -64,6 +64,7 @@ private:
         Action action;
         void* self;
         std::uint64_t argument;
+        std::uint64_t word;  // Scheduler::context_word of whoever asked for it
         bool before(const Event& o) const { return at != o.at ? at < o.at : tie < o.tie; }
     };
     static void run_closure(void* self, std::uint64_t slot);

@@ -49,6 +49,7 @@ void SimNetwork::send(Conn& conn, int side, Pipe::Segment segment) {
     }
     MonoTime due = leaves + link.options.latency.draw(draw);
     if (!link.faults.empty()) due = hindered(conn, side, size, draw, due);
+    segment.cause = *scheduler_.context_word();
     pipe.unread += size;
     link.queued += size;
     pipe.flying.push_back(std::move(segment));
@@ -91,6 +92,7 @@ void SimNetwork::deliver(Conn& conn, int side) {
     const bool trouble = pipe.backoff > Duration{0} || !conn.links[side]->faults.empty();
     if (trouble && held_back(conn, side)) return;
     const Pipe::Segment segment = take(conn, side);
+    recorder_.caused_by(segment.cause);
     const auto vanishes = [&] {
         if (segment.message != 0) recorder_.record(driver_.now(), MessageDropped{segment.message});
     };

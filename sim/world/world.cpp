@@ -99,12 +99,14 @@ World::World(std::uint64_t seed, Recorder& recorder, WorldOptions options)
       network_(options.network, seed_.fork("network").next(), driver_, scheduler_, recorder,
                faults_) {
     driver_.attach(scheduler_);
+    recorder_.follow(scheduler_.context_word());
 }
 
 World::~World() {
     for (const auto& n : nodes_) {
         if (n->life() != nullptr) end_life(*n);
     }
+    recorder_.follow(nullptr);
 }
 
 World::Node& World::node(NodeId id) {

@@ -55,6 +55,7 @@ public:
         core(kBroker, probe::ProduceAnswered{orders_, 0, Offset{log_end - 1}, Offset{log_end - 1}});
         pass(send(kBroker, kProducer, kProduce, true, corr, 60), 60);
         core(kProducer, probe::ProduceAcked{orders_, 0, next_record_, 1, Offset{log_end - 1}});
+        if (next_record_ == 398) acked_398 = r_.events();
         ++next_record_;
     }
     void fetch() {
@@ -81,7 +82,9 @@ public:
     }
 
     std::int64_t now = 0, log_end = 0;
+    std::uint64_t acked_398 = 0;  // number of the event
     probe::PartitionKey orders() const { return orders_; }
+    std::uint64_t newest() const { return r_.events(); }
     Label text(std::string_view t) { return r_.intern(t); }
 
 private:
@@ -166,9 +169,11 @@ void crash_run(Recorder& recorder, bool lose) {
         s.now += 3 * kMs;
     }
     if (lose) {
-        s.sim(Violation{
-            12, s.text("record 398 of p1 was acknowledged at offset 398, but after the power "
-                       "loss of n1 offset 398 of orders-0 holds record 400")});
+        s.sim(
+            Violation{12,
+                      s.text("record 398 of p1 was acknowledged at offset 398, but after the power "
+                             "loss of n1 offset 398 of orders-0 holds record 400"),
+                      s.acked_398, s.newest()});
     }
     s.now += 12'000 * kMs;
     s.fetch();

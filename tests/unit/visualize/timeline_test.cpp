@@ -18,6 +18,8 @@ std::string tiny() {
 std::string violated() {
     return test::trace_of([](sim::Recorder& r) { test::crash_run(r, true); });
 }
+// The whole run, not the slice that explains its failure.
+constexpr Filter kAll{.from = 0, .to = {}, .node = {}, .partition = {}};
 std::size_t count(const std::string& text, std::string_view what) {
     std::size_t n = 0;
     for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
@@ -33,7 +35,7 @@ TEST_CASE("a tiny run in every form") {
 }
 
 TEST_CASE("a violated run as text") {
-    CHECK(test::is_golden("violated.txt", drawn(violated(), "txt")));
+    CHECK(test::is_golden("violated.txt", drawn(violated(), "txt", kAll)));
 }
 
 TEST_CASE("a picture is the same each time") {
@@ -44,7 +46,7 @@ TEST_CASE("a picture is the same each time") {
 }
 
 TEST_CASE("repeated traffic is one band, what got no answer is an arrow") {
-    const std::string svg = drawn(violated(), "svg");
+    const std::string svg = drawn(violated(), "svg", kAll);
     CHECK(svg.find(">400 Produce, 0.013\u20131.759 s, 1.1 ms each<") != std::string::npos);
     CHECK(count(svg, "marker-end") < 40);
     CHECK(count(svg, ">Produce, no answer<") == 2);
@@ -74,7 +76,7 @@ TEST_CASE("no text overlaps another") {
             test::trace_of([&](sim::Recorder& r) { test::busy_run(r, seed); }, test::busy_head()));
     }
     for (const std::string& trace : traces) {
-        const std::string svg = drawn(trace, "svg");
+        const std::string svg = drawn(trace, "svg", kAll);
         std::vector<Text> texts;
         for (std::size_t at = svg.find("<text "); at != std::string::npos;
              at = svg.find("<text ", at + 1)) {
