@@ -16,7 +16,8 @@ Result<void> PartitionLog::Impl::open() {
     FL_CHECK(load_epochs());
     FL_CHECK(open_segments(entries));
     FL_CHECK(settle());
-    last_sync = ctx.clock.now();
+    last_sync = opened = ctx.clock.now();
+    opened_wall = ctx.clock.wall();
     ctx.probe.emit([&] { return probe::LogOpened{key, log_start, log_end, cleanly_opened}; });
     check();
     return {};

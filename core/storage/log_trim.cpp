@@ -193,8 +193,12 @@ Result<std::size_t> PartitionLog::Impl::apply_retention(Offset limit) {
         FL_TRY(const std::int64_t largest,
                s->largest_timestamp(options.config.index_interval_bytes));
         if (i + 1 < segments.size()) s->release_idle_index();
+        const auto ms_since = [this](MonoTime then) {
+            return (ctx.clock.now() - then).count() / 1'000'000;
+        };
+        const std::int64_t stamp = largest >= 0 ? largest : s->created_ms;
         const std::int64_t ago_ms =
-            s->last_append ? (ctx.clock.now() - *s->last_append).count() / 1'000'000 : INT64_MAX;
+            s->last_append ? ms_since(*s->last_append) : opened_wall.ms - stamp + ms_since(opened);
         summaries.push_back(
             {s->base(), segment_end(i), s->bytes(), largest, s->created_ms, ago_ms});
     }

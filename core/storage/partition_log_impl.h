@@ -119,6 +119,8 @@ struct PartitionLog::Impl {
     bool syncing = false;
     Offset sync_target{0};  // what the running sync will have made durable
     MonoTime last_sync{};
+    MonoTime opened{};  // what was appended before has the age that the wall clock gave it then
+    WallTime opened_wall{};
     fiber::Group syncs;
     bool closed = false;
     bool disk_gone = false;  // the node is dead; what still runs of it unwinds

@@ -36,6 +36,13 @@ public:
             sent_.erase({f->client, f->first_record});
             return;
         }
+        if (std::holds_alternative<probe::LogOpened>(event)) {
+            // A broker that opens a log has nothing but its wall clock to tell the age of old
+            // segments.
+            const auto ahead = ahead_ms_.find(node);
+            if (ahead != ahead_ms_.end()) forgiven_ms_ = std::max(forgiven_ms_, ahead->second);
+            return;
+        }
         if (const auto* s = std::get_if<probe::LogStartMoved>(&event)) {
             deleted(at, *s);
             std::erase_if(acks_[s->partition],
@@ -44,16 +51,13 @@ public:
     }
 
     void on_sim(MonoTime, const SimEvent& event) override {
-        if (const auto* start = std::get_if<NodeStarted>(&event)) {
-            // A broker that starts has nothing but its wall clock to tell the age of old
-            // segments.
-            const auto ahead = ahead_ms_.find(start->node);
-            if (ahead != ahead_ms_.end()) forgiven_ms_ = std::max(forgiven_ms_, ahead->second);
-        }
         if (const auto* effect = std::get_if<FaultEffect>(&event)) {
-            const bool of_clock = effect->fault < cast_.faults.size() &&
-                                  info(cast_.faults[effect->fault]).group == FaultClass::clock;
-            if (of_clock) distrust(effect->node);
+            if (effect->fault >= cast_.faults.size()) return;
+            // The clocks of a process that stands still may stand too.
+            const FaultKind kind = cast_.faults[effect->fault];
+            if (info(kind).group == FaultClass::clock || kind == FaultKind::pause)
+                distrust(effect->node);
+            return;
         }
         const auto* jump = std::get_if<ClockJumped>(&event);
         if (jump == nullptr) return;
