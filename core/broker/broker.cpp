@@ -25,10 +25,12 @@ public:
     Result<void> start() {
         first_ = std::make_unique<Shard>(env_, shared_);
         FL_CHECK(first_->open_logs({}));
+        // At once: when the start fails, a shard that never opened its logs must not count as
+        // clean.
+        set_peers();
         controller_ = std::make_unique<Controller>(env_, shared_);
         FL_CHECK(controller_->open(first_->logs()));
         for (unsigned i = 1; i < env_.shards.count(); ++i) FL_CHECK(start_shard(i));
-        set_peers();
         FL_CHECK(listen());
         controller_->publish();
         each_shard([](Shard& shard) { shard.start_accepting(); });
