@@ -10,7 +10,7 @@ namespace {
 
 // How many events before the first difference are read, so that its causes can be shown.
 constexpr std::uint64_t kBefore = 20'000;
-constexpr std::size_t kShown = 4;  // causes of each
+constexpr std::size_t kShown = 6;  // causes of each
 constexpr int kAttempts = 3;       // a run that depends on addresses differs elsewhere each time
 
 struct Verdict {
@@ -69,17 +69,23 @@ public:
     std::string end() { return child_.failure().value_or("ended there"); }
     const LoggedEvent* last() const { return events_.empty() ? nullptr : &events_.back(); }
 
-    // What led to the newest event: its chain of causes, else what its node did before.
+    // What led to the newest event, newest first: its chain of causes.
     std::vector<const LoggedEvent*> causes() const {
         std::vector<const LoggedEvent*> chain;
         const LoggedEvent* at = last();
         while (at != nullptr && chain.size() < kShown && (at = find(at->cause)) != nullptr)
             chain.push_back(at);
-        if (!chain.empty() || events_.empty()) return chain;
-        for (auto it = events_.rbegin() + 1; it != events_.rend() && chain.size() < kShown; ++it) {
-            if (it->node == events_.back().node || events_.back().node == 0) chain.push_back(&*it);
-        }
         return chain;
+    }
+    // What its node did before it.
+    std::vector<const LoggedEvent*> before() const {
+        std::vector<const LoggedEvent*> all;
+        if (events_.empty()) return all;
+        const std::int32_t node = events_.back().node;
+        for (auto it = events_.rbegin() + 1; it != events_.rend() && all.size() < kShown; ++it) {
+            if (it->node == node || node == 0) all.push_back(&*it);
+        }
+        return all;
     }
 
 private:
@@ -100,9 +106,13 @@ std::string tell(const std::string& name, const Perturbation& p, Side& side, boo
         return out;
     }
     out += fmt::format("    {}\n", told(*side.last()));
-    const bool known = side.last()->cause != 0;
-    for (const LoggedEvent* cause : side.causes())
-        out += fmt::format("      {} {}\n", known ? "because of" : "after", told(*cause));
+    const auto causes = side.causes();
+    for (const LoggedEvent* event : causes)
+        out += fmt::format("      because of {}\n", told(*event));
+    if (!causes.empty()) return out;
+    // A timer, or something from outside: nothing that was recorded caused it.
+    for (const LoggedEvent* event : side.before())
+        out += fmt::format("      after {}\n", told(*event));
     return out;
 }
 

@@ -69,7 +69,7 @@ private:
             to_line({{recorder.events(), recorder.hash().low(), world_->driver().schedule().low()},
                      at.ns,
                      node.v,
-                     0,
+                     recorder.last_cause(),
                      std::move(sentence)}));
         if (recorder.events() < to_) return;
         // What a run does after its end would only cost time; the parent has what it wants.

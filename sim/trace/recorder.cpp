@@ -28,6 +28,7 @@ Result<void> Recorder::finish() {
 template <class E>
 void Recorder::take(MonoTime at, const NodeId* node, std::size_t type, const E& event) {
     const std::uint64_t cause = std::exchange(*cause_, events_ + 1);
+    last_cause_ = cause;
     hash_.add(EventInfo<E>::hash);
     hash_.add(static_cast<std::uint64_t>(at.ns));
     hash_.add(cause);

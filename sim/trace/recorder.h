@@ -47,8 +47,7 @@ public:
 
     // Where the number of the event stands that led to what runs now (Scheduler::context_word);
     // each event takes it as its cause and puts its own number there. Without one each event is
-    // caused by the one before. `word` must live until it is
-    // replaced; null: none any more.
+    // caused by the one before. `word` must live until it is replaced; null: none any more.
     void follow(std::uint64_t* word) { cause_ = word != nullptr ? word : &own_word_; }
     // What comes next is caused by this event (its number, from 1); 0: by nothing.
     void caused_by(std::uint64_t event) { *cause_ = event; }
@@ -74,6 +73,8 @@ public:
     const Hash128& hash() const noexcept { return hash_; }
     // Events so far; also the number of the newest one: they are numbered from 1.
     std::uint64_t events() const noexcept { return events_; }
+    // Of the event recorded last: the number of its cause, 0 when it has none.
+    std::uint64_t last_cause() const noexcept { return last_cause_; }
     // The type of the event recorded last ("LogOpened"); "" before the first.
     std::string_view last_event() const noexcept { return last_event_; }
     std::uint64_t reached_count(probe::Site) const;
@@ -85,7 +86,7 @@ private:
     Hash128 hash_;
     std::uint64_t events_ = 0;
     std::string_view last_event_;
-    std::uint64_t own_word_ = 0;
+    std::uint64_t own_word_ = 0, last_cause_ = 0;
     std::uint64_t* cause_ = &own_word_;
     Names names_;
     std::vector<Listener*> listeners_;
