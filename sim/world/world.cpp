@@ -73,6 +73,7 @@ struct World::Node {
     std::vector<std::unique_ptr<Life>> dead;  // that are not let go of yet
     Duration wall_offset{std::chrono::milliseconds(kEpochMs)};
     std::optional<WallTime> frozen;
+    MonoTime stands_since{};
     Life* life() const { return current.get(); }
     void bury() {
         std::erase_if(dead, [](const auto& life) { return life->mail->idle(); });
@@ -187,7 +188,11 @@ void World::end_life(Node& n) {
         scheduler_.kill((*it)->domain);
     network_.process_died(n.id);
     n.disk->release_locks();
-    if (n.time.stands()) n.time.change(now(), n.time.ppm(), false);
+    if (n.time.stands()) {
+        const Duration stood = now() - n.stands_since;
+        recorder_.record(now(), ClockJumped{n.id, -(stood.count() / 1'000'000)});
+        n.time.change(now(), n.time.ppm(), false);
+    }
     n.dead.push_back(std::move(n.current));
 }
 
@@ -229,7 +234,10 @@ void World::pause(NodeId id, bool clock_stands) {
     n.life()->paused = true;
     recorder_.record(now(), NodePaused{id, true});
     each_shard(n, [&](Shard& shard) { scheduler_.pause(shard.domain); });
-    if (clock_stands) change_time(n, n.time.ppm(), true);
+    if (clock_stands) {
+        n.stands_since = now();
+        change_time(n, n.time.ppm(), true);
+    }
 }
 
 void World::resume(NodeId id) {
@@ -237,7 +245,12 @@ void World::resume(NodeId id) {
     if (n.life() == nullptr || !n.life()->paused) return;
     n.life()->paused = false;
     recorder_.record(now(), NodePaused{id, false});
-    if (n.time.stands()) change_time(n, n.time.ppm(), false);
+    if (n.time.stands()) {
+        // Whoever looks at the wall clock sees that it fell behind.
+        const Duration stood = now() - n.stands_since;
+        recorder_.record(now(), ClockJumped{id, -(stood.count() / 1'000'000)});
+        change_time(n, n.time.ppm(), false);
+    }
     each_shard(n, [&](Shard& shard) { scheduler_.resume(shard.domain); });
 }
 
