@@ -184,11 +184,25 @@ void LogManager::open_one(std::uint32_t index, const std::string& name,
                           const TopicPartition& partition) {
     Uuid topic_id;
     const std::string path = dirs_[index].health->path() + "/" + name;
-    if (auto text = read_file(context_.disk, path + kPartitionMetadata, kTextLimit); text.ok()) {
-        topic_id = parse_partition_metadata(text->copy_string()).value_or(Uuid{});
-    }
     Result<LogRef> log = Error{Errc::exists, 0, "log_manager.open"};
-    if (!logs_.contains(partition)) {
+    const auto text = read_file(context_.disk, path + kPartitionMetadata, kTextLimit);
+    if (text.ok()) {
+        // It was put there whole: what cannot be understood is damage.
+        const auto id = parse_partition_metadata(text->copy_string());
+        if (!id) {
+            log = Error{Errc::corrupt, 0, "log_manager.open"};
+            context_.probe.emit([&] {
+                const auto key = context_.probe.intern(partition.topic, partition.index);
+                return probe::CorruptionFound{key, Offset{0}};
+            });
+        }
+        topic_id = id.value_or(Uuid{});
+    } else if (text.code() != Errc::not_found) {
+        log = text.error();
+    }
+    // A log whose topic is not known is taken for one of a deleted topic and goes. So it must not
+    // be opened when its topic is there but cannot be read.
+    if (log.code() == Errc::exists && !logs_.contains(partition)) {
         log = open_log(index, partition, options_.defaults, states_[index].clean);
     }
     if (log.ok()) {
