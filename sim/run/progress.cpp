@@ -10,15 +10,25 @@ void Progress::on_probe(MonoTime, NodeId, const probe::Event& event) {
     if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
         answered_[a->client] += a->count;
         acked += static_cast<std::uint64_t>(a->count);
+        // What acks=1 has acknowledged becomes readable when the disk has it, however slow that is.
+        // An acknowledgement may come so late that a power loss has taken its records.
+        if (a->first.v >= 0) {
+            expect_up_to(a->partition, std::min(a->first.v + a->count, log_end_[a->partition]));
+        }
     } else if (const auto* f = std::get_if<probe::ProduceFailed>(&event)) {
         answered_[f->client] += f->count;
         failed += static_cast<std::uint64_t>(f->count);
     } else if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
-        high_watermark_[h->partition] = h->hw.v;
+        expect_up_to(h->partition, h->hw.v);
+    } else if (const auto* b = std::get_if<probe::BatchAppended>(&event)) {
+        log_end_[b->partition] = b->last.v + 1;
+    } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
+        log_end_[t->partition] = t->to.v;
     } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
         // What the contract lets a power loss take need not be read; whether it may: INV-80.
         std::int64_t& hw = high_watermark_[o->partition];
         hw = std::min(hw, o->log_end.v);
+        log_end_[o->partition] = o->log_end.v;
         log_start_[o->partition] = o->log_start.v;
     } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
         log_start_[m->partition] = m->to.v;
@@ -28,6 +38,11 @@ void Progress::on_probe(MonoTime, NodeId, const probe::Event& event) {
         next_[{d->consumer, d->partition}] = d->at.v + 1;
         if (d->consumer != cast_.auditor()) ++delivered;
     }
+}
+
+void Progress::expect_up_to(probe::PartitionKey key, std::int64_t end) {
+    std::int64_t& hw = high_watermark_[key];
+    hw = std::max(hw, end);
 }
 
 bool Progress::producers_done() const {

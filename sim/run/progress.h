@@ -32,7 +32,10 @@ private:
     std::map<std::int32_t, std::int64_t> answered_;  // by producer
     // Retention has deleted everything below the high watermark.
     bool nothing_left(probe::PartitionKey key, std::int64_t hw) const;
-    std::map<probe::PartitionKey, std::int64_t> high_watermark_, log_start_;
+    void expect_up_to(probe::PartitionKey key, std::int64_t end);
+    // The high watermark, or what was acknowledged above it and is in the log.
+    std::map<probe::PartitionKey, std::int64_t> high_watermark_;
+    std::map<probe::PartitionKey, std::int64_t> log_start_, log_end_;
     std::set<probe::PartitionKey> corrupt_;
     std::map<std::pair<std::int32_t, probe::PartitionKey>, std::int64_t> next_;
 };
