@@ -53,6 +53,23 @@ std::span<const OracleInfo> oracle_table() {
         {kTopicIsolation, "topic-isolation",
          "A record sent to one topic is never found in another, nor in a later topic of the same "
          "name."},
+        {91, "log-structure",
+         "Log start <= high watermark <= log end; the log start and the leader epochs along a log "
+         "never fall."},
+        {93, "recovery-keeps-durable",
+         "A log that is opened again ends no earlier than what fsync had covered."},
+        {94, "answers-in-order",
+         "A broker answers the requests of a connection in their order, each once."},
+        {95, "lost-write",
+         "Below the highest offset read, every acknowledged value was read by somebody."},
+        {96, "duplicate", "A value of an idempotent producer stands at one offset."},
+        {97, "inconsistent-offsets", "An offset holds one value for all clients."},
+        {98, "unseen", "When everything was read, every acknowledged value was seen."},
+        {99, "poll-skip", "A consumer never jumps over offsets that exist."},
+        {100, "nonmonotonic-poll", "A consumer is given rising offsets."},
+        {101, "nonmonotonic-send",
+         "The values of an idempotent producer stand in the order of sending."},
+        {102, "aborted-read", "A consumer of committed records is given nothing that was aborted."},
     };
     return rows;
 }
@@ -66,6 +83,10 @@ std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast
     all.push_back(make_producer_order(judge, cast));
     all.push_back(make_high_watermark(judge, cast));
     all.push_back(make_retention_earned(judge, cast));
+    all.push_back(make_log_structure(judge, cast));
+    all.push_back(make_recovery_keeps_durable(judge, cast));
+    all.push_back(make_answers_in_order(judge, cast));
+    add_history_oracles(all, judge, cast);
     return all;
 }
 }  // namespace faultline::sim

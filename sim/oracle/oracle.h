@@ -112,13 +112,18 @@ std::span<const OracleInfo> oracle_table();
 // All oracles that today's broker can violate, in order of their invariant.
 std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast);
 
-std::unique_ptr<Oracle> make_acked_is_durable(Judge&, const Cast&);  // INV-80
-std::unique_ptr<Oracle> make_dense_offsets(Judge&, const Cast&);     // INV-81
-std::unique_ptr<Oracle> make_log_prefix(Judge&, const Cast&);        // INV-82
-std::unique_ptr<Oracle> make_no_phantom(Judge&, const Cast&);        // INV-83
-std::unique_ptr<Oracle> make_producer_order(Judge&, const Cast&);    // INV-84
-std::unique_ptr<Oracle> make_high_watermark(Judge&, const Cast&);    // INV-85
-std::unique_ptr<Oracle> make_retention_earned(Judge&, const Cast&);  // INV-86
+std::unique_ptr<Oracle> make_acked_is_durable(Judge&, const Cast&);        // INV-80
+std::unique_ptr<Oracle> make_dense_offsets(Judge&, const Cast&);           // INV-81
+std::unique_ptr<Oracle> make_log_prefix(Judge&, const Cast&);              // INV-82
+std::unique_ptr<Oracle> make_no_phantom(Judge&, const Cast&);              // INV-83
+std::unique_ptr<Oracle> make_producer_order(Judge&, const Cast&);          // INV-84
+std::unique_ptr<Oracle> make_high_watermark(Judge&, const Cast&);          // INV-85
+std::unique_ptr<Oracle> make_retention_earned(Judge&, const Cast&);        // INV-86
+std::unique_ptr<Oracle> make_log_structure(Judge&, const Cast&);           // INV-91
+std::unique_ptr<Oracle> make_recovery_keeps_durable(Judge&, const Cast&);  // INV-93
+std::unique_ptr<Oracle> make_answers_in_order(Judge&, const Cast&);        // INV-94
+// INV-95 to INV-102, one for each of history_checks().
+void add_history_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge&, const Cast&);
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data
 inline constexpr std::int32_t kProgress = 88;        // after the faults, clients finish

@@ -17,6 +17,7 @@ public:
             {.id = "p2", .topic = "orders", .acks = Acks::leader, .idempotence = false}};
         cast.consumers = {{.id = "c1", .topic = "orders"}};
         cast.retention_ms["orders"] = 60'000;
+        cast.topics = {"orders"};
         oracles = make_oracles(judge, cast);
         for (const auto& o : oracles) recorder.add_listener(*o);
         p = recorder.intern("orders", PartitionIndex{0});
@@ -44,13 +45,25 @@ public:
     History& acked(std::int32_t client, std::int64_t record, std::int64_t offset) {
         probe(probe::ProduceSent{p, client, record, 1});
         probe(probe::BatchAppended{p, Epoch{0}, Offset{offset}, Offset{offset}, 1});
-        probe(probe::LogFlushed{p, Offset{offset + 1}});
+        if (flushes) probe(probe::LogFlushed{p, Offset{offset + 1}});
         probe(probe::HighWatermark{p, Epoch{0}, Offset{offset + 1}});
         return probe(probe::ProduceAcked{p, client, record, 1, Offset{offset}});
     }
     History& delivered(std::int32_t consumer, std::int64_t offset, std::int32_t client,
                        std::int64_t record) {
         return probe(probe::RecordDelivered{p, consumer, Offset{offset}, client, record});
+    }
+    // A request of client node 2 on connection 1, or the answer to one.
+    History& request(std::int32_t correlation, std::int16_t api = 1) {
+        return world(MessageSent{++messages, 1, NodeId{2}, NodeId{1}, 50, api, false, correlation});
+    }
+    History& answer(std::int32_t correlation) {
+        return world(MessageSent{++messages, 1, NodeId{1}, NodeId{2}, 50, 1, true, correlation});
+    }
+    // From now on nothing waits for the disk.
+    History& lazily() {
+        flushes = cast.flush_before_ack = false;
+        return *this;
     }
     History& crash(bool power) { return world(NodeCrashed{NodeId{1}, power}); }
     // 0: holds.
@@ -66,6 +79,8 @@ public:
     std::vector<std::unique_ptr<Oracle>> oracles;
     PartitionKey p = 0, q = 0;
     MonoTime now{};
+    std::uint64_t messages = 0;
+    bool flushes = true;
 };
 constexpr std::int32_t kConsumer = 0, kAuditor = 1;
 }  // namespace
@@ -76,12 +91,14 @@ TEST_CASE("oracles: a good history holds, and each oracle had something to check
     h.at(1s).crash(true).open(3);
     h.delivered(kConsumer, 0, 0, 0).delivered(kConsumer, 1, 0, 1);
     h.delivered(kAuditor, 0, 0, 0).delivered(kAuditor, 1, 0, 1).delivered(kAuditor, 2, 1, 0);
+    h.request(1).request(2).answer(1).answer(2);
     h.at(2min).probe(probe::LogStartMoved{h.p, Offset{0}, Offset{1}});
     CHECK(h.verdict() == 0);
     CHECK(h.sentence().empty());
     for (const auto& o : h.oracles) {
         CAPTURE(o->name());
-        CHECK(o->premises() > 0);
+        // Those of the history excuse a partition whose beginning is gone: history_test.cpp.
+        if (o->invariant() < 95) CHECK(o->premises() > 0);
     }
 }
 
@@ -99,7 +116,7 @@ TEST_CASE("acked-is-durable: acks=1 may lose a suffix to power loss, never to a 
           "[oracle]") {
     {
         History h;
-        h.acked(1, 0, 0).acked(1, 1, 1).crash(true).open(1).delivered(kAuditor, 0, 1, 0);
+        h.lazily().acked(1, 0, 0).acked(1, 1, 1).crash(true).open(1).delivered(kAuditor, 0, 1, 0);
         CHECK(h.verdict() == 0);
     }
     {
@@ -111,21 +128,20 @@ TEST_CASE("acked-is-durable: acks=1 may lose a suffix to power loss, never to a 
         // The loss must be the suffix that recovery reported: offset 0 was kept, so it must be
         // there.
         History h;
-        h.acked(1, 0, 0).acked(1, 1, 1).crash(true).open(1);
+        h.lazily().acked(1, 0, 0).acked(1, 1, 1).crash(true).open(1);
         CHECK(h.verdict() == 80);
     }
     {
         // A second opening without another power loss may not lose more.
         History h;
-        h.acked(1, 0, 0).acked(1, 1, 1).crash(true).open(1).open(0);
+        h.lazily().acked(1, 0, 0).acked(1, 1, 1).crash(true).open(1).open(0);
         CHECK(h.verdict() == 80);
     }
 }
 
 TEST_CASE("acked-is-durable: lazy flushing weakens acks=all to a suffix", "[oracle]") {
     History h;
-    h.cast.flush_before_ack = false;
-    h.acked(0, 0, 0).acked(0, 1, 1).crash(true).open(1).delivered(kAuditor, 0, 0, 0);
+    h.lazily().acked(0, 0, 0).acked(0, 1, 1).crash(true).open(1).delivered(kAuditor, 0, 0, 0);
     CHECK(h.verdict() == 0);
 }
 
@@ -276,4 +292,44 @@ TEST_CASE("oracles: after retention, what is left is still watched", "[oracle]")
     History missing;
     retained(missing).delivered(kAuditor, 4, 0, 4);
     CHECK(missing.verdict() == 80);
+}
+
+TEST_CASE("log-structure: nothing stands outside of the log, and nothing falls", "[oracle]") {
+    {
+        History h;
+        h.acked(0, 0, 0).at(2min).probe(probe::LogStartMoved{h.p, Offset{0}, Offset{5}});
+        CHECK(h.verdict() == 91);
+    }
+    {
+        History h;
+        h.acked(0, 0, 0).acked(0, 1, 1);
+        h.at(2min).probe(probe::LogStartMoved{h.p, Offset{0}, Offset{2}});
+        h.probe(probe::LogStartMoved{h.p, Offset{2}, Offset{1}});
+        CHECK(h.verdict() == 91);
+    }
+    {
+        History h;
+        h.probe(probe::BatchAppended{h.p, Epoch{3}, Offset{0}, Offset{0}, 1});
+        h.probe(probe::BatchAppended{h.p, Epoch{2}, Offset{1}, Offset{1}, 1});
+        CHECK(h.verdict() == 91);
+    }
+}
+
+TEST_CASE("recovery-keeps-durable: what fsync covered is there, told or not", "[oracle]") {
+    const auto run = [](std::int64_t end) {
+        History h;
+        h.probe(probe::BatchAppended{h.p, Epoch{0}, Offset{0}, Offset{4}, 1});
+        h.probe(probe::LogFlushed{h.p, Offset{3}});
+        return h.crash(true).open(end).verdict();
+    };
+    CHECK(run(2) == 93);
+    CHECK(run(3) == 0);
+    CHECK(run(5) == 0);
+}
+
+TEST_CASE("answers-in-order: requests of a connection are answered in turn", "[oracle]") {
+    CHECK(History().request(1).request(2).answer(2).verdict() == 94);
+    CHECK(History().request(1).answer(1).answer(1).verdict() == 94);
+    CHECK(History().request(1, 0).request(2).answer(2).verdict() == 0);  // acks=0 has no answer
+    CHECK(History().request(1).world(ConnClosed{1, NodeId{2}, true}).answer(9).verdict() == 0);
 }

@@ -1,0 +1,127 @@
+// INV-95 to INV-102: the black-box checks of history.h, over what the clients of a run were told.
+#include <map>
+
+#include "sim/oracle/history.h"
+#include "sim/oracle/oracle.h"
+#include "sim/oracle/survival_budget.h"
+
+namespace faultline::sim {
+namespace {
+
+// Longer histories are not kept: memory stays flat, and the online oracles judge them all the same.
+constexpr std::size_t kMostOperations = 500'000;
+
+// Gathers one history for all checks.
+class Gatherer {
+public:
+    explicit Gatherer(const Cast& cast) : cast_(cast), budget_(cast) {
+        for (std::size_t i = 0; i < cast.producers.size(); ++i) {
+            if (cast.producers[i].idempotence) h_.exactly_once.insert(static_cast<std::int32_t>(i));
+        }
+    }
+
+    void on_probe(const probe::Event& event) {
+        budget_.on_probe(event);
+        if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
+            const auto end = ends_.find(o->partition);
+            if (end != ends_.end() && o->log_end.v < end->second) h_.shortened.insert(o->partition);
+            ends_[o->partition] = o->log_end.v;
+        } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
+            h_.shortened.insert(t->partition);
+        } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
+            h_.shortened.insert(c->partition);
+        } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
+            h_.trimmed.insert(m->partition);
+        } else if (const auto* b = std::get_if<probe::BatchAppended>(&event)) {
+            ends_[b->partition] = b->last.v + 1;
+        } else if (complete()) {
+            client(event);
+        }
+    }
+    void on_sim(const SimEvent& event) { budget_.on_sim(event); }
+
+    bool complete() const { return h_.sends.size() + h_.polls.size() < kMostOperations; }
+    // Beyond the budget the online oracles say what may be lost; a client cannot know.
+    bool judges() const { return complete() && !budget_.beyond(); }
+    const History& history() const { return h_; }
+
+private:
+    void client(const probe::Event& event) {
+        if (const auto* s = std::get_if<probe::ProduceSent>(&event)) {
+            for (std::int32_t i = 0; i < s->count; ++i) {
+                where_[{s->client, s->first_record + i}] = h_.sends.size();
+                h_.sends.push_back({.client = s->client,
+                                    .record = s->first_record + i,
+                                    .partition = s->partition});
+            }
+        } else if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
+            for (std::int32_t i = 0; i < a->count; ++i) {
+                SendOp* op = find(a->client, a->first_record + i);
+                // acks=0 promises nothing.
+                if (op == nullptr ||
+                    cast_.producers[static_cast<std::size_t>(a->client)].acks == Acks::none)
+                    continue;
+                op->outcome = SendOutcome::acked;
+                op->offset = a->first.v < 0 ? -1 : a->first.v + i;
+            }
+        } else if (const auto* f = std::get_if<probe::ProduceFailed>(&event)) {
+            for (std::int32_t i = 0; i < f->count; ++i) {
+                SendOp* op = find(f->client, f->first_record + i);
+                if (op != nullptr && !f->maybe_written) op->outcome = SendOutcome::failed;
+            }
+        } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
+            h_.polls.push_back({.consumer = d->consumer,
+                                .partition = d->partition,
+                                .offset = d->at.v,
+                                .client = d->client,
+                                .record = d->record});
+        }
+    }
+    SendOp* find(std::int32_t client, std::int64_t record) {
+        const auto it = where_.find({client, record});
+        return it == where_.end() ? nullptr : &h_.sends[it->second];
+    }
+
+    const Cast& cast_;
+    SurvivalBudget budget_;
+    History h_;
+    std::map<std::pair<std::int32_t, std::int64_t>, std::size_t> where_;
+    std::map<probe::PartitionKey, std::int64_t> ends_;
+};
+
+class HistoryOracle final : public Oracle {
+public:
+    HistoryOracle(Judge& judge, const HistoryCheck& check, std::shared_ptr<Gatherer> gatherer,
+                  bool gathers)
+        : Oracle(judge, check.invariant, check.name),
+          check_(check),
+          gatherer_(std::move(gatherer)),
+          gathers_(gathers) {}
+    void on_probe(MonoTime, NodeId, const probe::Event& event) override {
+        if (gathers_) gatherer_->on_probe(event);
+    }
+    void on_sim(MonoTime, const SimEvent& event) override {
+        if (gathers_) gatherer_->on_sim(event);
+    }
+    void finish(MonoTime at) override {
+        if (!gatherer_->judges()) return;
+        Anomaly found = check_.check(gatherer_->history());
+        premises_ += found.checked;
+        if (found.found()) violate(at, std::move(found.sentence));
+    }
+
+private:
+    const HistoryCheck& check_;
+    std::shared_ptr<Gatherer> gatherer_;
+    bool gathers_;  // one of them does, for all
+};
+}  // namespace
+
+void add_history_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge,
+                         const Cast& cast) {
+    const auto gatherer = std::make_shared<Gatherer>(cast);
+    for (const HistoryCheck& check : history_checks())
+        all.push_back(std::make_unique<HistoryOracle>(judge, check, gatherer,
+                                                      &check == history_checks().data()));
+}
+}  // namespace faultline::sim
