@@ -146,7 +146,8 @@ Result<void> LogManager::load_state(std::uint32_t index) {
     auto removed = context_.disk.remove(path + kCleanMark);
     if (!removed.ok() && removed.code() != Errc::not_found) return removed;
     state.clean = removed.ok();
-    if (state.clean) FL_CHECK(context_.disk.sync_dir(path));
+    // Also the directories of partitions that a killed process made.
+    FL_CHECK(context_.disk.sync_dir(path));
     FL_TRY(state.recovery_points, load_checkpoint(path + kRecoveryPoints));
     FL_TRY(state.log_starts, load_checkpoint(path + kLogStarts));
     return {};

@@ -12,6 +12,12 @@ constexpr std::size_t kEpochsLimit = 64U << 20U;
 
 Result<void> PartitionLog::Impl::open() {
     FL_CHECK(create_dirs(ctx.disk, options.path));
+    // A process that was killed may have made a segment and not come to sync the directory: what is
+    // seen here must also be there after the power is lost.
+    if (!options.clean) {
+        if (auto synced = ctx.disk.sync_dir(options.path); !synced.ok())
+            return dir->note(synced.error());
+    }
     FL_TRY(const auto entries, ctx.disk.list(options.path));
     FL_CHECK(load_epochs());
     FL_CHECK(open_segments(entries));
