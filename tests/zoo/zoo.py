@@ -128,7 +128,7 @@ def contract(build, mutant):
 
 def campaign(build, mutant, master, budget):
     """Random runs with one master seed until the defect shows: what `hunt` tells, or the budget."""
-    spent, first = 0.0, 0
+    spent, first, alarms = 0.0, 0, 0
     while True:
         left = max(1, int(budget - spent))
         done = subprocess.run([build.binary(mutant.name), 'hunt', '--campaign', str(master), '--budget',
@@ -141,15 +141,19 @@ def campaign(build, mutant, master, budget):
         first = told['runs']
         told['cpu_s'] = spent
         if not told['found']:
+            told['false_alarms'] = alarms
             return told
         # What the original shows as well is no find of this defect.
         code, outcome, _ = build.run('original', told['profile'], told['seed'])
         if code in (0, 3):
+            told['false_alarms'] = alarms
             return told
+        alarms += 1
         print(f'zoo: {relative(told["profile"])} --seed {told["seed"]} fails without the defect too: '
               f'INV-{violated(outcome)[0]}', file=sys.stderr)
         if spent >= budget:
             told['found'] = False
+            told['false_alarms'] = alarms
             return told
 
 
@@ -185,6 +189,7 @@ def measure(build, mutant, options, pool):
                                  found[:options.shrinks]) if s]
     row = {
         'mutant': mutant.name, 'campaigns': len(results), 'found': len(found),
+        'false_alarms': sum(r['false_alarms'] for r in results),
         'runs_median': statistics.median_low(runs), 'cpu_s_median': statistics.median_low(cpu),
         'cpu_s_p90': percentile(cpu, 0.9), 'oracles': dict(sorted(oracles.items())),
         'elements': statistics.median_low([s[0] for s in sizes]) if sizes else None,
@@ -263,24 +268,26 @@ def document(report):
 
 def table(build, options):
     chosen = mutants(options.names)
-    build.make([m.name for m in chosen])
+    if not options.no_build:
+        build.make([m.name for m in chosen])
     rows = []
     widths = (34, 6, 7, 7, 7, 22, 8, 8)
     line = lambda words: '  '.join(str(w).ljust(n) for w, n in zip(words, widths)).rstrip()
     if not options.json:
         print(line(HEAD), flush=True)
+    report = {'date': datetime.date.today().isoformat(), 'commit': git('rev-parse', '--short', 'HEAD'),
+              'machine': machine(), 'campaigns': options.campaigns, 'budget': options.budget,
+              'shrinks': options.shrinks, 'rows': rows}
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for m in chosen:
             rows.append(measure(build, m, options, pool))
+            report['summary'] = summary(rows)
             if not options.json:
                 print(line(cells(rows[-1], options.budget)), flush=True)
-    report = {'date': datetime.date.today().isoformat(), 'commit': git('rev-parse', '--short', 'HEAD'),
-              'machine': machine(), 'campaigns': options.campaigns, 'budget': options.budget,
-              'shrinks': options.shrinks, 'rows': rows, 'summary': summary(rows)}
+            if options.doc:  # after each row: it takes long, and may be interrupted
+                with open(os.path.join(ROOT, 'docs/ZOO.md'), 'w', encoding='utf-8') as f:
+                    f.write(document(report))
     print(json.dumps(report, indent=1) if options.json else report['summary'])
-    if options.doc:
-        with open(os.path.join(ROOT, 'docs/ZOO.md'), 'w', encoding='utf-8') as f:
-            f.write(document(report))
     return 0 if all(r['found'] for r in rows) else 1
 
 
@@ -324,6 +331,7 @@ def main():
     t.add_argument('--shrink-for', type=int, default=60, help='seconds for one of them (60)')
     t.add_argument('--jobs', type=int, default=os.cpu_count())
     t.add_argument('--json', action='store_true', help='for programs')
+    t.add_argument('--no-build', action='store_true', help='the mutants stand')
     t.add_argument('--doc', action='store_true', help='write docs/ZOO.md')
     g = verbs.add_parser('gate')
     g.add_argument('--jobs', type=int, default=os.cpu_count())
