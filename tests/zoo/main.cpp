@@ -1,5 +1,5 @@
 // What every mutant of the zoo is run by: the simulator's commands, without the tools.
-//   NAME run FILE [--seed N] [--json]
+//   NAME run FILE [--seed N] [--trace OUT] [--json]
 //   NAME shrink FILE --seed N -o MIN [--for SECONDS] [--jobs N]
 //   NAME hunt --campaign N --budget CPU-SECONDS [--first N] PROFILE...
 #include <cstdio>
@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
         sim::RunOptions o;
         o.file = a.files[0];
         if (a.options.contains("--seed")) o.seed = a.number("--seed", 1);
+        if (a.options.contains("--trace")) o.trace = a.options.at("--trace");
         o.json = a.options.contains("--json");
         sim::apply_perturbation();
         return sim::run_command(o);
