@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "visualize/html/page.h"
 #include "visualize/pftrace.h"
 #include "visualize/slice.h"
 #include "visualize/timeline_dot.h"
-#include "visualize/timeline_html.h"
 #include "visualize/timeline_json.h"
 #include "visualize/timeline_svg.h"
 #include "visualize/timeline_txt.h"
@@ -18,11 +18,11 @@ namespace faultline::visualize {
 namespace {
 struct Form {
     std::string_view extension;
-    std::string (*draw)(const Run&, bool full);
+    std::string (*draw)(const Run&, bool full);  // null: the viewer, made of the trace itself
     std::string (*slice)(const Trace&, const Slice&) = nullptr;  // of a run that failed
 };
 constexpr Form kForms[] = {
-    {"svg", timeline_svg, slice_svg}, {"html", timeline_html}, {"dot", timeline_dot, slice_dot},
+    {"svg", timeline_svg, slice_svg}, {"html", nullptr},       {"dot", timeline_dot, slice_dot},
     {"txt", timeline_txt, slice_txt}, {"json", timeline_json}, {"pftrace", pftrace},
 };
 
@@ -37,15 +37,33 @@ std::expected<const Form*, std::string> form_of(std::string_view extension) {
 }
 
 std::expected<std::string, std::string> draw(const Trace& trace, const Form& form,
-                                             const Filter& filter, bool full) {
+                                             const Filter& filter, bool full,
+                                             const Trace* compare = nullptr) {
     Run run = make_run(trace);
     if (auto ok = apply(filter, run); !ok) return std::unexpected(ok.error());
+    if (form.draw == nullptr) return timeline_html(trace, filter, compare);
     // What failed is explained by its slice, unless somebody asks for everything or for a part.
     const bool part = filter.from || filter.to || filter.node || filter.partition;
     if (form.slice != nullptr && !full && !part) {
         if (const auto slice = make_slice(trace)) return form.slice(trace, *slice);
     }
     return form.draw(run, full);
+}
+
+std::expected<Trace, std::string> trace_of_file(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return std::unexpected(fmt::format("{}: cannot be read", path));
+    const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    auto trace = read_trace(bytes);
+    if (!trace) return std::unexpected(fmt::format("{}: {}", path, to_string(trace.error())));
+    return std::move(*trace);
+}
+
+// "" when the whole run is there.
+std::string incomplete(const std::string& path, const Trace& trace) {
+    if (trace.complete) return "";
+    return fmt::format("{}: the trace is incomplete, drawn up to its last whole event ({})", path,
+                       to_string(trace.cut));
 }
 }  // namespace
 
@@ -65,22 +83,29 @@ std::expected<Rendered, std::string> render(const RenderOptions& options) {
         dot != std::string::npos && (slash == std::string::npos || dot > slash);
     const auto form = form_of(has_extension ? options.output.substr(dot + 1) : std::string());
     if (!form) return std::unexpected(form.error());
-    std::ifstream in(options.trace, std::ios::binary);
-    if (!in) return std::unexpected(fmt::format("{}: cannot be read", options.trace));
-    const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    const auto trace = read_trace(bytes);
-    if (!trace)
-        return std::unexpected(fmt::format("{}: {}", options.trace, to_string(trace.error())));
-    const auto drawn = draw(*trace, **form, options.filter, options.full);
+    if (!options.compare.empty() && (*form)->extension != "html") {
+        return std::unexpected("only .html shows two runs; name the output so");
+    }
+    const auto trace = trace_of_file(options.trace);
+    if (!trace) return std::unexpected(trace.error());
+    std::optional<Trace> other;
+    if (!options.compare.empty()) {
+        auto read = trace_of_file(options.compare);
+        if (!read) return std::unexpected(read.error());
+        other = std::move(*read);
+    }
+    const auto drawn =
+        draw(*trace, **form, options.filter, options.full, other ? &*other : nullptr);
     if (!drawn) return std::unexpected(fmt::format("{}: {}", options.trace, drawn.error()));
     std::ofstream out(options.output, std::ios::binary | std::ios::trunc);
     out << *drawn;
     out.close();
     if (!out) return std::unexpected(fmt::format("{}: cannot be written", options.output));
-    if (trace->complete) return Rendered{};
-    return Rendered{
-        fmt::format("{}: the trace is incomplete, drawn up to its last whole event ({})",
-                    options.trace, to_string(trace->cut))};
+    std::string note = incomplete(options.trace, *trace);
+    if (other && !other->complete) {
+        note += (note.empty() ? "" : "\n") + incomplete(options.compare, *other);
+    }
+    return Rendered{std::move(note)};
 }
 
 std::expected<Ns, std::string> parse_time(std::string_view text) {

@@ -9,8 +9,9 @@
 namespace faultline::visualize {
 
 struct RenderOptions {
-    std::string trace;   // path
-    std::string output;  // path; its extension is one of svg html dot txt json pftrace
+    std::string trace;    // path
+    std::string compare;  // path of a second trace, shown beside the first; "" for none; html only
+    std::string output;   // path; its extension is one of svg html dot txt json pftrace
     Filter filter;
     bool full = false;  // nothing told as one, nothing left out
 };
@@ -18,7 +19,7 @@ struct RenderOptions {
 // The message is one line for a person: file, byte, what is wrong, what is allowed. A trace that
 // just ends is drawn, and `note` says so.
 struct Rendered {
-    std::string note;  // "" or one line
+    std::string note;  // "", or a line for each trace that just ends
 };
 std::expected<Rendered, std::string> render(const RenderOptions& options);
 

@@ -45,6 +45,8 @@ void add_timeline(CLI::App& app, std::vector<tools::Command>& commands) {
     auto o = std::make_shared<TimelineOptions>();
     sub->add_option("trace", o->render.trace, "what `sim run --trace` wrote")->required();
     sub->add_option("-o", o->render.output, "the picture")->required();
+    sub->add_option("--compare", o->render.compare,
+                    "a second trace, shown below the first with their first difference (html)");
     sub->add_option("--from", o->from, "leave out what was before");
     sub->add_option("--to", o->to, "leave out what came after");
     sub->add_option("--node", o->node, "only this node, as n1");

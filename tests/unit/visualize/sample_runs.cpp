@@ -1,11 +1,5 @@
 #include "tests/unit/visualize/sample_runs.h"
 
-#include <cstdio>
-#include <fstream>
-#include <iterator>
-
-#include "tests/support/catch.h"
-
 namespace faultline::test {
 using namespace sim;  // NOLINT: events by the dozen
 namespace {
@@ -177,21 +171,5 @@ void crash_run(Recorder& recorder, bool lose) {
     }
     s.now += 12'000 * kMs;
     s.fetch();
-}
-
-std::string trace_of(const std::function<void(Recorder&)>& run, const TraceHead& head) {
-    char path[] = "/tmp/fl_trace_XXXXXX";
-    const int fd = mkstemp(path);
-    REQUIRE(fd >= 0);
-    {
-        Recorder recorder;
-        REQUIRE(recorder.write_to(path, to_json(head)).ok());
-        run(recorder);
-        REQUIRE(recorder.finish().ok());
-    }
-    std::ifstream in(path, std::ios::binary);
-    std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    std::remove(path);
-    return bytes;
 }
 }  // namespace faultline::test
