@@ -211,38 +211,36 @@ bool SimDisk::dir_lost(const std::string& path) {
     return false;
 }
 
-// True when the write went elsewhere; then the place it was meant for is as the system sees it.
-bool SimDisk::misdirected(const std::string& path, Inode& inode, std::uint64_t off,
-                          const IoBuf& data) {
+// A write that goes elsewhere: what the platter gets at the place it was meant for, which are the
+// bytes that were there before. Nothing when it goes where it should.
+std::optional<IoBuf> SimDisk::misdirected(const std::string& path, Inode& inode, std::uint64_t off,
+                                          const IoBuf& data) {
     DiskFault* fault = find(DiskFault::Kind::misdirect, path);
-    if (fault == nullptr) return false;
+    if (fault == nullptr) return std::nullopt;
     Inode* target = nullptr;
     std::uint64_t at = off;
     if (fault->shift != 0) {
         at = off + static_cast<std::uint64_t>(fault->shift);
-        if (at < inode.cache.size()) target = &inode;  // also when it would lie before byte 0
+        if (at < inode.platter.size()) target = &inode;  // not when it would lie before byte 0
     } else {
         for (auto& [name, other] : names_) {
-            if (other.get() == &inode || other->cache.size() <= at) continue;
+            if (other.get() == &inode || other->platter.size() <= at) continue;
             if (!glob_match(fault->glob_to, name)) continue;
             target = other.get();
             break;
         }
     }
-    if (target == nullptr) return false;
+    if (target == nullptr) return std::nullopt;
     --fault->amount;
-    const std::uint64_t end = off + data.size();
-    const std::uint64_t fits = std::min<std::uint64_t>(data.size(), target->cache.size() - at);
-    if (inode.cache.size() < end) {
-        at_most_ += end - inode.cache.size();
-        inode.cache.resize(end);
-    }
-    const IoBuf old = IoBuf::copy_of({inode.cache.data() + off, data.size()});
-    inode.pending.push_back(
-        {operations_, mix64(inode.key + inode.operations++), false, off, data.size(), old});
-    overwrite(*target, at, data.sub(0, fits));
+    std::vector<std::byte> old(data.size());
+    const std::uint64_t there = std::max<std::uint64_t>(inode.cache.size(), off) - off;
+    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(there, old.size()); ++i)
+        old[i] = inode.cache[off + i];
+    const std::uint64_t fits = std::min<std::uint64_t>(data.size(), target->platter.size() - at);
+    data.copy_out(0, {target->platter.data() + at, fits});
+    inode.forgot = target->forgot = true;
     faults_.effect(fault->fault, node_, "a write to " + path + " landed elsewhere");
-    return true;
+    return IoBuf::copy_of(old);
 }
 
 // On the platter, in the cache, and in what is on its way from one to the other.

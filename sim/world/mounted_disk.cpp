@@ -70,11 +70,10 @@ public:
         if (troubled() && disk_.io_fails(DiskOp::write, path_, *inode_, off, size)) {
             return Error{Errc::io, 5, "disk.write"};
         }
-        std::uint64_t taken = size;
         const std::uint64_t key = mix64(inode_->key + inode_->operations);
-        if (disk_.faults_now_.empty() || !disk_.misdirected(path_, *inode_, off, data)) {
-            taken = put(off, data);
-        }
+        std::optional<IoBuf> instead;
+        if (!disk_.faults_now_.empty()) instead = disk_.misdirected(path_, *inode_, off, data);
+        const std::uint64_t taken = put(off, data, instead ? *instead : data);
         const bool full = taken < size;
         disk_.done(DiskOp::write, path_, inode_->label, off, taken, full ? 28 : 0);
         disk_.pause_for(key, disk_.options_.write_latency);
@@ -161,8 +160,8 @@ private:
         if (!disk_.faults_now_.empty() && disk_.dir_lost(path_)) return Error{Errc::io, 5, where};
         return {};
     }
-    // How much of it went into the cache: a full disk takes what fits.
-    std::uint64_t put(std::uint64_t off, const IoBuf& data) {
+    // How much of it went into the cache: a full disk takes what fits. `later` goes to the platter.
+    std::uint64_t put(std::uint64_t off, const IoBuf& data, const IoBuf& later) {
         std::uint64_t taken = data.size();
         const std::uint64_t before = inode_->cache.size(), end = off + taken;
         if (end > before) {
@@ -173,7 +172,7 @@ private:
         if (before < off + taken) grow(off + taken);
         data.copy_out(0, {inode_->cache.data() + off, taken});
         inode_->pending.push_back(
-            {disk_.operations_, next_key(), false, off, taken, data.sub(0, taken)});
+            {disk_.operations_, next_key(), false, off, taken, later.sub(0, taken)});
         return taken;
     }
     // The kernel marks the pages clean although they never reached the platter.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,7 @@ struct Inode {
     std::map<std::uint64_t, FaultId> bad_sectors;  // by number: reading them fails
     std::uint64_t key = 0;                         // of the name that it was made under
     std::uint64_t operations = 0, reads = 0;       // on it so far
-    bool forgot = false;       // a failed sync left the platter behind the cache
+    bool forgot = false;       // a failed sync, or rot, left the platter unlike the cache
     std::uint32_t poison = 0;  // handles opened before the last failed sync are useless
     Label label{};
     bool is_dir = false;
@@ -111,8 +112,9 @@ public:
                  std::uint32_t times, FaultId fault);
     // The next `times` writes to files that match land elsewhere: `shift` bytes further in the same
     // file, or with shift 0 at the same offset of the first other file that matches `glob_to` and
-    // is that long. The place that was meant keeps its old bytes, zeros where there were none; the
-    // writer is told nothing. What lands overwrites platter and cache, synced or not.
+    // is that long. The place that was meant keeps its old bytes, zeros where there were none. All
+    // of it on the platter: the page cache shows what was written until power is lost or the file
+    // is reloaded.
     void misdirect_writes(std::string glob, std::string glob_to, std::int64_t shift,
                           std::uint32_t times, FaultId fault);
     // The 512-byte sector at `at` of a file that matches and is longer, drawn, cannot be read, nor
@@ -172,7 +174,8 @@ private:
     bool sector_fails(DiskOp op, const std::string& path, Inode& inode, std::uint64_t off,
                       std::uint64_t len);
     bool dir_lost(const std::string& path);
-    bool misdirected(const std::string& path, Inode& inode, std::uint64_t off, const IoBuf& data);
+    std::optional<IoBuf> misdirected(const std::string& path, Inode& inode, std::uint64_t off,
+                                     const IoBuf& data);
     std::pair<const std::string, InodeRef>* victim(const std::string& glob, std::uint64_t at,
                                                    bool cached, Rng& draw);
     static void overwrite(Inode& inode, std::uint64_t off, const IoBuf& data);
