@@ -399,7 +399,7 @@ function drawMain(canvas) {
   ctx.font = '12px system-ui, sans-serif';
   ctx.textBaseline = 'middle';
   ctx.fillStyle = C.bg;
-  ctx.fillRect(0, 0, view.width, view.height);
+  ctx.fillRect(0, 0, view.width + 2, view.height + 2);
   rows = layOut(models);
   hits = [];
   drawVeils(ctx);

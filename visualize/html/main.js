@@ -73,10 +73,11 @@ function wire() {
   new ResizeObserver(resize).observe($('stage'));
 }
 
-// The event with about 60 others around it.
+// The event in the middle, as near as the 30 events on its busier side.
 function zoomTo(run, e) {
-  const m = models[run], a = Math.max(0, e - 30), b = Math.min(m.n - 1, e + 30);
-  setView(m.at[a], Math.max(m.at[b], m.at[a] + 1000));
+  const m = models[run], before = m.at[e] - m.at[Math.max(0, e - 30)], after = m.at[Math.min(m.n - 1, e + 30)] - m.at[e];
+  const half = Math.max(1000, Math.min(before || after, after || before));
+  setView(m.at[e] - half, m.at[e] + half);
   choose(run, e, true);
 }
 
