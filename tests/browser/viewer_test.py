@@ -240,6 +240,22 @@ def pointer_and_touch(pages):
 
 
 @test
+def bars_tell_what_they_are(pages):
+    page = pages.open(f"{WORK}/violated.html")
+    box = page.locator("#canvas").bounding_box()
+
+    def tip(lane, down, at="(viewer.view.begin + viewer.view.end) / 2"):
+        x, y = page.evaluate(f"[viewer.xOf({at}), viewer.row(0, {lane}).y + {down} - viewer.view.scroll]")
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        return page.inner_text("#tip") if page.locator("#tip").is_visible() else ""
+
+    assert tip(3, 9).startswith("n1 running, life 2, from"), tip(3, 9)
+    assert tip(3, 9, "2e9").startswith("n1 without power"), tip(3, 9, "2e9")
+    assert tip(0, 12, "1e9").startswith("F1 power loss of n1, unsynced writes torn, 1 effect,"), tip(0, 12, "1e9")
+    assert "records to" in tip(1, 23, "3e9") or "record to" in tip(1, 23, "3e9")
+
+
+@test
 def same_bytes(pages):
     draw("again", f"{WORK}/violated.trace")
     assert filecmp.cmp(f"{WORK}/again.html", f"{WORK}/violated.html", shallow=False)

@@ -174,10 +174,40 @@ function onPointers(canvas) {
   }, {passive: false});
 }
 
+// What the bar under the pointer says; "" where there is none.
+function spanText(x, y) {
+  const r = rows.find(o => y + view.scroll >= o.y && y + view.scroll < o.y + o.height);
+  if (!r || x < view.gutter) return '';
+  const m = r.model, t = tOf(x), inside = s => s.from <= t && t <= s.to, top = y + view.scroll - r.y;
+  const during = s => ` from ${timeText(s.from, view.end - view.begin)} to ${timeText(s.to, view.end - view.begin)}`;
+  if (r.world) {
+    const i = Math.floor((top - 4 - (view.two ? 20 : 0)) / 18), f = m.faults.find(o => o.row === i && inside(o));
+    return f ? `F${f.index + 1} ${f.what}, ${f.effects.length.toLocaleString('en')} ${f.effects.length === 1 ? 'effect' : 'effects'},${during(f)}` : '';
+  }
+  if (top < 18) {
+    const s = (m.life[r.lane] ?? []).find(inside);
+    return s ? `${m.lanes[r.lane].name} ${s.power ? 'without power' : LIFE_WORD[s.state]}, life ${s.incarnation + 1},${during(s)}` : '';
+  }
+  const single = r.leads.length === 1, row = Math.floor((top - 20) / 7);
+  if (r.leads.length && top < 20 + (single ? 15 : Math.min(r.leads.length, 4) * 7)) {
+    const s = m.leads.find(o => o.lane === r.lane && inside(o) && (single || Math.min(r.leads.indexOf(o.partition), 3) === row));
+    return s ? `leads ${m.meta.partitions[s.partition]} in epoch ${s.epoch}${during(s)}` : '';
+  }
+  const list = m.ops[r.lane], opRow = Math.floor((y + view.scroll - r.body + r.ops * 7 + 3) / 7);
+  if (!list?.length || opRow < 0 || opRow >= r.ops) return '';
+  for (let i = lower(list.froms, t + 1) - 1; i >= 0 && list.froms[i] >= t - list.longest; i--) {
+    const op = list[i];
+    if (op.row === opRow && inside(op)) return `${op.count} ${op.count === 1 ? 'record' : 'records'} to ${m.meta.partitions[op.partition]}, ${FATES[op.fate]},${during(op)}`;
+  }
+  return '';
+}
+const FATES = {ok: 'acknowledged', open: 'not answered in this run', unknown: 'failed, maybe written', failed: 'failed'};
+
 function hover(e) {
   const hit = nearest(e.offsetX, e.offsetY), tip = $('tip');
-  if (!hit) return void (tip.style.display = 'none');
-  tip.textContent = `${timeText(models[hit.run].at[hit.e], view.end - view.begin)} ${models[hit.run].describe(hit.e)}`;
+  const text = hit ? `${timeText(models[hit.run].at[hit.e], view.end - view.begin)} ${models[hit.run].describe(hit.e)}` : spanText(e.offsetX, e.offsetY);
+  if (!text) return void (tip.style.display = 'none');
+  tip.textContent = text;
   tip.style.display = 'block';
   tip.style.left = Math.max(0, Math.min(e.offsetX + 14, view.width - tip.offsetWidth - 4)) + 'px';
   tip.style.top = Math.max(0, Math.min(e.offsetY + 16, view.height - tip.offsetHeight - 4)) + 'px';

@@ -114,5 +114,6 @@ async function start() {
 }
 
 window.viewer = {get models() { return models; }, get picked() { return picked; }, get found() { return found; }, get difference() { return difference; }, view, cursor, filter, stats, setView, choose, zoomTo, tOf, xOf,
+  row: (run, lane) => rows.find(r => r.run === run && r.lane === lane),
   place: (run, e) => markAt(rows.find(r => r.run === run && r.lane === models[run].laneAt[e]), models[run], e)};
 start().catch(error => { $('wait').textContent = 'The page is damaged: ' + error.message; throw error; });
