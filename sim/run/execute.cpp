@@ -126,6 +126,7 @@ private:
         }
         context_.run = seed_;
         context_.topics = scenario_.cluster.topics;
+        context_.memory = &memory_;
         context_.on_corrupt = [this](const std::string& who, const std::string& what) {
             judge_.report({kNoCorruptData, "no-corrupt-data", world_.now(),
                            fmt::format("{} got {}", who, what)});
@@ -282,6 +283,7 @@ private:
     Judge judge_{recorder_};
     std::vector<std::unique_ptr<Oracle>> oracles_;
     WorkloadContext context_;
+    Memory memory_;
     bool ready_ = false;
     std::vector<NodeInfo> infos_;
     std::map<std::string, NodeId> names_;

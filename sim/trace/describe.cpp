@@ -50,7 +50,7 @@ const std::map<std::string_view, std::string_view>& sentences() {
         {"MessageDropped", "message {message} was dropped"},
         {"DiskDone", "the disk of {node} finished {op} of {path} at {off}, {len} bytes"},
         {"DiskLost", "the disk of {node} lost {len} bytes of {path} at {off}: {how}"},
-        {"FaultArmed", "fault {fault} strikes: {what}"},
+        {"FaultArmed", "fault {fault} is armed: {what}"},
         {"FaultEffect", "fault {fault} had an effect on {node}: {what}"},
         {"FaultHealed", "fault {fault} is over"},
         {"Violation", "INV-{invariant} is violated: {sentence}"},

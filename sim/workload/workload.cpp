@@ -1,5 +1,7 @@
 #include "sim/workload/workload.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "core/client/admin.h"
@@ -22,6 +24,7 @@ class Sender {
 public:
     Sender(Env& env, const WorkloadContext& context, const ProducerSpec& spec, std::int32_t client)
         : env_(env),
+          memory_(context.memory->producers[client]),
           run_(context.run),
           spec_(spec),
           client_(client),
@@ -35,13 +38,16 @@ public:
                     [this](const client::Delivery& d) { answered(d); }) {}
 
     void run(fiber::StopToken stop) {
-        env_.fibers.sleep_until(env_.clock.in(spec_.start), stop);
+        // What an earlier incarnation of this program sent nobody will tell it about any more.
+        for (const auto& [n, key] : std::exchange(memory_.open, {})) failed(key, n, 0, true);
+        if (memory_.next == 0) env_.fibers.sleep_until(env_.clock.in(spec_.start), stop);
         MonoTime due = env_.clock.now();
         const Duration gap = spec_.rate > 0 ? Duration{1'000'000'000 / spec_.rate} : Duration{0};
-        for (std::int64_t n = 0; n < spec_.count && !stop.stop_requested(); ++n) {
+        while (memory_.next < spec_.count && !stop.stop_requested()) {
             if (env_.fibers.sleep_until({due}, stop) == fiber::Wake::cancelled) break;
             due = due + gap;
-            send(n, stop);
+            memory_.open[memory_.next] = 0;
+            send(memory_.next++, stop);
         }
         producer_.close(env_.clock.in(spec_.delivery_timeout));
     }
@@ -64,6 +70,7 @@ private:
             return;
         }
         const auto key_of = partition(*sent);
+        if (const auto open = memory_.open.find(n); open != memory_.open.end()) open->second = key_of;
         env_.probe.emit([&] { return probe::ProduceSent{key_of, client_, n, 1}; });
     }
 
@@ -73,10 +80,12 @@ private:
         if (d.error != wire::KafkaError::none) {
             return failed(key, n, static_cast<std::int16_t>(d.error), d.maybe_written);
         }
+        memory_.open.erase(n);
         env_.probe.emit([&] { return probe::ProduceAcked{key, client_, n, 1, Offset{d.offset}}; });
     }
 
     void failed(probe::PartitionKey key, std::int64_t n, std::int16_t error, bool maybe) {
+        memory_.open.erase(n);
         env_.probe.emit([&] { return probe::ProduceFailed{key, client_, n, 1, error, maybe}; });
     }
 
@@ -87,6 +96,7 @@ private:
     }
 
     Env& env_;
+    Memory::Sent& memory_;
     std::uint64_t run_;
     const ProducerSpec& spec_;
     std::int32_t client_;
@@ -120,13 +130,17 @@ void run_producer(Env& env, fiber::StopToken stop, const WorkloadContext& contex
 void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& context,
                   const std::vector<TopicSpec>& topics, const std::string& id,
                   std::int32_t consumer, Duration start) {
-    env.fibers.sleep_until(env.clock.in(start), stop);
+    auto& memory = context.memory->consumers[consumer];
+    if (memory.empty()) env.fibers.sleep_until(env.clock.in(start), stop);
     client::Consumer reader(env, client_config(context, id));
     std::map<std::pair<std::string, std::int32_t>, probe::PartitionKey> keys;
     for (const TopicSpec& t : topics) {
         for (std::int32_t p = 0; p < t.partitions; ++p) {
-            reader.assign(t.name, p, client::Position::beginning());
-            keys[{t.name, p}] = env.probe.intern(t.name, PartitionIndex{p});
+            const auto key = keys[{t.name, p}] = env.probe.intern(t.name, PartitionIndex{p});
+            const auto seen = memory.find(key);
+            reader.assign(t.name, p,
+                          seen == memory.end() ? client::Position::beginning()
+                                               : client::Position::at(seen->second));
         }
     }
     const auto take = [&](const client::InRecord& in) {
@@ -139,6 +153,7 @@ void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& contex
             return;
         }
         const auto key = keys[{in.topic, in.partition}];
+        memory[key] = in.record.offset + 1;
         env.probe.emit([&] {
             return probe::RecordDelivered{key, consumer, Offset{in.record.offset}, payload->client,
                                           payload->record};

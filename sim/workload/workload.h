@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,22 @@
 
 namespace faultline::sim {
 
+// What a client's program has written down where a crash does not reach: one that is started again
+// goes on where it was, instead of doing everything twice.
+struct Memory {
+    struct Sent {
+        std::int64_t next = 0;                            // record
+        std::map<std::int64_t, probe::PartitionKey> open;  // sent, without an answer
+    };
+    std::map<std::int32_t, Sent> producers;  // by number
+    std::map<std::int32_t, std::map<probe::PartitionKey, std::int64_t>> consumers;  // next offset
+};
+
 struct WorkloadContext {
     std::vector<Endpoint> bootstrap;
     std::uint64_t run = 0;  // the seed, in every payload
     std::vector<TopicSpec> topics;
+    Memory* memory = nullptr;  // of all clients; must outlive them
     // A damaged record reached a client as data (INV-87). The first argument says who.
     std::function<void(const std::string& who, const std::string& what)> on_corrupt;
     // A record was found in a topic that it was not sent to (INV-90).
