@@ -70,7 +70,8 @@ private:
             return;
         }
         const auto key_of = partition(*sent);
-        if (const auto open = memory_.open.find(n); open != memory_.open.end()) open->second = key_of;
+        if (const auto open = memory_.open.find(n); open != memory_.open.end())
+            open->second = key_of;
         env_.probe.emit([&] { return probe::ProduceSent{key_of, client_, n, 1}; });
     }
 

@@ -17,10 +17,10 @@ namespace faultline::sim {
 // goes on where it was, instead of doing everything twice.
 struct Memory {
     struct Sent {
-        std::int64_t next = 0;                            // record
+        std::int64_t next = 0;                             // record
         std::map<std::int64_t, probe::PartitionKey> open;  // sent, without an answer
     };
-    std::map<std::int32_t, Sent> producers;  // by number
+    std::map<std::int32_t, Sent> producers;                                         // by number
     std::map<std::int32_t, std::map<probe::PartitionKey, std::int64_t>> consumers;  // next offset
 };
 
