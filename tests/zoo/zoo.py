@@ -252,10 +252,10 @@ def document(report):
              f'{report["machine"]}. Do not edit.', '',
              'Each row is a known defect, put into the broker or the client by a patch of a few lines',
              '(`tests/zoo/mutants`). A campaign draws profiles of `scenarios/swarm` and seeds at random, from a',
-             'master seed of its own, until a run fails; the defect\'s own scenario is not among them. CPU s is',
-             f'the median of {report["campaigns"]} campaigns, p90 what nine of ten need, censored at '
-             f'{report["budget"]:.0f}', 'processor seconds. Elements and seconds of shrinking are medians of '
-             f'{report["shrinks"]} finds.', '',
+             'master seed of its own, until a run fails; the defect\'s own scenario is not among them, and what the',
+             'original fails as well does not count. `found` counts campaigns, `CPU s` is their median, `p90` what',
+             f'nine of ten need, censored at {report["budget"]:.0f} processor seconds. `elements` and `shrink s` are medians of',
+             f'{report["shrinks"]} find(s): the size of the shrunk scenario and how long that took.', '',
              '| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
     for row in report['rows']:
         lines.append('| ' + ' | '.join(cells(row, report['budget'])) + ' |')
