@@ -9,7 +9,7 @@ namespace faultline::sim {
 namespace {
 
 // Longer histories are not kept: memory stays flat, and the online oracles judge them all the same.
-constexpr std::size_t kMostOperations = 500'000;
+constexpr std::size_t kMostOperations = 100'000;
 
 // Gathers one history for all checks.
 class Gatherer {
