@@ -107,6 +107,9 @@ Result<bool> PartitionLog::Impl::read_segment(SegmentRef segment, const ReadOpti
     const bool first_slice = out.slices.empty();
     const std::uint64_t budget = o.max_bytes - out.bytes;
     const std::uint64_t seen = generation;
+    // Without compaction a sealed segment ends where the next one begins: the end of the one before
+    // was lost, and the records after it must not pass for those that follow.
+    if (segment->base() > out.next && !options.config.cleanup_compact) return corruption(out.next);
     FL_TRY(const auto start, locate(*segment, segment == segments.back(), out.next));
     if (!start) return segment != segments.back();  // compacted away: the next segment goes on
     if (start->header.last() >= limit) return false;
