@@ -94,6 +94,7 @@ Result<wire::DeleteTopicsResponse> Controller::delete_topics(
 Result<std::int64_t> Controller::next_producer_id() {
     const auto guard = deciding_.lock();
     if (id_next_ == id_end_) {
+        env_.probe.reached(probe::Site::producer_ids_reserved);
         wire::ProducerIdsRecord record;
         record.broker_id = shared_->config.node.v;
         record.next_producer_id = image_.next_producer_id + kIdBlock;

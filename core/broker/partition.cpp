@@ -128,9 +128,11 @@ ProduceAnswer Partition::produce(const IoBuf& records) {
     answer.log_start = log_->log_start().v;
     switch (verdict.check) {
         case logic::ProducerCheck::out_of_order_sequence:
+            context_.probe.reached(probe::Site::sequence_refused);
             answer.error = KafkaError::out_of_order_sequence_number;
             return answer;
         case logic::ProducerCheck::invalid_producer_epoch:
+            context_.probe.reached(probe::Site::producer_epoch_refused);
             answer.error = KafkaError::invalid_producer_epoch;
             return answer;
         case logic::ProducerCheck::duplicate:
@@ -161,6 +163,8 @@ KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopT
     if (high_watermark_ < end) follow_log();
     const auto waited =
         changed_.wait(deadline, stop, [&] { return lost_ || high_watermark_ >= end; });
+    if (!waited.ok() || high_watermark_ < end)
+        context_.probe.reached(probe::Site::produce_wait_failed);
     if (!waited.ok()) return wire::to_kafka_error(waited.code());
     return high_watermark_ >= end ? KafkaError::none : *lost_;
 }
@@ -178,6 +182,7 @@ FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, boo
     answer.log_start = log_->log_start().v;
     const Offset from{part.offset};
     if (from < log_->log_start() || from > log_->log_end()) {
+        context_.probe.reached(probe::Site::fetch_out_of_range);
         answer.error = KafkaError::offset_out_of_range;
         return answer;
     }

@@ -43,7 +43,10 @@ Result<ConnRef> Cluster::connect(const Endpoint& endpoint, Deadline deadline,
     reap();
     FL_TRY(const auto turn, broker.connecting.lock(deadline, stop));
     if (broker.conn && broker.conn->usable()) return broker.conn;
-    if (broker.conn) dead_.push_back(std::exchange(broker.conn, nullptr));
+    if (broker.conn) {
+        env_.probe.reached(probe::Site::client_reconnected);
+        dead_.push_back(std::exchange(broker.conn, nullptr));
+    }
     const Deadline until = std::min(deadline, env_.clock.in(config_.connect_timeout));
     FL_TRY(auto stream, env_.net.connect(endpoint, until, stop));
     auto conn = std::make_shared<rpc::ClientConn>(
@@ -124,8 +127,12 @@ Result<Leader> Cluster::leader(const std::string& topic, std::int32_t partition,
         if (broker != nullptr) {
             const std::int32_t epoch = info->leader_epoch;
             const Uuid id = view_.topic(topic)->id;
-            auto conn = connect({broker->host, broker->port}, deadline, stop);
+            Result<ConnRef> conn =
+                env_.probe.perturb(probe::Site::client_connect_failed)
+                    ? Result<ConnRef>(Error{Errc::unreachable, 0, "client.leader"})
+                    : connect({broker->host, broker->port}, deadline, stop);
             if (conn.ok()) return Leader{*std::move(conn), epoch, id};
+            env_.probe.reached(probe::Site::client_connect_failed);
             last = conn.error();
             stale_.insert(topic);
         } else if (refreshed) {
@@ -140,6 +147,7 @@ Result<Leader> Cluster::leader(const std::string& topic, std::int32_t partition,
         const auto asked = refresh(topic, deadline, stop);
         refreshed = asked.ok();
         if (!asked.ok()) {
+            env_.probe.reached(probe::Site::client_metadata_refused);
             last = asked.error();
             if (last.code == Errc::cancelled || deadline.at <= env_.clock.now()) return last;
         }

@@ -109,6 +109,7 @@ Result<std::vector<Consumer::Round>> Consumer::plan(Deadline deadline, fiber::St
         if (it == assigned_.end()) continue;
         if (!found.ok()) {
             if (!heals(found.code())) return found.error();
+            cluster_.env().probe.reached(probe::Site::consumer_rested_partition);
             it->second.failed = true;
             it->second.not_before = clock.now() + kPartitionRest;
             if (!failed) failed = found.error();
@@ -220,6 +221,7 @@ Result<void> Consumer::judge(const Key& key, Assigned& assigned, KafkaError erro
         if (config_.out_of_range == OffsetReset::fail) {
             return Error{Errc::not_found, 0, "consumer.offset_out_of_range"};
         }
+        cluster_.env().probe.reached(probe::Site::consumer_position_reset);
         assigned.known = false;
         assigned.from =
             config_.out_of_range == OffsetReset::end ? Position::end() : Position::beginning();
@@ -239,6 +241,7 @@ Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
     std::size_t count = 0;
     const auto corrupt = [&](Error e) -> Result<std::size_t> {
         if (count > 0) return count;  // the next poll meets it again
+        cluster_.env().probe.reached(probe::Site::consumer_saw_damage);
         last_error_ = KafkaError::corrupt_message;
         last_error_topic_ = key.first;
         damaged_ = Damaged{key.first, key.second, assigned.next};

@@ -153,6 +153,7 @@ void Producer::deliver(Lane& lane, Batch batch, fiber::StopToken stop) {
             }
             bytes = batch.builder.finish(config_.codec);
         }
+        if (attempt > 1) cluster_.env().probe.reached(probe::Site::producer_retried);
         last = try_once(lane, *leader, bytes, deadline, stop);
         unclear = unclear || last.unclear;
         if (!last.retry) break;
@@ -163,8 +164,12 @@ void Producer::deliver(Lane& lane, Batch batch, fiber::StopToken stop) {
         answer(lane, batch, {.offset = last.offset});
         return;
     }
+    if (unclear) cluster_.env().probe.reached(probe::Site::producer_gave_up_unclear);
     // A gap in the numbers would make the broker refuse the next batch: start anew.
-    if (numbered) lane.producer_id = -1;
+    if (numbered) {
+        cluster_.env().probe.reached(probe::Site::producer_numbered_anew);
+        lane.producer_id = -1;
+    }
     answer(lane, batch, {.error = last.error, .maybe_written = unclear});
 }
 

@@ -4,13 +4,13 @@
 // truncate, recover; (3) at the client-visible edge.
 #pragma once
 #include <cstdint>
-#include <iterator>
 #include <string_view>
 #include <type_traits>
 #include <variant>
 
 #include "core/base/ids.h"
 #include "core/base/time.h"
+#include "core/env/sites.h"
 
 #ifndef FL_PROBES
 #define FL_PROBES 1  // -DFL_PROBES=0 removes every emission at compile time
@@ -56,23 +56,6 @@ using Event =
                  LogStartMoved, SegmentRolled, SegmentDeleted, LogDirFailed, DiskFull, BrokerReady,
                  BrokerStopped, HighWatermark, LeaderChanged, ProduceAnswered, ConnectionShut,
                  ProduceSent, ProduceAcked, ProduceFailed, RecordDelivered>;
-
-// Rare branches that must happen in SOME run of a sweep ("sometimes assertions").
-enum class Site : std::uint16_t {
-    segment_torn_tail_repaired,
-    index_rebuilt,
-    append_refused_disk_full,
-    producer_retry_deduplicated,
-    fetch_long_poll_expired,
-    frame_split_across_reads,
-    count_
-};
-
-// In the order of Site.
-inline constexpr std::string_view kSiteNames[] = {
-    "segment_torn_tail_repaired",  "index_rebuilt",           "append_refused_disk_full",
-    "producer_retry_deduplicated", "fetch_long_poll_expired", "frame_split_across_reads"};
-static_assert(std::size(kSiteNames) == static_cast<std::size_t>(Site::count_));
 
 class Sink {
 public:

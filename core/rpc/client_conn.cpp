@@ -128,7 +128,10 @@ Result<IoBuf> ClientConn::exchange(wire::ApiKey key, wire::Version version,
     if (!pending.answer) {
         switch (pending.waiter.park(deadline, stop)) {
             case fiber::Wake::signalled: break;
-            case fiber::Wake::timed_out: fail({Errc::timed_out, 0, "rpc.call"}); break;
+            case fiber::Wake::timed_out:
+                probe_.reached(probe::Site::client_call_timed_out);
+                fail({Errc::timed_out, 0, "rpc.call"});
+                break;
             case fiber::Wake::cancelled: fail({Errc::cancelled, 0, "rpc.call"}); break;
         }
     }

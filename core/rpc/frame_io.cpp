@@ -45,6 +45,7 @@ Result<IoBuf> FrameReader::next(Deadline deadline, fiber::StopToken stop) {
         const auto got = connection_.read_some(in_, want, deadline, stop);
         if (got.ok()) continue;
         if (got.code() == Errc::closed && !in_.empty()) {
+            probe_.reached(probe::Site::frame_cut_by_close);
             return Error{Errc::unreachable, 0, "rpc.frame_cut"};
         }
         return got.error();

@@ -58,6 +58,8 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
         if (frame.code() == Errc::corrupt) refuse("a request has a negative length");
         return frame.code() == Errc::unreachable ? Next::gone : Next::end;
     }
+    if (pending_.size() >= limits_.max_pending)
+        probe_.reached(probe::Site::request_waits_for_answers);
     const auto room = changed_.wait(
         Deadline::never(), stop, [&] { return broken_ || pending_.size() < limits_.max_pending; });
     if (!room.ok() || broken_) return Next::gone;
@@ -105,6 +107,7 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
         writing_ = false;
         changed_.notify_all();
         if (!written) {
+            probe_.reached(probe::Site::answer_not_written);
             broken_ = true;
             connection_->abort();
             changed_.notify_all();

@@ -67,6 +67,7 @@ Result<AppendResult> PartitionLog::Impl::append(IoBuf bytes, std::optional<Epoch
     turn.is_append = true;
     FL_TRY(const AppendResult result, prepare(bytes, leader, turn));
     if (pending_bytes + bytes.size() > kMaxPendingBytes && pending_bytes > 0) {
+        ctx.probe.reached(probe::Site::append_refused_busy);
         return Error{Errc::busy, 0, "log.append"};
     }
     reserved_end = result.end();
@@ -97,9 +98,13 @@ void PartitionLog::Impl::lead(Turn& own) {
     while (result.ok() && done < group.size()) {
         std::size_t n = 0;
         std::uint64_t bytes = 0;
-        while (done + n < group.size() && run_fits(bytes, *group[done + n])) {
+        const bool early =
+            active().bytes() > 0 && ctx.probe.perturb(probe::Site::segment_rolled_for_append);
+        while (!early && done + n < group.size() && run_fits(bytes, *group[done + n])) {
             bytes += group[done + n++]->bytes.size();
         }
+        if (n == 0) ctx.probe.reached(probe::Site::segment_rolled_for_append);
+        if (n > 1) ctx.probe.reached(probe::Site::appends_gathered);
         result = n == 0 ? roll_now() : write_run({group.data() + done, n});
         for (std::size_t i = 0; result.ok() && i < n; ++i) {
             if (group[done + i] != &own) AppendQueue::finish(*group[done + i], {});
@@ -108,6 +113,7 @@ void PartitionLog::Impl::lead(Turn& own) {
     }
     if (result.ok()) return;
     // Offsets behind the failed write were handed out on the promise that it succeeds.
+    if (done + 1 < group.size()) ctx.probe.reached(probe::Site::append_failed_in_group);
     for (; done < group.size(); ++done) {
         if (group[done] == &own) {
             own.result = result;
@@ -169,6 +175,7 @@ Result<void> PartitionLog::Impl::write_run(std::span<Turn* const> run) {
 Result<void> PartitionLog::Impl::cut_failed_write() {
     FL_TRY(FileRef file, active().file());
     if (auto cut = file->truncate(active().bytes()); !cut.ok()) return dir->note(cut.error());
+    ctx.probe.reached(probe::Site::failed_write_cut);
     needs_cut = false;
     return {};
 }
@@ -177,7 +184,9 @@ void PartitionLog::Impl::written(const BatchHeader& batch) {
     FL_INVARIANT(11, batch.base >= log_end && batch.base >= active().base());
     tail.push_back({batch.base, batch.last(), active().bytes(), batch.size()});
     if (tail.size() > kTailBatches) tail.pop_front();
-    active().appended(batch, options.config.index_interval_bytes);
+    const bool entry_now = ctx.probe.perturb(probe::Site::index_entry_early);
+    if (entry_now) ctx.probe.reached(probe::Site::index_entry_early);
+    active().appended(batch, entry_now ? 1 : options.config.index_interval_bytes);
     active().last_append = ctx.clock.now();
     note_batch(batch);
     log_end = batch.last() + 1;

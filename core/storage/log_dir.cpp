@@ -5,6 +5,7 @@ namespace faultline::storage {
 Error LogDir::note(Error error) {
     if (error.code == Errc::io && !failed_) {
         failed_ = true;
+        context_.probe.reached(probe::Site::log_dir_failed);
         context_.log.error("log directory {} failed: {}; it accepts no writes until a restart",
                            path_, to_string(error));
         context_.probe.emit([&] { return probe::LogDirFailed{index_, error.sys}; });
@@ -23,6 +24,7 @@ Error LogDir::note(Error error) {
 void LogDir::note_success() {
     if (!full_) return;
     full_ = false;
+    context_.probe.reached(probe::Site::log_dir_has_space_again);
     context_.log.info("log directory {} has space again", path_);
     context_.probe.emit([&] { return probe::DiskFull{index_, false}; });
 }

@@ -134,6 +134,7 @@ Result<OffsetCheckpoint> LogManager::load_checkpoint(const std::string& path) {
     auto entries = read_checkpoint(context_.disk, path);
     if (!entries.ok() && entries.code() == Errc::corrupt) {
         context_.log.warn("{} is not readable: every segment is read instead", path);
+        context_.probe.reached(probe::Site::checkpoint_unreadable);
         return OffsetCheckpoint{};
     }
     return entries;
@@ -150,6 +151,7 @@ Result<void> LogManager::load_state(std::uint32_t index) {
     FL_CHECK(context_.disk.sync_dir(path));
     FL_TRY(state.recovery_points, load_checkpoint(path + kRecoveryPoints));
     FL_TRY(state.log_starts, load_checkpoint(path + kLogStarts));
+    if (state.clean) context_.probe.reached(probe::Site::clean_mark_found);
     return {};
 }
 
@@ -165,6 +167,7 @@ Result<void> LogManager::open_logs(std::uint32_t index) {
         if (!e.is_dir) continue;
         if (is_deleted_dir(e.name)) {
             if (options_.primary) {
+                context_.probe.reached(probe::Site::deleted_log_swept);
                 removals_.spawn(
                     {.name = "log.remove"},
                     [this, dead = path + "/" + e.name](fiber::StopToken) { remove_files(dead); });
@@ -212,6 +215,7 @@ void LogManager::open_one(std::uint32_t index, const std::string& name,
     }
     if (log.code() == Errc::cancelled) return;
     context_.log.error("{}: the partition is offline: {}", path, to_string(log.error()));
+    context_.probe.reached(probe::Site::partition_offline);
     offline_.push_back({partition, index, log.error()});
     if (log.code() == Errc::io) (void)dirs_[index].health->note(log.error());
 }

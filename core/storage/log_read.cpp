@@ -16,6 +16,7 @@ std::size_t PartitionLog::Impl::segment_of(Offset offset) const {
 Error PartitionLog::Impl::corruption(Offset at) {
     ctx.log.error("{}-{}: the batch at offset {} is damaged and is not served",
                   options.partition.topic, options.partition.index.v, at.v);
+    ctx.probe.reached(probe::Site::batch_found_damaged);
     ctx.probe.emit([&] { return probe::CorruptionFound{key, at}; });
     return {Errc::corrupt, 0, "log.read"};
 }
@@ -72,6 +73,7 @@ Result<std::optional<BatchAt>> PartitionLog::Impl::locate(Segment& segment, bool
     FL_TRY(const bool again, segment.rebuild_index(options.config.index_interval_bytes));
     if (again) {
         ctx.probe.reached(probe::Site::index_rebuilt);
+        ctx.probe.reached(probe::Site::index_contradicted_log);
         found = segment.locate(offset);
     }
     if (!found.ok() && found.code() == Errc::corrupt) return corruption(offset);
@@ -95,7 +97,11 @@ Result<ReadResult> PartitionLog::Impl::read(const ReadOptions& o) {
             if (failed) error = went.error();
             more = went.ok() && *went;
         }
-        if (generation != seen) continue;  // cut or trimmed while this fiber was parked
+        if (generation != seen) {  // cut or trimmed while this fiber was parked
+            ctx.probe.reached(probe::Site::read_restarted);
+            continue;
+        }
+        if (out.slices.size() > 1) ctx.probe.reached(probe::Site::read_across_segments);
         if (failed && out.slices.empty()) return error;
         return out;
     }
@@ -132,6 +138,7 @@ Result<bool> PartitionLog::Impl::read_segment(SegmentRef segment, const ReadOpti
                segment->verify(start->position, end->position, start->header.base));
         if (good <= start->position) return corruption(start->header.base);
         if (good < end->position) {  // serve what stands before the damage
+            ctx.probe.reached(probe::Site::read_stopped_at_damage);
             FL_TRY(*end, segment->boundary(*start, good - start->position, limit, false));
             if (end->position == start->position) return false;
         }

@@ -63,6 +63,7 @@ Result<void> PartitionLog::Impl::open_segments(const std::vector<DirEntry>& entr
 Result<void> PartitionLog::Impl::recover_segment(std::size_t i, std::uint64_t file_bytes,
                                                  bool last) {
     Segment& segment = *segments[i];
+    if (!last) ctx.probe.reached(probe::Site::sealed_segment_scanned);
     // The process before may have ended because a sync failed: what its pages show is not to be
     // trusted, what the disk holds is.
     FL_TRY(FileRef file, segment.file());
@@ -109,6 +110,7 @@ Result<void> PartitionLog::Impl::open_clean_tail(std::uint64_t file_bytes) {
                           (!at_entry || walk.header().last() == segment.base() + entry->last);
         if (!good && entry && !rebuilt) {
             // The index may be wrong rather than the log: read all of it.
+            ctx.probe.reached(probe::Site::clean_tail_not_believed);
             return recover_segment(segments.size() - 1, file_bytes, true);
         }
         if (!good) return corruption(log_end);
@@ -176,6 +178,7 @@ Result<void> PartitionLog::Impl::settle() {
             // The start was written down, the records behind it never were durable.
             ctx.log.warn("{}: the log starts at {} and ends at {}: it starts again, empty",
                          options.path, log_start.v, log_end.v);
+            ctx.probe.reached(probe::Site::log_started_again_empty);
             const Offset start = log_start;
             log_start = reserved_end = log_end;
             durable_end = log_end;

@@ -42,6 +42,7 @@ void PartitionLog::Impl::sync_until_served() {
         if (!synced.ok()) {
             disk_gone |= synced.code() == Errc::cancelled;
             if (!disk_gone) {
+                ctx.probe.reached(probe::Site::sync_failed);
                 // Also no_space: what a failed sync lost cannot be written again (env/disk.h).
                 (void)dir->note({Errc::io, synced.error().sys, "log.sync"});
             }
@@ -51,6 +52,7 @@ void PartitionLog::Impl::sync_until_served() {
         set_durable(sync_target);
         wanted = false;
         durable_waiters.for_each([&](DurableWaiter& w) { wanted |= w.until <= log_end; });
+        if (wanted) ctx.probe.reached(probe::Site::sync_again_for_newer);
     }
     syncing = false;
     wake_durable();

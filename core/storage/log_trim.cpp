@@ -206,8 +206,12 @@ Result<std::size_t> PartitionLog::Impl::apply_retention(Offset limit) {
     const auto plan = logic::storage::plan_retention(
         summaries, {c.retention_ms, c.retention_bytes, c.cleanup_delete}, log_start, limit,
         ctx.clock.wall().ms);
-    if (plan.roll_active && active().bytes() > 0) FL_CHECK(roll_now());
+    if (plan.roll_active && active().bytes() > 0) {
+        ctx.probe.reached(probe::Site::retention_rolled_active);
+        FL_CHECK(roll_now());
+    }
     const std::size_t count = std::min(plan.total, segments.size() - 1);
+    if (count > 0) ctx.probe.reached(probe::Site::retention_deleted_segment);
     FL_CHECK(remove_oldest(count));
     check();
     return count;

@@ -58,15 +58,16 @@ int print_oracles(bool json) {
 int print_sites(bool json) {
     if (json) fmt::print("[");
     bool first = true;
-    for (const std::string_view name : probe::kSiteNames) {
+    for (const probe::SiteInfo& site : probe::kSites) {
         if (json) {
-            fmt::print("{}{}", first ? "" : ", ", quoted(name));
+            fmt::print("{}\n {{\"name\": {}, \"meaning\": {}}}", first ? "" : ",",
+                       quoted(site.name), quoted(site.meaning));
         } else {
-            fmt::print("{}\n", name);
+            fmt::print("{:<29} {}\n", site.name, site.meaning);
         }
         first = false;
     }
-    if (json) fmt::print("]\n");
+    if (json) fmt::print("\n]\n");
     return tools::kOk;
 }
 

@@ -258,8 +258,8 @@ private:
         out.finding = judge_.finding();
         out.expected_violation = scenario_.expect.violates;
         out.faults = reports_;
-        for (std::size_t i = 0; i < std::size(probe::kSiteNames); ++i) {
-            out.sites[std::string(probe::kSiteNames[i])] =
+        for (std::size_t i = 0; i < std::size(probe::kSites); ++i) {
+            out.sites[std::string(probe::kSites[i].name)] =
                 recorder_.reached_count(static_cast<probe::Site>(i));
         }
         for (const auto& o : oracles_) {

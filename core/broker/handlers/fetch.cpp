@@ -82,13 +82,19 @@ std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
 
 Holes poll_until_ready(Shard& shard, Poll& poll, fiber::StopToken stop) {
     Holes holes;
-    while (true) {
+    const probe::Probe& probe = shard.env().probe;
+    for (bool woken = false;; woken = true) {
         const std::uint64_t seen = shard.data_version();
         bool errors = poll.hopeless;
         const std::uint64_t bytes = look(shard, poll, holes, errors);
-        if (errors || bytes >= poll.min_bytes) return holes;
+        if (errors || bytes >= poll.min_bytes) {
+            if (woken && !errors) probe.reached(probe::Site::fetch_woken_by_data);
+            return holes;
+        }
+        if (probe.perturb(probe::Site::fetch_long_poll_expired))
+            poll.deadline = shard.env().clock.in(1ms);
         if (!shard.wait_for_data(seen, poll.deadline, stop).ok()) {
-            shard.env().probe.reached(probe::Site::fetch_long_poll_expired);
+            probe.reached(probe::Site::fetch_long_poll_expired);
             return holes;
         }
     }
@@ -106,6 +112,7 @@ bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) 
     }
     Shard& shard = context.shard;
     take_parts(request, *shard.image(), r.version.v >= 13, poll);
+    if (poll.hopeless) shard.env().probe.reached(probe::Site::fetch_partition_unknown);
     poll.deadline =
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.max_wait_ms, 0)));
     poll.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
