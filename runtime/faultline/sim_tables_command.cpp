@@ -44,10 +44,12 @@ int print_oracles(bool json) {
     bool first = true;
     for (const sim::OracleInfo& o : sim::oracle_table()) {
         if (json) {
-            fmt::print("{}\n {{\"invariant\": {}, \"name\": {}, \"statement\": {}}}",
-                       first ? "" : ",", o.invariant, quoted(o.name), quoted(o.statement));
+            fmt::print(
+                "{}\n {{\"invariant\": {}, \"name\": {}, \"statement\": {}, \"catalogue\": {}}}",
+                first ? "" : ",", o.invariant, quoted(o.name), quoted(o.statement),
+                quoted(o.catalogue));
         } else {
-            fmt::print("INV-{:<4} {:<22} {}\n", o.invariant, o.name, o.statement);
+            fmt::print("INV-{:<4} {:<22} {} [{}]\n", o.invariant, o.name, o.statement, o.catalogue);
         }
         first = false;
     }

@@ -1,70 +1,168 @@
-// INV-91 log-structure: log start <= high watermark <= log end, the log start never falls while a
-// log lives, and leader epochs never fall along a log.
+// INV-91 log-structure: what a log says of itself fits together, at every moment.
+//   epochs do not decrease from batch to batch
+//   the log start moves forward only, from where it was, and not beyond the log end
+//   log start <= high watermark <= log end
+//   only what is in the log is called durable, and durability is not taken back
+//   a new segment begins at the log end, when everything before it is durable
+//   segments are deleted oldest first; a durable deletion stays: the log start never falls below it
+#include <algorithm>
+
 #include <fmt/format.h>
 
-#include "sim/oracle/oracle.h"
+#include "sim/oracle/survival_budget.h"
 
 namespace faultline::sim {
 namespace {
 
 class LogStructure final : public Oracle {
 public:
-    explicit LogStructure(Judge& judge) : Oracle(judge, 91, "log-structure") {}
+    LogStructure(Judge& judge, const Cast& cast)
+        : Oracle(judge, 91, "log-structure"), budget_(cast) {}
 
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
-        if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
-            Log& log = logs_[o->partition];
-            log = {o->log_start.v, o->log_end.v, 0, log.epoch};
-            if (o->log_end.v == 0) log.epoch = -1;
-            check(at, o->partition);
-        } else if (const auto* s = std::get_if<probe::LogStartMoved>(&event)) {
-            Log& log = logs_[s->partition];
-            if (s->to.v < log.start) {
-                violate(at,
-                        fmt::format(
-                            "the log of {} started at offset {}, but its start moved back to {}",
-                            partition_name(s->partition), log.start, s->to.v));
-            }
-            log.start = s->to.v;
-            check(at, s->partition);
-        } else if (const auto* b = std::get_if<probe::BatchAppended>(&event)) {
-            Log& log = logs_[b->partition];
-            log.end = b->last.v + 1;
-            ++premises_;
-            if (b->epoch.v < log.epoch) {
-                violate(at, fmt::format("the log of {} had reached leader epoch {}, but a batch of "
-                                        "epoch {} was appended",
-                                        partition_name(b->partition), log.epoch, b->epoch.v));
-            }
-            log.epoch = b->epoch.v;
-        } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
-            logs_[t->partition].end = t->to.v;
-            logs_[t->partition].hw = std::min(logs_[t->partition].hw, t->to.v);
+        if (const auto* a = std::get_if<probe::BatchAppended>(&event)) {
+            appended(at, *a);
+        } else if (const auto* f = std::get_if<probe::LogFlushed>(&event)) {
+            flushed(at, *f);
+        } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
+            opened(at, *o);
+        } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
+            moved(at, *m);
+        } else if (const auto* r = std::get_if<probe::SegmentRolled>(&event)) {
+            rolled(at, *r);
+        } else if (const auto* d = std::get_if<probe::SegmentDeleted>(&event)) {
+            deleted(at, *d);
         } else if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
-            logs_[h->partition].hw = h->hw.v;
-            check(at, h->partition);
+            visible(at, *h);
+        } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
+            Log& log = logs_[t->partition];
+            log.end = t->to.v;
+            log.durable = std::min(log.durable, log.end);
+            log.start = std::min(log.start, log.end);
         }
     }
+    void on_sim(MonoTime, const SimEvent& event) override { budget_.on_sim(event); }
 
 private:
     struct Log {
-        std::int64_t start = 0, end = 0, hw = 0;
+        bool known = false;
+        std::int64_t start = 0, end = 0, durable = 0;
+        std::int64_t gone = 0;          // below this a durable deletion took everything
+        std::int64_t newest_gone = -1;  // base of the segment that retention deleted last
         std::int32_t epoch = -1;
+        std::uint64_t epoch_at = 0, start_at = 0, gone_at = 0;  // numbers of events
     };
-    void check(MonoTime at, probe::PartitionKey key) {
-        const Log& log = logs_[key];
+
+    void appended(MonoTime at, const probe::BatchAppended& a) {
+        Log& log = logs_[a.partition];
         ++premises_;
-        if (log.start > log.end || log.hw > log.end) {
-            violate(at, fmt::format("the log of {} starts at offset {} and ends at {}, but its "
-                                    "high watermark is {}",
-                                    partition_name(key), log.start, log.end, log.hw));
+        if (a.epoch.v < log.epoch) {
+            violate(at,
+                    fmt::format("the log of {} held a batch of epoch {}, but the batch appended at "
+                                "offset {} is of epoch {}",
+                                partition_name(a.partition), log.epoch, a.first.v, a.epoch.v),
+                    log.epoch_at);
+        }
+        log.epoch = a.epoch.v;
+        log.epoch_at = event_number();
+        log.end = a.last.v + 1;
+    }
+
+    void flushed(MonoTime at, const probe::LogFlushed& f) {
+        Log& log = logs_[f.partition];
+        if (log.known && (f.durable_end.v > log.end || f.durable_end.v < log.durable)) {
+            violate(at, fmt::format("the log of {} ends at offset {} and was durable up to {}, but "
+                                    "now it is called durable up to {}",
+                                    partition_name(f.partition), log.end, log.durable,
+                                    f.durable_end.v));
+        }
+        log.durable = f.durable_end.v;
+    }
+
+    void visible(MonoTime at, const probe::HighWatermark& h) {
+        const Log& log = logs_[h.partition];
+        if (!log.known) return;
+        ++premises_;
+        if (h.hw.v >= log.start && h.hw.v <= log.end) return;
+        violate(at,
+                fmt::format("the log of {} starts at offset {} and ends at {}, but its high "
+                            "watermark is {}",
+                            partition_name(h.partition), log.start, log.end, h.hw.v),
+                log.start_at);
+    }
+
+    void opened(MonoTime at, const probe::LogOpened& o) {
+        Log& log = logs_[o.partition];
+        const std::string_view name = partition_name(o.partition);
+        if (o.log_start > o.log_end) {
+            violate(at, fmt::format("{} was opened with its start at offset {}, but its end at {}",
+                                    name, o.log_start.v, o.log_end.v));
+        }
+        // Empty from the beginning: perhaps another topic of this name.
+        if (o.log_end.v == 0) log = {};
+        if (o.log_start.v < log.gone && !budget_.beyond()) {
+            violate(at,
+                    fmt::format("the deletion of what lies below offset {} of {} was durable, but "
+                                "the log was opened with its start at {}",
+                                log.gone, name, o.log_start.v),
+                    log.gone_at);
+        }
+        log.known = true;
+        log.start = o.log_start.v;
+        log.start_at = event_number();
+        log.end = log.durable = o.log_end.v;
+        log.newest_gone = -1;
+    }
+
+    void moved(MonoTime at, const probe::LogStartMoved& m) {
+        Log& log = logs_[m.partition];
+        if (!log.known) return;
+        ++premises_;
+        if (m.from.v != log.start || m.to <= m.from || m.to.v > log.end) {
+            violate(at,
+                    fmt::format("the log of {} started at offset {} and ended at {}, but its start "
+                                "was moved from {} to {}",
+                                partition_name(m.partition), log.start, log.end, m.from.v, m.to.v),
+                    log.start_at);
+        }
+        log.start = m.to.v;
+        log.start_at = event_number();
+    }
+
+    void rolled(MonoTime at, const probe::SegmentRolled& r) {
+        Log& log = logs_[r.partition];
+        if (!log.known) return;
+        ++premises_;
+        if (r.base.v != log.end || log.durable < log.end) {
+            violate(at, fmt::format("the log of {} ended at offset {} and was durable up to {}, "
+                                    "but a new segment was begun at {}",
+                                    partition_name(r.partition), log.end, log.durable, r.base.v));
         }
     }
+
+    void deleted(MonoTime at, const probe::SegmentDeleted& d) {
+        Log& log = logs_[d.partition];
+        if (!log.known || d.base.v >= log.start) return;  // cut off at the end, not retention
+        ++premises_;
+        if (d.base.v <= log.newest_gone) {
+            violate(at,
+                    fmt::format("the segment at offset {} of {} was deleted, but after it the one "
+                                "at {}",
+                                log.newest_gone, partition_name(d.partition), d.base.v),
+                    log.gone_at);
+        }
+        log.newest_gone = d.base.v;
+        // The start stands at the next segment's base: it moves before each deletion.
+        log.gone = std::max(log.gone, log.start);
+        log.gone_at = event_number();
+    }
+
+    SurvivalBudget budget_;
     std::map<probe::PartitionKey, Log> logs_;
 };
 }  // namespace
 
-std::unique_ptr<Oracle> make_log_structure(Judge& judge, const Cast&) {
-    return std::make_unique<LogStructure>(judge);
+std::unique_ptr<Oracle> make_log_structure(Judge& judge, const Cast& cast) {
+    return std::make_unique<LogStructure>(judge, cast);
 }
 }  // namespace faultline::sim

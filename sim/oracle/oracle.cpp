@@ -33,43 +33,64 @@ std::span<const OracleInfo> oracle_table() {
     static constexpr OracleInfo rows[] = {
         {80, "acked-is-durable",
          "An acknowledged record stays in the log at its offset, within the contract of its "
-         "acknowledgement."},
+         "acknowledgement.",
+         "S1 S10"},
         {81, "dense-offsets",
-         "A leader gives consecutive offsets; a consumer sees each once and in order."},
-        {82, "log-prefix", "An offset holds one record for ever, unless the log was cut below it."},
+         "A leader gives consecutive offsets; a consumer sees each once and in order.", "S12 S15"},
+        {82, "log-prefix", "An offset holds one record for ever, unless the log was cut below it.",
+         "S3 S8"},
         {83, "no-phantom",
-         "A delivered record was sent by the producer it names, to that partition."},
+         "A delivered record was sent by the producer it names, to that partition.", "S8 D3"},
         {84, "producer-order",
          "The records of one producer stand in the order in which it sent them, each once where it "
-         "is idempotent."},
+         "is idempotent.",
+         "T1 T2"},
         {85, "high-watermark",
          "The high watermark never exceeds the log end nor what is durable, never falls, and "
-         "nobody reads at or above it."},
+         "nobody reads at or above it.",
+         "S7 S8 S13"},
         {86, "retention-earned",
-         "A record is deleted by age only when retention.ms has really passed."},
-        {kNoCorruptData, "no-corrupt-data", "No damaged batch reaches a client as data."},
-        {kProgress, "progress", "When the faults are over, clients finish."},
-        {kNoAbort, "no-assertion-fails", "No assertion fails."},
+         "A record is deleted by age only when retention.ms has really passed.", "S16 K3"},
+        {kNoCorruptData, "no-corrupt-data", "No damaged batch reaches a client as data.", "D3"},
+        {kProgress, "progress", "When the faults are over, clients finish.", "L3 L8"},
+        {kNoAbort, "no-assertion-fails", "No assertion fails.", "P1"},
         {kTopicIsolation, "topic-isolation",
          "A record sent to one topic is never found in another, nor in a later topic of the same "
-         "name."},
+         "name.",
+         "S17"},
         {91, "log-structure",
-         "Log start <= high watermark <= log end; the log start and the leader epochs along a log "
-         "never fall."},
+         "Log start <= high watermark <= log end; log start, leader epochs and durability never "
+         "fall; "
+         "segments begin at a durable end and go oldest first, for good.",
+         "S12 S13 S16 D5"},
         {93, "recovery-keeps-durable",
-         "A log that is opened again ends no earlier than what fsync had covered."},
+         "A log that is opened again ends no earlier than what fsync had covered.", "D1 D2 D6"},
         {94, "answers-in-order",
-         "A broker answers the requests of a connection in their order, each once."},
+         "A broker answers the requests of a connection in their order, each once.", "P2"},
         {95, "lost-write",
-         "Below the highest offset read, every acknowledged value was read by somebody."},
-        {96, "duplicate", "A value of an idempotent producer stands at one offset."},
-        {97, "inconsistent-offsets", "An offset holds one value for all clients."},
-        {98, "unseen", "When everything was read, every acknowledged value was seen."},
-        {99, "poll-skip", "A consumer never jumps over offsets that exist."},
-        {100, "nonmonotonic-poll", "A consumer is given rising offsets."},
+         "Below the highest offset read, every acknowledged value was read by somebody.",
+         "lost-write"},
+        {96, "duplicate", "A value of an idempotent producer stands at one offset.", "duplicate"},
+        {97, "inconsistent-offsets", "An offset holds one value for all clients.",
+         "inconsistent-offsets"},
+        {98, "unseen", "When everything was read, every acknowledged value was seen.", "unseen"},
+        {99, "poll-skip", "A consumer never jumps over offsets that exist.", "poll-skip"},
+        {100, "nonmonotonic-poll", "A consumer is given rising offsets.", "nonmonotonic-poll"},
         {101, "nonmonotonic-send",
-         "The values of an idempotent producer stand in the order of sending."},
-        {102, "aborted-read", "A consumer of committed records is given nothing that was aborted."},
+         "The values of an idempotent producer stand in the order of sending.",
+         "nonmonotonic-send"},
+        {102, "aborted-read", "A consumer of committed records is given nothing that was aborted.",
+         "G1a"},
+        {103, "sync-honesty",
+         "After a failed sync nothing of that partition is called durable until the broker starts "
+         "again.",
+         "D1"},
+        {104, "documented-errors",
+         "A Produce is answered with an error that the protocol documents for it; success brings "
+         "an offset, an error none.",
+         "P3"},
+        {105, "failed-send-read", "Nobody is given a record whose sending failed for certain.",
+         "G1a"},
     };
     return rows;
 }
@@ -87,6 +108,9 @@ std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast
     all.push_back(make_recovery_keeps_durable(judge, cast));
     all.push_back(make_answers_in_order(judge, cast));
     add_history_oracles(all, judge, cast);
+    all.push_back(make_sync_honesty(judge, cast));
+    all.push_back(make_documented_errors(judge, cast));
+    all.push_back(make_failed_send_read(judge, cast));
     return all;
 }
 }  // namespace faultline::sim

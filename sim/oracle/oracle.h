@@ -106,6 +106,7 @@ std::string_view topic_of(std::string_view partition);
 struct OracleInfo {
     std::int32_t invariant;
     std::string_view name, statement;
+    std::string_view catalogue = {};  // what it is called in docs/ORACLES.md
 };
 std::span<const OracleInfo> oracle_table();
 
@@ -124,6 +125,9 @@ std::unique_ptr<Oracle> make_recovery_keeps_durable(Judge&, const Cast&);  // IN
 std::unique_ptr<Oracle> make_answers_in_order(Judge&, const Cast&);        // INV-94
 // INV-95 to INV-102, one for each of history_checks().
 void add_history_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge&, const Cast&);
+std::unique_ptr<Oracle> make_sync_honesty(Judge&, const Cast&);       // INV-103
+std::unique_ptr<Oracle> make_documented_errors(Judge&, const Cast&);  // INV-104
+std::unique_ptr<Oracle> make_failed_send_read(Judge&, const Cast&);   // INV-105
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data
 inline constexpr std::int32_t kProgress = 88;        // after the faults, clients finish

@@ -1,7 +1,6 @@
 // Bad histories of our own making: each oracle must fire on its own, and on nothing good.
-#include "sim/oracle/oracle.h"
-
 #include "tests/support/catch.h"
+#include "tests/unit/oracle/made_history.h"
 
 using namespace faultline;
 using namespace faultline::sim;
@@ -9,80 +8,7 @@ using probe::PartitionKey;
 
 namespace {
 
-class History {
-public:
-    History() {
-        cast.producers = {
-            {.id = "p1", .topic = "orders"},
-            {.id = "p2", .topic = "orders", .acks = Acks::leader, .idempotence = false}};
-        cast.consumers = {{.id = "c1", .topic = "orders"}};
-        cast.retention_ms["orders"] = 60'000;
-        cast.topics = {"orders"};
-        oracles = make_oracles(judge, cast);
-        for (const auto& o : oracles) recorder.add_listener(*o);
-        p = recorder.intern("orders", PartitionIndex{0});
-        q = recorder.intern("orders", PartitionIndex{1});
-        open(0);
-    }
-    History& at(Duration t) {
-        now = MonoTime{} + t;
-        return *this;
-    }
-    template <class E>
-    History& probe(E event) {
-        recorder.on(now, NodeId{1}, event);
-        return *this;
-    }
-    template <class E>
-    History& world(E event) {
-        recorder.record(now, event);
-        return *this;
-    }
-    History& open(std::int64_t end) {
-        return probe(probe::LogOpened{p, Offset{0}, Offset{end}, false});
-    }
-    // A good record's whole way: sent, appended, durable, visible, acknowledged.
-    History& acked(std::int32_t client, std::int64_t record, std::int64_t offset) {
-        probe(probe::ProduceSent{p, client, record, 1});
-        probe(probe::BatchAppended{p, Epoch{0}, Offset{offset}, Offset{offset}, 1});
-        if (flushes) probe(probe::LogFlushed{p, Offset{offset + 1}});
-        probe(probe::HighWatermark{p, Epoch{0}, Offset{offset + 1}});
-        return probe(probe::ProduceAcked{p, client, record, 1, Offset{offset}});
-    }
-    History& delivered(std::int32_t consumer, std::int64_t offset, std::int32_t client,
-                       std::int64_t record) {
-        return probe(probe::RecordDelivered{p, consumer, Offset{offset}, client, record});
-    }
-    // A request of client node 2 on connection 1, or the answer to one.
-    History& request(std::int32_t correlation, std::int16_t api = 1) {
-        return world(MessageSent{++messages, 1, NodeId{2}, NodeId{1}, 50, api, false, correlation});
-    }
-    History& answer(std::int32_t correlation) {
-        return world(MessageSent{++messages, 1, NodeId{1}, NodeId{2}, 50, 1, true, correlation});
-    }
-    // From now on nothing waits for the disk.
-    History& lazily() {
-        flushes = cast.flush_before_ack = false;
-        return *this;
-    }
-    History& crash(bool power) { return world(NodeCrashed{NodeId{1}, power}); }
-    // 0: holds.
-    int verdict() {
-        for (const auto& o : oracles) o->finish(now);
-        return judge.finding() ? judge.finding()->invariant : 0;
-    }
-    std::string sentence() const { return judge.finding() ? judge.finding()->sentence : ""; }
-
-    Recorder recorder;
-    Judge judge{recorder};
-    Cast cast;
-    std::vector<std::unique_ptr<Oracle>> oracles;
-    PartitionKey p = 0, q = 0;
-    MonoTime now{};
-    std::uint64_t messages = 0;
-    bool flushes = true;
-};
-constexpr std::int32_t kConsumer = 0, kAuditor = 1;
+using History = MadeHistory;
 }  // namespace
 
 TEST_CASE("oracles: a good history holds, and each oracle had something to check", "[oracle]") {
