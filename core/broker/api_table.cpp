@@ -16,6 +16,7 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::create_topics, &handle_create_topics},
     {wire::ApiKey::delete_topics, &handle_delete_topics},
     {wire::ApiKey::init_producer_id, &handle_init_producer_id},
+    {wire::ApiKey::offset_for_leader_epoch, &handle_offset_for_leader_epoch},
     {wire::ApiKey::describe_configs, &handle_describe_configs},
     {wire::ApiKey::describe_cluster, &handle_describe_cluster},
 };

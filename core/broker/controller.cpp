@@ -1,6 +1,7 @@
 #include "core/broker/controller.h"
 
 #include "core/base/assert.h"
+#include "core/logic/controller/elections.h"
 #include "core/wire/error_map.h"
 
 namespace faultline::broker {
@@ -18,7 +19,7 @@ Result<void> Controller::open(storage::LogManager& logs) {
     image_.cluster_id = to_string(logs.cluster_id());
     image_.controller = shared_->config.node;
     id_next_ = id_end_ = image_.next_producer_id;
-    return {};
+    return commit(logic::lead_anew(image_, shared_->config.node));
 }
 
 void Controller::set_broker(model::BrokerImage broker) { image_.brokers = {std::move(broker)}; }
@@ -47,6 +48,7 @@ void Controller::publish() {
 }
 
 Result<void> Controller::commit(const std::vector<model::MetadataRecord>& records) {
+    if (records.empty()) return {};
     FL_CHECK(log_.commit(records));
     for (const auto& record : records) image_.apply(record);
     return {};

@@ -12,7 +12,8 @@ namespace faultline::broker {
 class Controller {
 public:
     Controller(Env& env, SharedRef shared);
-    // Replays the metadata log. Parks.
+    // Replays the metadata log and begins a leader epoch for each partition of this node. Parks.
+    // no_space, io, corrupt.
     Result<void> open(storage::LogManager& logs);
     // Where clients reach this node; part of the image, not of the log.
     void set_broker(model::BrokerImage broker);

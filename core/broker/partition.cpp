@@ -201,6 +201,17 @@ FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, boo
     return answer;
 }
 
+EpochAnswer Partition::epoch_end(const EpochPart& part) const {
+    EpochAnswer answer;
+    answer.error = check_epoch(part.current_leader_epoch);
+    if (answer.error != KafkaError::none) return answer;
+    if (const auto end = log_->answer_for_epoch(Epoch{part.leader_epoch}, epoch_)) {
+        answer.leader_epoch = end->epoch.v;
+        answer.end_offset = end->end.v;
+    }
+    return answer;
+}
+
 ListAnswer Partition::list(const ListPart& part) {
     constexpr std::int64_t kLatest = -1, kEarliest = -2, kMaxTimestamp = -3, kEarliestLocal = -4,
                            kLatestTiered = -5, kEarliestPending = -6;

@@ -42,6 +42,8 @@ public:
     // Up to the high watermark. Parks where the bytes have to be read to be checked.
     FetchAnswer fetch(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     ListAnswer list(const ListPart& part);
+    // Where an epoch ended (OffsetForLeaderEpoch). Never parks.
+    EpochAnswer epoch_end(const EpochPart& part) const;
 
     Offset high_watermark() const noexcept { return high_watermark_; }
     const storage::LogRef& log() const noexcept { return log_; }

@@ -276,6 +276,21 @@ std::vector<FetchAnswer> Shard::fetch(const std::vector<FetchPart>& parts, std::
                    });
 }
 
+std::vector<EpochAnswer> Shard::epoch_ends(const std::vector<EpochPart>& parts, Deadline deadline) {
+    return scatter(parts, deadline, EpochAnswer{},
+                   [](Shard& shard, const std::vector<EpochPart>& mine) {
+                       std::vector<EpochAnswer> answers;
+                       answers.reserve(mine.size());
+                       for (const EpochPart& part : mine) {
+                           EpochAnswer answer;
+                           if (const auto p = shard.find(part.partition, answer.error))
+                               answer = p->epoch_end(part);
+                           answers.push_back(answer);
+                       }
+                       return answers;
+                   });
+}
+
 std::vector<ListAnswer> Shard::list(const std::vector<ListPart>& parts, Deadline deadline) {
     return scatter(parts, deadline, ListAnswer{},
                    [](Shard& shard, const std::vector<ListPart>& mine) {

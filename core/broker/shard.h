@@ -60,6 +60,7 @@ public:
     std::vector<FetchAnswer> fetch(const std::vector<FetchPart>& parts, std::uint64_t max_bytes,
                                    Deadline deadline);
     std::vector<ListAnswer> list(const std::vector<ListPart>& parts, Deadline deadline);
+    std::vector<EpochAnswer> epoch_ends(const std::vector<EpochPart>& parts, Deadline deadline);
     // Parks until some partition of this node may have more to read.
     Result<void> wait_for_data(std::uint64_t seen, Deadline deadline, fiber::StopToken stop);
     std::uint64_t data_version() const noexcept { return data_version_; }

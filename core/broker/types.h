@@ -52,6 +52,17 @@ struct ListAnswer {
     std::int32_t leader_epoch = -1;
 };
 
+struct EpochPart {
+    TopicPartition partition;
+    std::int32_t current_leader_epoch = -1;  // -1: not checked
+    std::int32_t leader_epoch = 0;           // the one whose end is asked for
+};
+struct EpochAnswer {
+    wire::KafkaError error = wire::KafkaError::none;
+    std::int32_t leader_epoch = -1;
+    std::int64_t end_offset = -1;
+};
+
 struct CommitPart {
     TopicPartition partition;
     std::int64_t end = 0;
@@ -65,6 +76,8 @@ template <>
 inline constexpr bool crosses_shards<std::vector<broker::FetchAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<broker::ListAnswer>> = true;
+template <>
+inline constexpr bool crosses_shards<std::vector<broker::EpochAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<wire::KafkaError>> = true;
 template <>

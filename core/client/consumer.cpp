@@ -5,6 +5,8 @@
 
 #include "gen/wire/list_offsets_request.h"
 #include "gen/wire/list_offsets_response.h"
+#include "gen/wire/offset_for_leader_epoch_request.h"
+#include "gen/wire/offset_for_leader_epoch_response.h"
 
 namespace faultline::client {
 namespace {
@@ -50,9 +52,16 @@ std::int64_t Consumer::high_watermark(const std::string& topic, std::int32_t par
 }
 
 Result<std::int64_t> Consumer::find_offset(const std::string& topic, std::int32_t partition,
-                                           Position where, Deadline deadline, fiber::StopToken stop,
-                                           bool once) {
-    if (where.kind == Position::Kind::offset) return where.value;
+                                           Position where, Deadline deadline,
+                                           fiber::StopToken stop) {
+    FL_TRY(const Found found, look_up(topic, partition, where, deadline, stop, false));
+    return found.offset;
+}
+
+Result<Consumer::Found> Consumer::look_up(const std::string& topic, std::int32_t partition,
+                                          Position where, Deadline deadline, fiber::StopToken stop,
+                                          bool once) {
+    if (where.kind == Position::Kind::offset) return Found{where.value, -1};
     wire::ListOffsetsRequest request;
     request.replica_id = -1;
     request.isolation_level = config_.read_committed ? 1 : 0;
@@ -70,9 +79,9 @@ Result<std::int64_t> Consumer::find_offset(const std::string& topic, std::int32_
         if (response.ok() && !response->topics.empty() && !response->topics[0].partitions.empty()) {
             const auto& found = response->topics[0].partitions[0];
             if (found.error_code == KafkaError::none) {
-                if (found.offset >= 0) return found.offset;
+                if (found.offset >= 0) return Found{found.offset, found.leader_epoch};
                 // No record is that young: reading goes on with the next one to come.
-                return find_offset(topic, partition, Position::end(), deadline, stop);
+                return look_up(topic, partition, Position::end(), deadline, stop, once);
             }
             last_error_ = found.error_code;
             last_error_topic_ = topic;
@@ -137,14 +146,64 @@ Result<Leader> Consumer::find_leader(const Key& key, bool once, Deadline deadlin
     auto it = assigned_.find(key);
     if (!it->second.known) {
         const Position from = it->second.from;
-        FL_TRY(const std::int64_t offset,
-               find_offset(key.first, key.second, from, deadline, stop, once));
+        FL_TRY(const Found found, look_up(key.first, key.second, from, deadline, stop, once));
         it = assigned_.find(key);
         if (it == assigned_.end()) return Error{Errc::unreachable, 0, "consumer.unassigned"};
         it->second.known = true;
-        it->second.next = offset;
+        it->second.next = found.offset;
+        it->second.epoch = found.leader_epoch;
     }
-    return cluster_.leader(key.first, key.second, deadline, stop);
+    FL_TRY(Leader leader, cluster_.leader(key.first, key.second, deadline, stop));
+    FL_CHECK(validate(key, leader, deadline, stop));
+    return leader;
+}
+
+Result<void> Consumer::validate(const Key& key, const Leader& leader, Deadline deadline,
+                                fiber::StopToken stop) {
+    auto it = assigned_.find(key);
+    if (it == assigned_.end()) return Error{Errc::unreachable, 0, "consumer.unassigned"};
+    Assigned& assigned = it->second;
+    if (assigned.leader_epoch == leader.epoch) return {};
+    if (assigned.epoch < 0 || !leader.conn->serves<wire::OffsetForLeaderEpochRequest>()) {
+        assigned.leader_epoch = leader.epoch;  // nothing to compare, or nobody to ask
+        return {};
+    }
+    wire::OffsetForLeaderEpochRequest request;
+    request.replica_id = -1;
+    auto& topic = request.topics.emplace_back();
+    topic.topic = key.first;
+    auto& p = topic.partitions.emplace_back();
+    p.partition = key.second;
+    p.current_leader_epoch = leader.epoch;
+    p.leader_epoch = assigned.epoch;
+    FL_TRY(const auto response,
+           leader.conn->call<wire::OffsetForLeaderEpochResponse>(
+               request, cluster_.request_deadline(deadline), stop));
+    it = assigned_.find(key);
+    if (it == assigned_.end() || response.topics.empty() || response.topics[0].partitions.empty())
+        return Error{Errc::unreachable, 0, "consumer.validate"};
+    const auto& said = response.topics[0].partitions[0];
+    FL_CHECK(judge(key, it->second, said.error_code));
+    it->second.leader_epoch = leader.epoch;
+    if (said.end_offset >= it->second.next && said.leader_epoch >= 0) return {};
+    return truncated(key, it->second, said.leader_epoch, said.end_offset);
+}
+
+Result<void> Consumer::truncated(const Key& key, Assigned& assigned, std::int32_t epoch,
+                                 std::int64_t end) {
+    cluster_.env().probe.reached(probe::Site::consumer_saw_truncation);
+    if (config_.out_of_range == OffsetReset::fail) {
+        last_error_ = KafkaError::offset_out_of_range;
+        last_error_topic_ = key.first;
+        return Error{Errc::not_found, 0, "consumer.log_truncated"};
+    }
+    if (epoch >= 0) {
+        assigned.next = end;
+        assigned.epoch = epoch;
+        return {};
+    }
+    // The leader knows nothing of that epoch.
+    return judge(key, assigned, KafkaError::offset_out_of_range);
 }
 
 Result<std::size_t> Consumer::fetch(const Round& round, bool may_wait, Deadline deadline,
@@ -171,6 +230,7 @@ Result<std::size_t> Consumer::fetch(const Round& round, bool may_wait, Deadline 
         auto& p = request.topics.back().partitions.emplace_back();
         p.partition = key.second;
         p.fetch_offset = it->second.next;
+        p.current_leader_epoch = it->second.leader_epoch;
         p.partition_max_bytes = config_.partition_max_bytes;
     }
     // The answer may come as late as the long poll ends, whatever the caller's deadline is: giving
@@ -223,6 +283,7 @@ Result<void> Consumer::judge(const Key& key, Assigned& assigned, KafkaError erro
         }
         cluster_.env().probe.reached(probe::Site::consumer_position_reset);
         assigned.known = false;
+        assigned.epoch = -1;
         assigned.from =
             config_.out_of_range == OffsetReset::end ? Position::end() : Position::beginning();
         return Error{Errc::unreachable, 0, "consumer.offset_out_of_range"};
@@ -262,6 +323,7 @@ Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
             ++count;
         }
         assigned.next = end;
+        assigned.epoch = reader->header().leader_epoch;
     }
     return count;
 }

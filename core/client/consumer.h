@@ -57,7 +57,8 @@ public:
     // park) in the order of its partition and returns how many. 0 when the time passed. What fails
     // with a retriable error is tried again until the deadline.
     //  corrupt    a batch fails its checksum or grammar; the position stays before it
-    //  not_found  a position is out of range and the policy says fail
+    //  not_found  a position is out of range, or what was before it is no longer in the log, and
+    //             the policy says fail
     //  invalid    another error of the broker: last_error()
     //  cancelled
     Result<std::size_t> poll(Deadline deadline, fiber::StopToken stop, const Handler& handler);
@@ -79,8 +80,8 @@ public:
     std::int64_t high_watermark(const std::string& topic, std::int32_t partition) const;
     // Looks an offset up (ListOffsets). Parks. not_found, timed_out, cancelled, invalid.
     Result<std::int64_t> find_offset(const std::string& topic, std::int32_t partition,
-                                     Position where, Deadline deadline, fiber::StopToken stop = {},
-                                     bool once = false);
+                                     Position where, Deadline deadline,
+                                     fiber::StopToken stop = {});
     Cluster& cluster() noexcept { return cluster_; }
     void close() { cluster_.close(); }
 
@@ -91,8 +92,18 @@ private:
         bool failed = false;  // at the last attempt to reach it
         MonoTime not_before{};
         std::int64_t next = 0, high_watermark = -1;
+        // KIP-320: who wrote the record before `next`, and the leader epoch in which `next` was
+        // found to be good. -1: not known.
+        std::int32_t epoch = -1, leader_epoch = -1;
     };
     using Key = std::pair<std::string, std::int32_t>;
+    struct Found {
+        std::int64_t offset;
+        std::int32_t leader_epoch;  // -1: not told
+    };
+    // find_offset; `once`: unreachable instead of a second attempt.
+    Result<Found> look_up(const std::string& topic, std::int32_t partition, Position where,
+                          Deadline deadline, fiber::StopToken stop, bool once);
     struct Round {  // one Fetch to one leader
         Leader leader;
         std::vector<Key> partitions;
@@ -101,6 +112,12 @@ private:
     // Where a partition is read, and from where when that is not known yet. `once`: unreachable
     // instead of a second attempt.
     Result<Leader> find_leader(const Key& key, bool once, Deadline deadline, fiber::StopToken stop);
+    // The leader has changed: asks whether the log still holds what was read. Moves the position to
+    // where the logs part, or as the policy says. Parks. As poll().
+    Result<void> validate(const Key& key, const Leader& leader, Deadline deadline,
+                          fiber::StopToken stop);
+    Result<void> truncated(const Key& key, Assigned& assigned, std::int32_t epoch,
+                           std::int64_t end);
     Result<std::size_t> fetch(const Round& round, bool may_wait, Deadline deadline,
                               fiber::StopToken stop, const Handler& handler);
     Result<std::size_t> take(const wire::FetchResponse& response, const Handler& handler);

@@ -38,6 +38,7 @@ Result<std::optional<MetadataRecord>> decode_metadata_record(Bytes value) {
     const wire::Version v{static_cast<std::int16_t>(version)};
     auto record = try_decode<wire::TopicRecord>(type, v, in);
     if (!record) record = try_decode<wire::PartitionRecord>(type, v, in);
+    if (!record) record = try_decode<wire::PartitionChangeRecord>(type, v, in);
     if (!record) record = try_decode<wire::ConfigRecord>(type, v, in);
     if (!record) record = try_decode<wire::RemoveTopicRecord>(type, v, in);
     if (!record) record = try_decode<wire::ProducerIdsRecord>(type, v, in);
@@ -55,6 +56,14 @@ const TopicImage* MetadataImage::find(const Uuid& id) const {
     return it == names.end() ? nullptr : find(it->second);
 }
 
+PartitionImage* MetadataImage::partition(const Uuid& topic, std::int32_t index) {
+    const auto name = names.find(topic);
+    if (name == names.end() || index < 0) return nullptr;
+    auto& partitions = topics[name->second].partitions;
+    const auto i = static_cast<std::size_t>(index);
+    return i < partitions.size() ? &partitions[i] : nullptr;
+}
+
 void MetadataImage::apply(const MetadataRecord& record) {
     if (const auto* t = std::get_if<wire::TopicRecord>(&record)) {
         topics[t->name] = {t->name, t->topic_id, {}, {}};
@@ -65,7 +74,20 @@ void MetadataImage::apply(const MetadataRecord& record) {
         auto& partitions = topics[name->second].partitions;
         const auto index = static_cast<std::size_t>(p->partition_id);
         if (partitions.size() <= index) partitions.resize(index + 1);
-        partitions[index] = {NodeId{p->leader}, Epoch{p->leader_epoch}, p->replicas, p->isr};
+        partitions[index] = {NodeId{p->leader}, Epoch{p->leader_epoch}, p->replicas, p->isr,
+                             p->partition_epoch};
+    } else if (const auto* change = std::get_if<wire::PartitionChangeRecord>(&record)) {
+        constexpr std::int32_t kSameLeader = -2;
+        PartitionImage* changed = partition(change->topic_id, change->partition_id);
+        if (changed == nullptr) return;
+        if (change->isr) changed->isr = *change->isr;
+        if (change->replicas) changed->replicas = *change->replicas;
+        if (change->leader != kSameLeader) {
+            // Naming the leader, were it the same, begins an epoch.
+            changed->leader = NodeId{change->leader};
+            changed->leader_epoch = Epoch{changed->leader_epoch.v + 1};
+        }
+        ++changed->partition_epoch;
     } else if (const auto* c = std::get_if<wire::ConfigRecord>(&record)) {
         constexpr std::int8_t kTopic = 2;
         const auto topic = topics.find(c->resource_name);

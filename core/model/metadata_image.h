@@ -12,6 +12,7 @@
 #include "core/base/iobuf.h"
 #include "core/base/result.h"
 #include "gen/wire/config_record.h"
+#include "gen/wire/partition_change_record.h"
 #include "gen/wire/partition_record.h"
 #include "gen/wire/producer_ids_record.h"
 #include "gen/wire/remove_topic_record.h"
@@ -20,8 +21,8 @@
 namespace faultline::model {
 
 // The record types that this version writes; those of Kafka's metadata log.
-using MetadataRecord = std::variant<wire::TopicRecord, wire::PartitionRecord, wire::ConfigRecord,
-                                    wire::RemoveTopicRecord, wire::ProducerIdsRecord>;
+using MetadataRecord = std::variant<wire::TopicRecord, wire::PartitionRecord, wire::PartitionChangeRecord,
+                 wire::ConfigRecord, wire::RemoveTopicRecord, wire::ProducerIdsRecord>;
 
 // As it stands in a record's value: frame version, type, version (unsigned varints), then the
 // message.
@@ -33,6 +34,7 @@ struct PartitionImage {
     NodeId leader;
     Epoch leader_epoch{0};
     std::vector<std::int32_t> replicas, isr;
+    std::int32_t partition_epoch = 0;  // counts the changes of this partition
 };
 
 struct TopicImage {
@@ -60,5 +62,8 @@ struct MetadataImage {
     const TopicImage* find(const Uuid& id) const;
     // Replaying the log is calling this for each record in order.
     void apply(const MetadataRecord& record);
+
+private:
+    PartitionImage* partition(const Uuid& topic, std::int32_t index);
 };
 }  // namespace faultline::model

@@ -97,6 +97,12 @@ std::optional<EpochEnd> PartitionLog::end_offset_for_epoch(Epoch epoch) const {
     return EpochEnd{end->epoch, end->end};
 }
 
+std::optional<EpochEnd> PartitionLog::answer_for_epoch(Epoch asked, Epoch current) const {
+    const auto end = impl_->epochs.answer(asked, current, impl_->log_end);
+    if (!end) return {};
+    return EpochEnd{end->epoch, end->end};
+}
+
 void PartitionLog::update_config(const LogConfig& config) { impl_->options.config = config; }
 const LogConfig& PartitionLog::config() const noexcept { return impl_->options.config; }
 const TopicPartition& PartitionLog::partition() const noexcept { return impl_->options.partition; }

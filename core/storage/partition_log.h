@@ -139,6 +139,8 @@ public:
     std::optional<Epoch> latest_epoch() const noexcept;
     // Empty when no epoch <= `epoch` is known. Never parks.
     std::optional<EpochEnd> end_offset_for_epoch(Epoch epoch) const;
+    // What the leader in epoch `current` says of it (LeaderEpochs::answer). Never parks.
+    std::optional<EpochEnd> answer_for_epoch(Epoch asked, Epoch current) const;
 
     void update_config(const LogConfig&);
     const LogConfig& config() const noexcept;

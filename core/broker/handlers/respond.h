@@ -43,6 +43,7 @@ bool handle_metadata(Context&, rpc::Request&, rpc::Responder&);
 bool handle_produce(Context&, rpc::Request&, rpc::Responder&);
 bool handle_fetch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_list_offsets(Context&, rpc::Request&, rpc::Responder&);
+bool handle_offset_for_leader_epoch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_create_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_cluster(Context&, rpc::Request&, rpc::Responder&);

@@ -56,6 +56,16 @@ std::optional<LeaderEpochs::End> LeaderEpochs::end_of(Epoch epoch, Offset log_en
     return found;
 }
 
+std::optional<LeaderEpochs::End> LeaderEpochs::answer(Epoch asked, Epoch current,
+                                                      Offset log_end) const {
+    if (asked.v < 0 || asked > current) return {};
+    // The current epoch may not have written yet.
+    if (asked == current && (entries_.empty() || entries_.back().epoch < asked))
+        return End{asked, log_end};
+    if (const auto end = end_of(asked, log_end)) return end;
+    return End{asked, entries_.empty() ? log_end : entries_.front().start};
+}
+
 std::optional<Epoch> LeaderEpochs::at(Offset offset) const {
     std::optional<Epoch> found;
     for (const EpochStart& e : entries_) {

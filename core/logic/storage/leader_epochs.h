@@ -35,6 +35,10 @@ public:
         Offset end;
     };
     std::optional<End> end_of(Epoch epoch, Offset log_end) const;
+    // What a leader in epoch `current` answers to OffsetForLeaderEpoch (KIP-320): as end_of, but an
+    // epoch older than all that are known ended, empty, where the oldest one begins. Nothing for an
+    // epoch above `current`.
+    std::optional<End> answer(Epoch asked, Epoch current, Offset log_end) const;
     // The epoch that wrote `offset`.
     std::optional<Epoch> at(Offset offset) const;
 

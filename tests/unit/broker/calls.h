@@ -9,6 +9,8 @@
 #include "gen/wire/list_offsets_request.h"
 #include "gen/wire/list_offsets_response.h"
 #include "gen/wire/metadata_request.h"
+#include "gen/wire/offset_for_leader_epoch_request.h"
+#include "gen/wire/offset_for_leader_epoch_response.h"
 #include "gen/wire/produce_request.h"
 #include "gen/wire/produce_response.h"
 #include "tests/unit/broker/bench.h"
@@ -83,6 +85,20 @@ inline wire::FetchResponse::PartitionData fetch(Client& c, const std::string& to
     return c.call<wire::FetchResponse>(12, fetch_request(topic, partition, offset))
         .responses.at(0)
         .partitions.at(0);
+}
+
+inline wire::OffsetForLeaderEpochResponse::EpochEndOffset epoch_end(Client& c,
+                                                                    const std::string& topic,
+                                                                    std::int32_t epoch,
+                                                                    std::int32_t current = -1) {
+    wire::OffsetForLeaderEpochRequest request;
+    request.replica_id = -1;
+    request.topics.resize(1);
+    request.topics[0].topic = topic;
+    request.topics[0].partitions.resize(1);
+    request.topics[0].partitions[0].current_leader_epoch = current;
+    request.topics[0].partitions[0].leader_epoch = epoch;
+    return c.call<wire::OffsetForLeaderEpochResponse>(4, request).topics.at(0).partitions.at(0);
 }
 
 inline wire::ListOffsetsResponse::ListOffsetsPartitionResponse list(Client& c,

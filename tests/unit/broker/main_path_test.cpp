@@ -244,4 +244,45 @@ TEST_CASE("broker: topics, records and ids survive a restart and a crash") {
         b.stop();
     }
 }
+
+TEST_CASE("broker: a start begins a leader epoch, and each epoch's end can be asked for") {
+    Bench b;
+    b.run([&](Env& env) {
+        Client c(env);
+        create(c, "t", 1);
+        produce(c, "t", 0, batch(env, {"a", "b"}));
+        CHECK(epoch_end(c, "t", 0).end_offset == 2);
+        CHECK(epoch_end(c, "t", 1).end_offset == -1);
+        CHECK(epoch_end(c, "t", 1).leader_epoch == -1);
+        CHECK(epoch_end(c, "none", 0).error_code == KafkaError::unknown_topic_or_partition);
+    });
+    for (std::int32_t epoch = 1; epoch <= 3; ++epoch) {
+        if (epoch == 2) {
+            b.stop();
+        } else {
+            b.world.lose_power(b.server, {});
+        }
+        b.world.start(b.server);
+        b.run([&](Env& env) {
+            Client c(env);
+            const auto m = c.call<wire::MetadataResponse>(12, all_topics());
+            CHECK(m.topics.at(0).partitions.at(0).leader_epoch == epoch);
+            CHECK(epoch_end(c, "t", epoch, epoch - 1).error_code ==
+                  KafkaError::fenced_leader_epoch);
+            CHECK(epoch_end(c, "t", epoch, epoch + 1).error_code ==
+                  KafkaError::unknown_leader_epoch);
+            auto request = fetch_request("t", 0, 0);
+            request.topics[0].partitions[0].current_leader_epoch = epoch - 1;
+            CHECK(c.call<wire::FetchResponse>(12, request).responses[0].partitions[0].error_code ==
+                  KafkaError::fenced_leader_epoch);
+            CHECK(epoch_end(c, "t", epoch, epoch).end_offset == 1 + epoch);
+            CHECK(epoch_end(c, "t", epoch, epoch).leader_epoch == epoch);
+            produce(c, "t", 0, batch(env, {"next"}));
+            CHECK(epoch_end(c, "t", epoch).end_offset == 2 + epoch);
+            CHECK(epoch_end(c, "t", epoch - 1).end_offset == 1 + epoch);
+            CHECK(epoch_end(c, "t", epoch - 1).leader_epoch == epoch - 1);
+        });
+    }
+    b.stop();
+}
 }  // namespace faultline::broker::test

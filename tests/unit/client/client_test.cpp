@@ -42,6 +42,20 @@ struct Rig {
     NodeId broker_node{};
 };
 
+// Sends `n` records, each a batch of its own, and waits for them.
+void send_each(Rig& rig, Env& env, fiber::StopToken stop, int n) {
+    Producer producer(env, rig.config(), {}, [](const Delivery&) {});
+    for (int i = 0; i < n; ++i) {
+        OutRecord record;
+        record.topic = "t";
+        record.partition = 0;
+        record.value = as_bytes("v");
+        REQUIRE(producer.send(record, env.clock.in(10s), stop).ok());
+        REQUIRE(producer.flush(env.clock.in(10s), stop).ok());
+    }
+    producer.close(env.clock.in(10s));
+}
+
 // Sends "v0" .. "v(n-1)" and gives the answers, by tag.
 std::vector<Delivery> produce(Rig& rig, int n, ProducerConfig config = {},
                               std::optional<std::int32_t> partition = 0) {
@@ -284,6 +298,53 @@ TEST_CASE("a position out of range follows the policy") {
             }
             consumer.close();
         }
+    });
+}
+
+TEST_CASE("a new leader's shorter log is noticed, though it has grown again (KIP-320)") {
+    for (const OffsetReset policy : {OffsetReset::beginning, OffsetReset::fail}) {
+        Rig rig;
+        rig.broker.leader_epoch = 3;
+        rig.run([&](Env& env, fiber::StopToken stop) {
+            send_each(rig, env, stop, 6);
+            Consumer consumer(env, rig.config(), {.out_of_range = policy});
+            std::vector<std::int64_t> got;
+            const auto take = [&](const InRecord& r) { got.push_back(r.record.offset); };
+            consumer.assign("t", 0, Position::beginning());
+            REQUIRE(consumer.poll(env.clock.in(5s), stop, take).ok());
+            CHECK(got.size() == 6);
+            rig.broker.elect(4);
+            send_each(rig, env, stop, 5);  // offsets 4 to 8
+            got.clear();
+            const auto n = consumer.poll(env.clock.in(5s), stop, take);
+            CHECK(rig.broker.epochs_asked == 1);
+            if (policy == OffsetReset::fail) {
+                CHECK(n.code() == Errc::not_found);
+            } else {
+                REQUIRE(n.ok());
+                CHECK(got == std::vector<std::int64_t>{4, 5, 6, 7, 8});
+            }
+            consumer.close();
+        });
+    }
+}
+
+TEST_CASE("a new leader that has everything is read on") {
+    Rig rig;
+    rig.broker.leader_epoch = 3;
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        send_each(rig, env, stop, 3);
+        Consumer consumer(env, rig.config(), {.out_of_range = OffsetReset::fail});
+        std::vector<std::int64_t> got;
+        const auto take = [&](const InRecord& r) { got.push_back(r.record.offset); };
+        consumer.assign("t", 0, Position::at(1));
+        REQUIRE(consumer.poll(env.clock.in(5s), stop, take).ok());
+        rig.broker.elect(3);
+        send_each(rig, env, stop, 1);
+        REQUIRE(consumer.poll(env.clock.in(5s), stop, take).ok());
+        CHECK(got == std::vector<std::int64_t>{1, 2, 3});
+        CHECK(rig.broker.epochs_asked == 1);
+        consumer.close();
     });
 }
 

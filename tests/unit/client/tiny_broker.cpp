@@ -10,6 +10,8 @@
 #include "gen/wire/list_offsets_response.h"
 #include "gen/wire/metadata_request.h"
 #include "gen/wire/metadata_response.h"
+#include "gen/wire/offset_for_leader_epoch_request.h"
+#include "gen/wire/offset_for_leader_epoch_response.h"
 #include "gen/wire/produce_request.h"
 #include "gen/wire/produce_response.h"
 #include "gen/wire/request_header.h"
@@ -35,6 +37,7 @@ wire::ApiVersionsResponse answer(TinyBroker& b, Env&, const wire::ApiVersionsReq
           wire::ApiKey::list_offsets, wire::ApiKey::api_versions}) {
         add(key);
     }
+    if (b.leader_epoch >= 0) add(wire::ApiKey::offset_for_leader_epoch);
     if (b.serves_init_producer_id) add(wire::ApiKey::init_producer_id);
     return r;
 }
@@ -58,6 +61,7 @@ wire::MetadataResponse answer(TinyBroker& b, Env&, const wire::MetadataRequest& 
             auto& p = t.partitions.emplace_back();
             p.partition_index = i;
             p.leader_id = 1;
+            p.leader_epoch = b.leader_epoch;
         }
     }
     return r;
@@ -85,6 +89,7 @@ wire::ProduceResponse answer(TinyBroker& b, Env& env, const wire::ProduceRequest
     b.ends.resize(static_cast<std::size_t>(b.partitions));
     std::int64_t& end = b.ends[static_cast<std::size_t>(data.index)];
     header.base_offset = p.base_offset = end;
+    header.leader_epoch = b.leader_epoch;
     Slice own = Slice::copy_of(flat.bytes());
     Block* block = Block::allocate(own.size());
     std::copy(own.bytes().begin(), own.bytes().end(), block->data());
@@ -108,6 +113,11 @@ wire::FetchResponse answer(TinyBroker& b, Env& env, const wire::FetchRequest& q)
             if (b.fetch_out_of_range > 0) {
                 --b.fetch_out_of_range;
                 p.error_code = KafkaError::offset_out_of_range;
+                any = true;
+                continue;
+            }
+            if (asked.current_leader_epoch >= 0 && asked.current_leader_epoch < b.leader_epoch) {
+                p.error_code = KafkaError::fenced_leader_epoch;
                 any = true;
                 continue;
             }
@@ -148,12 +158,41 @@ wire::ListOffsetsResponse answer(TinyBroker& b, Env&, const wire::ListOffsetsReq
     return r;
 }
 
+wire::OffsetForLeaderEpochResponse answer(TinyBroker& b, Env&,
+                                          const wire::OffsetForLeaderEpochRequest& q) {
+    ++b.epochs_asked;
+    wire::OffsetForLeaderEpochResponse r;
+    auto& t = r.topics.emplace_back();
+    t.topic = q.topics[0].topic;
+    auto& p = t.partitions.emplace_back();
+    const auto& asked = q.topics[0].partitions[0];
+    p.partition = asked.partition;
+    if (asked.current_leader_epoch != b.leader_epoch) {
+        p.error_code = KafkaError::fenced_leader_epoch;
+        return r;
+    }
+    p.leader_epoch = asked.leader_epoch;
+    p.end_offset = b.ends[static_cast<std::size_t>(asked.partition)];
+    for (const auto& [epoch, start] : b.epoch_starts) {
+        if (epoch <= asked.leader_epoch) continue;
+        p.end_offset = start;
+        break;
+    }
+    return r;
+}
+
 wire::InitProducerIdResponse answer(TinyBroker&, Env&, const wire::InitProducerIdRequest&) {
     wire::InitProducerIdResponse r;
     r.producer_id = 77;
     return r;
 }
 }  // namespace
+
+void TinyBroker::elect(std::int64_t end) {
+    epoch_starts.emplace_back(++leader_epoch, end);
+    for (std::int64_t& e : ends) e = end;
+    std::erase_if(log, [&](const Stored& s) { return s.base_offset >= end; });
+}
 
 template <class Req>
 std::optional<OutBuf> TinyBroker::run(Env& env, wire::Reader& in, wire::Version version,
@@ -204,6 +243,8 @@ std::optional<OutBuf> TinyBroker::dispatch(Env& env, const IoBuf& frame) {
         case wire::ApiKey::produce: return run<wire::ProduceRequest>(env, in, version, id);
         case wire::ApiKey::fetch: return run<wire::FetchRequest>(env, in, version, id);
         case wire::ApiKey::list_offsets: return run<wire::ListOffsetsRequest>(env, in, version, id);
+        case wire::ApiKey::offset_for_leader_epoch:
+            return run<wire::OffsetForLeaderEpochRequest>(env, in, version, id);
         case wire::ApiKey::init_producer_id:
             return run<wire::InitProducerIdRequest>(env, in, version, id);
         default: return std::nullopt;

@@ -23,6 +23,12 @@ struct TinyBroker {
     int fetch_out_of_range = 0;
     bool corrupt_fetch = false;
     Duration produce_delay{0};
+    // The leader epoch of every partition, and where each epoch but the first began (KIP-320). At
+    // first no epoch is told, as by old brokers.
+    std::int32_t leader_epoch = -1;
+    std::vector<std::pair<std::int32_t, std::int64_t>> epoch_starts;
+    // A new leader whose log ends at `end`.
+    void elect(std::int64_t end);
 
     // --- what the test looks at ---
     struct Stored {
@@ -35,6 +41,7 @@ struct TinyBroker {
     int connections = 0, produces = 0, metadatas = 0;
     std::vector<std::int16_t> api_versions_asked;
     std::vector<std::int32_t> sequences;
+    int epochs_asked = 0;
 
     // A node's main.
     void serve(Env& env, fiber::StopToken stop);

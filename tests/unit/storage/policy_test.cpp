@@ -150,6 +150,16 @@ TEST_CASE("epochs: assign, ends, cuts, text", "[storage]") {
     CHECK(e.end_of(Epoch{3}, Offset{40})->end == Offset{10});
     CHECK(!e.end_of(Epoch{0}, Offset{40}));
     CHECK(e.at(Offset{29}) == Epoch{6});
+    // As a leader says it: an epoch before all that are known is empty, the current one may be too.
+    CHECK(e.answer(Epoch{0}, Epoch{9}, Offset{40})->end == e.entries().front().start);
+    CHECK(e.answer(Epoch{0}, Epoch{9}, Offset{40})->epoch == Epoch{0});
+    CHECK(e.answer(Epoch{9}, Epoch{9}, Offset{40})->epoch == Epoch{9});
+    CHECK(e.answer(Epoch{9}, Epoch{9}, Offset{40})->end == Offset{40});
+    CHECK(e.answer(Epoch{8}, Epoch{9}, Offset{40})->epoch == Epoch{7});
+    CHECK(!e.answer(Epoch{10}, Epoch{9}, Offset{40}));
+    CHECK(!e.answer(Epoch{-1}, Epoch{9}, Offset{40}));
+    CHECK(LeaderEpochs{}.answer(Epoch{1}, Epoch{2}, Offset{5})->end == Offset{5});
+
     LeaderEpochs read;
     CHECK(e.print() == "0\n3\n1 0\n6 10\n7 30\n");
     CHECK(read.parse(e.print()));
