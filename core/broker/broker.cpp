@@ -31,6 +31,8 @@ public:
         controller_ = std::make_unique<Controller>(env_, shared_);
         FL_CHECK(controller_->open(first_->logs()));
         for (unsigned i = 1; i < env_.shards.count(); ++i) FL_CHECK(start_shard(i));
+        FL_CHECK(match_logs());
+        FL_CHECK(controller_->begin_epochs());
         FL_CHECK(listen());
         controller_->publish();
         each_shard([](Shard& shard) { shard.start_accepting(); });
@@ -113,6 +115,23 @@ private:
             }
             return all;
         });
+    }
+
+    Result<void> match_logs() {
+        const KnownTopics known = controller_->known_topics();
+        FL_CHECK(first_->match_logs(known));
+        for (unsigned i = 1; i < env_.shards.count(); ++i) {
+            FL_TRY(const Result<Unit> matched,
+                   env_.shards.call(shard_id(i), env_.clock.in(kStartTimeout),
+                                    [shared = shared_, known](Env& env) {
+                                        Result<Unit> result = Unit{};
+                                        const auto done = shared->at(env).match_logs(known);
+                                        if (!done.ok()) result = done.error();
+                                        return result;
+                                    }));
+            if (!matched.ok()) return matched.error();
+        }
+        return {};
     }
 
     Result<void> listen() {

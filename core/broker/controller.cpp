@@ -15,10 +15,16 @@ Controller::Controller(Env& env, SharedRef shared)
 }
 
 Result<void> Controller::open(storage::LogManager& logs) {
-    FL_CHECK(log_.open(logs, image_));
+    auto removed = std::make_shared<std::set<Uuid>>();
+    FL_CHECK(log_.open(logs, image_, *removed));
+    removed_ = std::move(removed);
     image_.cluster_id = to_string(logs.cluster_id());
     image_.controller = shared_->config.node;
     id_next_ = id_end_ = image_.next_producer_id;
+    return {};
+}
+
+Result<void> Controller::begin_epochs() {
     return commit(logic::lead_anew(image_, shared_->config.node));
 }
 

@@ -12,12 +12,16 @@ namespace faultline::broker {
 class Controller {
 public:
     Controller(Env& env, SharedRef shared);
-    // Replays the metadata log and begins a leader epoch for each partition of this node. Parks.
-    // no_space, io, corrupt.
+    // Replays the metadata log. Parks. corrupt, io.
     Result<void> open(storage::LogManager& logs);
+    // Begins a leader epoch for each partition of this node. Once, before publish(). Parks.
+    // no_space, io.
+    Result<void> begin_epochs();
     // Where clients reach this node; part of the image, not of the log.
     void set_broker(model::BrokerImage broker);
     const model::MetadataImage& image() const noexcept { return image_; }
+    // What a shard has to know to tell the log of a deleted topic from one that was forgotten.
+    KnownTopics known_topics() const { return {Snapshot(image_, version_), removed_}; }
     // Brings the image to every shard and waits until each has applied it. Parks.
     void publish();
 
@@ -35,6 +39,7 @@ private:
     model::MetadataImage image_;
     std::uint64_t version_ = 0;
     fiber::Mutex deciding_;  // a decision is made on the image that the one before it left
-    std::int64_t id_next_ = 0, id_end_ = 0;  // producer ids of the block that is allocated
+    std::shared_ptr<const std::set<Uuid>> removed_;  // before this start
+    std::int64_t id_next_ = 0, id_end_ = 0;          // producer ids of the block that is allocated
 };
 }  // namespace faultline::broker

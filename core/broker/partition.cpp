@@ -34,6 +34,7 @@ Partition::Partition(PartitionContext& context, storage::LogRef log, Epoch epoch
       config_(config),
       key_(context.probe.intern(log_->partition().topic, log_->partition().index)) {
     log_->update_config(log_config(config));
+    log_->lead(epoch_);
     context_.probe.emit([&] { return probe::LeaderChanged{key_, epoch_, context_.node}; });
     advance(committed());
 }

@@ -77,6 +77,34 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     return logs_->open(std::move(states));
 }
 
+Result<void> Shard::match_logs(const KnownTopics& known) {
+    std::vector<TopicPartition> deleted;
+    for (const TopicPartition& tp : logs_->partitions()) {
+        const Uuid id = logs_->topic_id(tp);
+        // Without an id it was killed while it was made.
+        if (tp.topic == controller::kMetadataTopic || id.is_zero() || known.image->find(id))
+            continue;
+        if (known.removed->contains(id)) {
+            deleted.push_back(tp);
+            continue;
+        }
+        env_.log.error(
+            "the metadata log does not know the topic of {} (id {}): it has lost records. Restore "
+            "__cluster_metadata-0 from a copy, or move that directory away to start without it",
+            logs_->find(tp)->path(), to_string(id));
+        env_.probe.emit([&] {
+            const auto key = env_.probe.intern(controller::kMetadataTopic, PartitionIndex{0});
+            return probe::CorruptionFound{key, Offset{0}};
+        });
+        return Error{Errc::corrupt, 0, "metadata_log.lost_topic"};
+    }
+    for (const TopicPartition& tp : deleted) {
+        env_.probe.reached(probe::Site::deleted_topic_found);
+        FL_CHECK(logs_->remove(tp));
+    }
+    return {};
+}
+
 void Shard::open_partition(const model::TopicImage& topic, std::int32_t index) {
     const TopicPartition tp{topic.name, PartitionIndex{index}};
     const model::TopicConfig config =

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/base/snapshot.h"
@@ -31,6 +32,12 @@ struct Shared {
 };
 using SharedRef = std::shared_ptr<Shared>;
 
+// What the metadata log says of topics at the start of a broker.
+struct KnownTopics {
+    Snapshot<model::MetadataImage> image;
+    std::shared_ptr<const std::set<Uuid>> removed;  // by id
+};
+
 class Shard {
 public:
     Shard(Env& env, SharedRef shared);
@@ -40,6 +47,10 @@ public:
 
     // --- life cycle, in this shard's fibers ------------------------------------------------------
     Result<void> open_logs(std::vector<storage::LogDirState> states);
+    // Before the first apply(): removes the logs of topics that are deleted. corrupt: there is a
+    // log of a topic that the metadata log neither has nor has removed, so it has lost records;
+    // nothing is touched then. Parks.
+    Result<void> match_logs(const KnownTopics& known);
     // Makes, opens and drops partitions so that they are what `image` says. Parks. Partitions that
     // cannot be opened answer KAFKA_STORAGE_ERROR.
     void apply(Snapshot<model::MetadataImage> image);

@@ -176,9 +176,8 @@ Result<void> Consumer::validate(const Key& key, const Leader& leader, Deadline d
     p.partition = key.second;
     p.current_leader_epoch = leader.epoch;
     p.leader_epoch = assigned.epoch;
-    FL_TRY(const auto response,
-           leader.conn->call<wire::OffsetForLeaderEpochResponse>(
-               request, cluster_.request_deadline(deadline), stop));
+    FL_TRY(const auto response, leader.conn->call<wire::OffsetForLeaderEpochResponse>(
+                                    request, cluster_.request_deadline(deadline), stop));
     it = assigned_.find(key);
     if (it == assigned_.end() || response.topics.empty() || response.topics[0].partitions.empty())
         return Error{Errc::unreachable, 0, "consumer.validate"};
@@ -323,7 +322,10 @@ Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
             ++count;
         }
         assigned.next = end;
-        assigned.epoch = reader->header().leader_epoch;
+        // No checksum covers it: one that cannot be is not believed.
+        const std::int32_t wrote = reader->header().leader_epoch;
+        if (wrote > assigned.epoch && (assigned.leader_epoch < 0 || wrote <= assigned.leader_epoch))
+            assigned.epoch = wrote;
     }
     return count;
 }

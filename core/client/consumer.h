@@ -80,8 +80,7 @@ public:
     std::int64_t high_watermark(const std::string& topic, std::int32_t partition) const;
     // Looks an offset up (ListOffsets). Parks. not_found, timed_out, cancelled, invalid.
     Result<std::int64_t> find_offset(const std::string& topic, std::int32_t partition,
-                                     Position where, Deadline deadline,
-                                     fiber::StopToken stop = {});
+                                     Position where, Deadline deadline, fiber::StopToken stop = {});
     Cluster& cluster() noexcept { return cluster_; }
     void close() { cluster_.close(); }
 

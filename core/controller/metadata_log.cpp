@@ -8,7 +8,8 @@ constexpr Uuid kMetadataTopicId{.hi = 0, .lo = 1};  // Kafka's METADATA_TOPIC_ID
 constexpr Epoch kEpoch{1};                          // a quorum of one never elects again
 }  // namespace
 
-Result<void> MetadataLog::open(storage::LogManager& logs, model::MetadataImage& image) {
+Result<void> MetadataLog::open(storage::LogManager& logs, model::MetadataImage& image,
+                               std::set<Uuid>& removed) {
     const TopicPartition partition{std::string(kMetadataTopic), PartitionIndex{0}};
     log_ = logs.find(partition);
     if (log_ == nullptr) {
@@ -24,10 +25,10 @@ Result<void> MetadataLog::open(storage::LogManager& logs, model::MetadataImage& 
         config.retention_bytes = -1;
         log_->update_config(config);
     }
-    return replay(image);
+    return replay(image, removed);
 }
 
-Result<void> MetadataLog::replay(model::MetadataImage& image) {
+Result<void> MetadataLog::replay(model::MetadataImage& image, std::set<Uuid>& removed) {
     constexpr std::uint64_t kChunk = 1U << 20;
     Offset at = log_->log_start();
     while (at < log_->log_end()) {
@@ -42,7 +43,10 @@ Result<void> MetadataLog::replay(model::MetadataImage& image) {
                     if (!record) break;
                     if (reader.header().control() || !record->value) continue;
                     FL_TRY(const auto decoded, model::decode_metadata_record(*record->value));
-                    if (decoded) image.apply(*decoded);
+                    if (!decoded) continue;
+                    image.apply(*decoded);
+                    if (const auto* r = std::get_if<wire::RemoveTopicRecord>(&*decoded))
+                        removed.insert(r->topic_id);
                 }
             }
         }

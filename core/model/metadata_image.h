@@ -21,7 +21,8 @@
 namespace faultline::model {
 
 // The record types that this version writes; those of Kafka's metadata log.
-using MetadataRecord = std::variant<wire::TopicRecord, wire::PartitionRecord, wire::PartitionChangeRecord,
+using MetadataRecord =
+    std::variant<wire::TopicRecord, wire::PartitionRecord, wire::PartitionChangeRecord,
                  wire::ConfigRecord, wire::RemoveTopicRecord, wire::ProducerIdsRecord>;
 
 // As it stands in a record's value: frame version, type, version (unsigned varints), then the

@@ -72,7 +72,7 @@ Result<void> PartitionLog::Impl::recover_segment(std::size_t i, std::uint64_t fi
     Offset end = segment.base();
     FL_TRY(const auto damage, segment.scan(options.config.index_interval_bytes, file_bytes,
                                            options.config.cleanup_compact, [&](const BatchAt& b) {
-                                               note_batch(b.header);
+                                               epoch_scan.note(b.header.epoch, b.header.base);
                                                end = b.header.last() + 1;
                                            }));
     if (file_bytes > 0) ctx.probe.reached(probe::Site::index_rebuilt);
@@ -117,7 +117,7 @@ Result<void> PartitionLog::Impl::open_clean_tail(std::uint64_t file_bytes) {
         if (walk.position() == 0) segment.first_timestamp = walk.header().max_timestamp;
         segment.index().add_timestamp(walk.header());
         since += static_cast<std::int64_t>(walk.header().size());
-        note_batch(walk.header());
+        epoch_scan.note(walk.header().epoch, walk.header().base);
         log_end = walk.header().last() + 1;
     }
     segment.index().set_since(since);
@@ -193,6 +193,7 @@ Result<void> PartitionLog::Impl::settle() {
             return dir->note(synced.error());
     }
     durable_end = sync_target = reserved_end = log_end;
+    epochs_dirty |= epoch_scan.finish();
     // An epoch may begin exactly at the end: it has no batch yet.
     epochs_dirty |= epochs.truncate_end(log_end + 1);
     epochs_dirty |= epochs.truncate_start(log_start);

@@ -89,6 +89,8 @@ Result<void> PartitionLog::assign_epoch(Epoch epoch) {
     return saved.ok() ? saved : log.dir->note(saved.error());
 }
 
+void PartitionLog::lead(Epoch epoch) { impl_->epochs_dirty |= impl_->epochs.forget_above(epoch); }
+
 std::optional<Epoch> PartitionLog::latest_epoch() const noexcept { return impl_->epochs.latest(); }
 
 std::optional<EpochEnd> PartitionLog::end_offset_for_epoch(Epoch epoch) const {

@@ -137,6 +137,8 @@ public:
     // A new leader epoch starts at log_end, before its first batch. Durable when it returns. Parks.
     Result<void> assign_epoch(Epoch epoch);
     std::optional<Epoch> latest_epoch() const noexcept;
+    // This node leads in `epoch`: what the log seems to know of later ones is damage. Never parks.
+    void lead(Epoch epoch);
     // Empty when no epoch <= `epoch` is known. Never parks.
     std::optional<EpochEnd> end_offset_for_epoch(Epoch epoch) const;
     // What the leader in epoch `current` says of it (LeaderEpochs::answer). Never parks.

@@ -104,6 +104,7 @@ struct PartitionLog::Impl {
 
     std::vector<SegmentRef> segments;  // ascending, never empty once open; the last is active
     logic::storage::LeaderEpochs epochs;
+    logic::storage::EpochScan epoch_scan{epochs};  // while the log is opened
     bool epochs_dirty = false;
     // INV-10  log_start <= durable_end <= log_end <= reserved_end.
     Offset log_start{0}, log_end{0}, durable_end{0};

@@ -1,5 +1,5 @@
-// OffsetForLeaderEpoch: where a leader epoch ended, for clients that look whether what they have read
-// is still there (KIP-320), and for followers.
+// OffsetForLeaderEpoch: where a leader epoch ended, for clients that look whether what they have
+// read is still there (KIP-320), and for followers.
 #include "core/broker/handlers/respond.h"
 #include "gen/wire/offset_for_leader_epoch_request.h"
 #include "gen/wire/offset_for_leader_epoch_response.h"

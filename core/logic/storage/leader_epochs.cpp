@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace faultline::logic::storage {
 namespace {
@@ -31,6 +32,12 @@ bool LeaderEpochs::assign(Epoch epoch, Offset start) {
 bool LeaderEpochs::truncate_end(Offset end) {
     const std::size_t before = entries_.size();
     while (!entries_.empty() && entries_.back().start >= end) entries_.pop_back();
+    return entries_.size() != before;
+}
+
+bool LeaderEpochs::forget_above(Epoch epoch) {
+    const std::size_t before = entries_.size();
+    while (!entries_.empty() && entries_.back().epoch > epoch) entries_.pop_back();
     return entries_.size() != before;
 }
 
@@ -72,6 +79,40 @@ std::optional<Epoch> LeaderEpochs::at(Offset offset) const {
         if (e.start <= offset) found = e.epoch;
     }
     return found;
+}
+
+void EpochScan::note(Epoch epoch, Offset base) {
+    if (epoch.v < 0) return;
+    const EpochStart now{epoch, base};
+    if (lower_) {
+        if (held_ && epoch >= held_->epoch) {
+            lower_.reset();
+        } else {
+            held_ = std::exchange(lower_, std::nullopt);
+        }
+    }
+    if (held_ && epoch < held_->epoch) {
+        lower_ = now;
+        return;
+    }
+    take();
+    held_ = now;
+}
+
+bool EpochScan::finish() {
+    const auto before = into_.latest();
+    if (lower_ && !(before && lower_->epoch < *before)) held_ = lower_;
+    lower_.reset();
+    take();
+    return std::exchange(added_, false);
+}
+
+void EpochScan::take() {
+    if (!held_) return;
+    const EpochStart batch = *std::exchange(held_, std::nullopt);
+    const auto before = into_.latest();
+    if (before && *before >= batch.epoch) return;  // nothing new, or lower than it can be
+    added_ |= into_.assign(batch.epoch, batch.start);
 }
 
 std::string LeaderEpochs::print() const {

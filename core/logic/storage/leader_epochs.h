@@ -24,6 +24,8 @@ public:
     bool assign(Epoch epoch, Offset start);
     // The log now ends at `end`: epochs that start at or above it are gone.
     bool truncate_end(Offset end);
+    // The leader's epoch is `epoch`: later ones cannot be.
+    bool forget_above(Epoch epoch);
     // The log now starts at `start`: the epoch that holds it starts there.
     bool truncate_start(Offset start);
     void clear() { entries_.clear(); }
@@ -48,5 +50,23 @@ public:
 
 private:
     std::vector<EpochStart> entries_;
+};
+
+// Learns epochs from the batches of a log that is opened. A batch's checksum does not cover its
+// epoch, so one that its neighbours contradict is not believed: epochs never fall along a log.
+class EpochScan {
+public:
+    explicit EpochScan(LeaderEpochs& into) : into_(into) {}
+    // The batches in their order; those without an epoch (-1) are passed over.
+    void note(Epoch epoch, Offset base);
+    // There are no more. True when an entry was added since the last call.
+    bool finish();
+
+private:
+    void take();
+    LeaderEpochs& into_;
+    // The batch before, and one behind it whose epoch is lower: the next one tells which is wrong.
+    std::optional<EpochStart> held_, lower_;
+    bool added_ = false;
 };
 }  // namespace faultline::logic::storage

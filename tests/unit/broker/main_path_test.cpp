@@ -285,4 +285,36 @@ TEST_CASE("broker: a start begins a leader epoch, and each epoch's end can be as
     }
     b.stop();
 }
+
+TEST_CASE("broker: a deletion that a crash cut short is finished by the next start") {
+    bool finished_later = false;
+    for (int step = 1; step <= 60; ++step) {
+        Bench b;
+        b.run([&](Env& env) {
+            Client c(env);
+            create(c, "t", 1);
+            produce(c, "t", 0, batch(env, {"old"}));
+            wire::DeleteTopicsRequest drop;
+            drop.topic_names = {"t"};
+            drop.timeout_ms = 1000;
+            c.send(5, drop);
+            env.fibers.sleep_until(env.clock.in(step * 100us));
+        });
+        b.world.crash(b.server);
+        b.world.start(b.server);
+        const auto before = b.recorder.reached_count(probe::Site::deleted_topic_found);
+        b.run([&](Env& env) {
+            Client c(env);
+            const bool there = !c.call<wire::MetadataResponse>(12, all_topics()).topics.empty();
+            if (there) {
+                CHECK(values_of(fetch(c, "t", 0, 0).records) == std::vector<std::string>{"old"});
+            } else {
+                create(c, "t", 1);
+                CHECK(fetch(c, "t", 0, 0).high_watermark == 0);
+            }
+        });
+        finished_later |= b.recorder.reached_count(probe::Site::deleted_topic_found) > before;
+    }
+    CHECK(finished_later);
+}
 }  // namespace faultline::broker::test

@@ -160,6 +160,11 @@ TEST_CASE("epochs: assign, ends, cuts, text", "[storage]") {
     CHECK(!e.answer(Epoch{-1}, Epoch{9}, Offset{40}));
     CHECK(LeaderEpochs{}.answer(Epoch{1}, Epoch{2}, Offset{5})->end == Offset{5});
 
+    LeaderEpochs lower = e;
+    CHECK(lower.forget_above(Epoch{6}));
+    CHECK(lower.latest() < Epoch{7});
+    CHECK(!lower.forget_above(Epoch{6}));
+
     LeaderEpochs read;
     CHECK(e.print() == "0\n3\n1 0\n6 10\n7 30\n");
     CHECK(read.parse(e.print()));
@@ -198,4 +203,29 @@ TEST_CASE("checkpoints: Kafka's text, and nothing else", "[storage]") {
     CHECK(!parse_meta("node.id=1\n"));
     CHECK(parse_partition_metadata(print_partition_metadata(Uuid{5, 6})) == Uuid{5, 6});
     CHECK(!parse_partition_metadata("version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA"));
+}
+
+TEST_CASE("epochs of batches that their neighbours contradict are not believed", "[storage]") {
+    using Batches = std::vector<std::pair<std::int32_t, std::int64_t>>;  // epoch, base offset
+    const auto scan = [](const Batches& batches) {
+        LeaderEpochs found;
+        EpochScan walk(found);
+        for (const auto& [epoch, base] : batches) walk.note(Epoch{epoch}, Offset{base});
+        CHECK(walk.finish() == !found.entries().empty());
+        CHECK(!walk.finish());
+        return found.entries();
+    };
+    const auto starts = [](const Batches& batches) {
+        std::vector<EpochStart> out;
+        for (const auto& [epoch, base] : batches) out.push_back({Epoch{epoch}, Offset{base}});
+        return out;
+    };
+    CHECK(scan({}).empty());
+    CHECK(scan({{-1, 0}, {-1, 5}}).empty());
+    CHECK(scan({{0, 0}, {0, 3}, {2, 5}, {2, 9}, {7, 12}}) == starts({{0, 0}, {2, 5}, {7, 12}}));
+    // Too high and too low, first, within an epoch, at a border.
+    CHECK(scan({{64, 0}, {0, 3}, {1, 5}}) == starts({{0, 3}, {1, 5}}));
+    CHECK(scan({{1, 0}, {65, 3}, {1, 5}, {2, 6}}) == starts({{1, 0}, {2, 6}}));
+    CHECK(scan({{4, 0}, {0, 3}, {4, 5}, {5, 6}}) == starts({{4, 0}, {5, 6}}));
+    CHECK(scan({{1, 0}, {66, 3}, {2, 5}}) == starts({{1, 0}, {2, 5}}));
 }

@@ -23,8 +23,8 @@ TEST_CASE("a node that starts anew leads its partitions, and only its own, in a 
     }
     for (const auto& record : lead_anew(image, NodeId{1})) {
         // As it comes back from the log.
-        const auto read =
-            model::decode_metadata_record(model::encode_metadata_record(record).coalesce_copy().bytes());
+        const auto read = model::decode_metadata_record(
+            model::encode_metadata_record(record).coalesce_copy().bytes());
         REQUIRE(read.ok());
         REQUIRE(read->has_value());
         image.apply(**read);
