@@ -25,7 +25,19 @@ Result<void> Controller::open(storage::LogManager& logs) {
 }
 
 Result<void> Controller::begin_epochs() {
-    return commit(logic::lead_anew(image_, shared_->config.node));
+    const auto done = commit(logic::lead_anew(image_, shared_->config.node));
+    image_.epochs_begun = done.ok();
+    if (done.ok() || done.code() != Errc::no_space) return done;
+    env_.probe.reached(probe::Site::epochs_wait_for_space);
+    env_.log.warn("no space for the metadata log: partitions are served, but take no records");
+    return {};
+}
+
+void Controller::retry_epochs() {
+    if (image_.epochs_begun) return;
+    const auto guard = deciding_.lock();
+    if (image_.epochs_begun || !begin_epochs().ok() || !image_.epochs_begun) return;
+    publish();
 }
 
 void Controller::set_broker(model::BrokerImage broker) { image_.brokers = {std::move(broker)}; }

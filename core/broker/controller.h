@@ -14,9 +14,12 @@ public:
     Controller(Env& env, SharedRef shared);
     // Replays the metadata log. Parks. corrupt, io.
     Result<void> open(storage::LogManager& logs);
-    // Begins a leader epoch for each partition of this node. Once, before publish(). Parks.
-    // no_space, io.
+    // Begins a leader epoch for each partition of this node. Once, before publish(). Without space
+    // for it the node serves in the old ones and takes no records until retry_epochs() has
+    // succeeded: a start must not need space, retention may have to make some. Parks. io.
     Result<void> begin_epochs();
+    // Parks.
+    void retry_epochs();
     // Where clients reach this node; part of the image, not of the log.
     void set_broker(model::BrokerImage broker);
     const model::MetadataImage& image() const noexcept { return image_; }

@@ -39,7 +39,12 @@ Partition::Partition(PartitionContext& context, storage::LogRef log, Epoch epoch
     advance(committed());
 }
 
-void Partition::update_config(const model::TopicConfig& config) {
+void Partition::update(Epoch epoch, bool may_append, const model::TopicConfig& config) {
+    may_append_ = may_append;
+    if (epoch != epoch_) {
+        epoch_ = epoch;
+        context_.probe.emit([&] { return probe::LeaderChanged{key_, epoch_, context_.node}; });
+    }
     config_ = config;
     log_->update_config(log_config(config));
 }
@@ -145,6 +150,7 @@ ProduceAnswer Partition::produce(const IoBuf& records) {
             return answer;
         case logic::ProducerCheck::append: break;
     }
+    if (!may_append_) return refuse_storage({Errc::no_space, 0, "partition.produce"});
     const auto appended = log_->append(std::move(batch.bytes), epoch_);
     if (!appended.ok()) {
         if (appended.code() == Errc::no_space)

@@ -32,7 +32,9 @@ public:
 
     // Rebuilds what is known of producers from the log. Parks.
     Result<void> load();
-    void update_config(const model::TopicConfig& config);
+    // `may_append`: false where the epoch could not begin yet; produces are then refused as on a
+    // full disk.
+    void update(Epoch epoch, bool may_append, const model::TopicConfig& config);
 
     // As leader: checks, removes duplicates, appends. Parks until the batch is in the page cache.
     // Calls are served in their order.
@@ -59,6 +61,7 @@ private:
     PartitionContext& context_;
     storage::LogRef log_;
     Epoch epoch_;
+    bool may_append_ = true;
     model::TopicConfig config_;
     logic::ProducerStates producers_;
     fiber::Mutex

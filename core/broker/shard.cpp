@@ -105,13 +105,14 @@ Result<void> Shard::match_logs(const KnownTopics& known) {
     return {};
 }
 
-void Shard::open_partition(const model::TopicImage& topic, std::int32_t index) {
+void Shard::open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
+                           std::int32_t index) {
     const TopicPartition tp{topic.name, PartitionIndex{index}};
     const model::TopicConfig config =
         model::with_overrides(shared_->config.topic_defaults, topic.config);
     const Epoch epoch = topic.partitions[static_cast<std::size_t>(index)].leader_epoch;
     if (const auto it = partitions_.find(tp); it != partitions_.end())
-        return it->second->update_config(config);
+        return it->second->update(epoch, image.epochs_begun, config);
     storage::LogRef log = logs_->find(tp);
     if (log != nullptr && logs_->topic_id(tp) != topic.id) {
         // A topic of the same name that was deleted while this node was down.
@@ -133,6 +134,7 @@ void Shard::open_partition(const model::TopicImage& topic, std::int32_t index) {
         return;
     }
     auto partition = std::make_shared<Partition>(context_, log, epoch, config);
+    partition->update(epoch, image.epochs_begun, config);
     if (const auto loaded = partition->load(); !loaded.ok()) {
         env_.log.error("{}-{} is offline: {}", topic.name, index, to_string(loaded.error()));
         unavailable_[tp] = KafkaError::kafka_storage_error;
@@ -152,7 +154,7 @@ void Shard::retry_unavailable() {
         if (topic == nullptr || std::cmp_greater_equal(tp.index.v, topic->partitions.size())) {
             unavailable_.erase(tp);
         } else {
-            open_partition(*topic, tp.index.v);
+            open_partition(*image, *topic, tp.index.v);
         }
     }
 }
@@ -176,7 +178,8 @@ void Shard::apply(Snapshot<model::MetadataImage> image) {
         for (std::int32_t i = 0; std::cmp_less(i, topic.partitions.size()); ++i) {
             const bool ours =
                 topic.partitions[static_cast<std::size_t>(i)].leader == shared_->config.node;
-            if (ours && owner({name, PartitionIndex{i}}) == env_.shard) open_partition(topic, i);
+            if (ours && owner({name, PartitionIndex{i}}) == env_.shard)
+                open_partition(*image, topic, i);
         }
     }
     image_ = std::move(image);
@@ -412,6 +415,7 @@ void Shard::start_accepting() {
     background_.spawn({.name = "partition retry"}, [this](fiber::StopToken stop) {
         while (env_.fibers.sleep_until(env_.clock.in(1s), stop) == fiber::Wake::timed_out) {
             if (!unavailable_.empty()) retry_unavailable();
+            if (env_.shard.v == 0) shared_->controller->retry_epochs();
         }
     });
     background_.spawn({.name = "producer expiry"}, [this](fiber::StopToken stop) {

@@ -94,7 +94,8 @@ private:
                                 Fn fn);
     std::shared_ptr<Partition> find(const TopicPartition& partition, wire::KafkaError& error);
     void retry_unavailable();
-    void open_partition(const model::TopicImage& topic, std::int32_t index);
+    void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
+                        std::int32_t index);
     void accept(Listener& listener, fiber::StopToken stop);
     void data_arrived();
 

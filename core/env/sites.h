@@ -55,6 +55,7 @@
     X(producer_gave_up_unclear,     "A producer gave up a batch that may have been written.")                        \
     X(producer_numbered_anew,       "A producer lost its numbering and asks for another id.")                        \
     X(consumer_position_reset,      "A consumer's position was out of range: it started again.")                     \
+    X(epochs_wait_for_space,        "A broker started on a full disk and waits to begin its leader epochs.")        \
     X(deleted_topic_found,          "A broker started with the log of a topic that had been deleted.")              \
     X(consumer_saw_truncation,      "A consumer learned that the log was cut below what it had read.")               \
     X(consumer_rested_partition,    "A consumer left a partition that it cannot read alone for a while.")            \

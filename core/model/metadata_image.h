@@ -58,6 +58,9 @@ struct MetadataImage {
     std::map<std::string, TopicImage, std::less<>> topics;
     std::map<Uuid, std::string> names;  // by topic id
     std::int64_t next_producer_id = 0;
+    // Not in the log. False while the epochs that a start begins could not be written, for want of
+    // space: leaders answer, but take no records.
+    bool epochs_begun = true;
 
     const TopicImage* find(std::string_view name) const;
     const TopicImage* find(const Uuid& id) const;

@@ -153,6 +153,9 @@ void random(Fields& f, RandomSpec& r) {
     f.names("kinds", r.kinds,
             "Faults that may be drawn; absent: all that keep the disk's promises.");
     f.names("except", r.except, "Faults that may not be drawn.");
+    f.names("always", r.always,
+            "Faults that may be drawn with every seed; of the others a seed leaves each out with "
+            "probability one half.");
     f.integer("min_faults", r.min_faults, 0, 64, "At least so many.");
     f.integer("max_faults", r.max_faults, 0, 64, "At most so many.");
     f.boolean("knobs", r.knobs, "Configuration is drawn too.");

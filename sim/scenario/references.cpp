@@ -163,11 +163,13 @@ private:
         Names words;
         for (const FaultInfo& i : fault_kinds()) words.insert(std::string(i.word));
         for (const FaultInfo& i : fault_kinds()) words.insert(std::string(to_string(i.group)));
-        for (const auto* list : {&s_.random.kinds, &s_.random.except}) {
-            for (const std::string& word : *list) {
-                if (!words.contains(word))
-                    bad(list == &s_.random.kinds ? "/random/kinds" : "/random/except",
-                        not_there("fault", word, words));
+        const std::pair<const char*, const std::vector<std::string>&> lists[] = {
+            {"/random/kinds", s_.random.kinds},
+            {"/random/except", s_.random.except},
+            {"/random/always", s_.random.always}};
+        for (const auto& [where, list] : lists) {
+            for (const std::string& word : list) {
+                if (!words.contains(word)) bad(where, not_there("fault", word, words));
             }
         }
     }

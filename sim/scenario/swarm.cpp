@@ -73,7 +73,7 @@ std::vector<FaultKind> draw_kinds(const RandomSpec& r, const Rng& root) {
         allowed.push_back(i.kind);
         const bool group_out = root.fork("class").fork(to_string(i.group)).chance(1, 2);
         const bool kind_out = root.fork("kind").fork(i.word).chance(1, 2);
-        if (!group_out && !kind_out) kinds.push_back(i.kind);
+        if ((!group_out && !kind_out) || named(r.always, i)) kinds.push_back(i.kind);
     }
     // Everything left out: one kind alone, rather than a calm run.
     if (kinds.empty() && !allowed.empty())

@@ -119,6 +119,38 @@ TEST_CASE("storage errors: partitions that found no room are made when there is 
     b.stop();
 }
 
+TEST_CASE("storage errors: a start on a full disk serves, and takes records when there is room") {
+    Bench b;
+    b.run([](Env& env) {
+        Client c(env);
+        create(c, "t", 1);
+        CHECK(produce(c, "t", 0, batch(env, {"before"})).base_offset == 0);
+    });
+    b.stop();
+    auto& disk = b.world.disk(b.server);
+    disk.set_capacity(disk.used(), sim::kNoFault);
+    b.world.start(b.server);
+    b.run([](Env& env) {
+        Client c(env);
+        CHECK(values_of(fetch(c, "t", 0, 0).records) == std::vector<std::string>{"before"});
+        CHECK(produce(c, "t", 0, batch(env, {"a"})).error_code == KafkaError::kafka_storage_error);
+        CHECK(
+            c.call<wire::MetadataResponse>(12, all_topics()).topics[0].partitions[0].leader_epoch ==
+            0);
+    });
+    disk.set_capacity(std::uint64_t{1} << 40, sim::kNoFault);
+    b.run([](Env& env) {
+        Client c(env);
+        env.fibers.sleep_until(env.clock.in(3s));
+        CHECK(
+            c.call<wire::MetadataResponse>(12, all_topics()).topics[0].partitions[0].leader_epoch ==
+            1);
+        CHECK(produce(c, "t", 0, batch(env, {"a"})).base_offset == 1);
+        CHECK(epoch_end(c, "t", 0).end_offset == 1);
+    });
+    b.stop();
+}
+
 TEST_CASE("storage errors: flush.before.ack=false acknowledges from the page cache") {
     Bench b([](BrokerConfig& c) { c.topic_defaults.flush_before_ack = false; });
     b.run([](Env& env) {

@@ -70,6 +70,22 @@ TEST_CASE("swarm: only what may be drawn is drawn", "[swarm]") {
     }
 }
 
+TEST_CASE("swarm: what is always there is never left out", "[swarm]") {
+    const Scenario some = base(
+        R"({"kinds": ["process", "slow_disk"], "except": ["wipe"], "always": ["power_loss"], "min_faults": 8})");
+    int seen = 0, alone = 0;
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+        std::set<FaultKind> kinds;
+        for (const FaultSpec& f : draw_swarm(some, seed).faults) kinds.insert(f.kind);
+        seen += kinds.contains(FaultKind::power_loss) ? 1 : 0;
+        alone += kinds.size() == 1 ? 1 : 0;
+        CHECK_FALSE(kinds.contains(FaultKind::wipe));
+    }
+    CHECK(seen > 250);  // eight draws of at most six kinds
+    CHECK(alone > 0);
+    CHECK(alone < 250);
+}
+
 TEST_CASE("swarm: a scenario without the section stays as it is", "[swarm]") {
     Scenario s = base("{}");
     s.random = {};
