@@ -8,8 +8,14 @@ namespace faultline::sim {
 
 using Json = nlohmann::ordered_json;
 
+std::string what_broke(std::int32_t invariant, const std::string& name) {
+    if (invariant == 0) return "died";
+    return name.empty() ? fmt::format("INV-{}", invariant)
+                        : fmt::format("INV-{} {}", invariant, name);
+}
+
 std::string RunResult::cluster() const {
-    return fmt::format("INV-{} at {} with {}", invariant, transition.empty() ? "-" : transition,
+    return fmt::format("{} at {} with {}", what_broke(invariant, ""), transition.empty() ? "-" : transition,
                        kinds.empty() ? "no fault" : fmt::format("{}", fmt::join(kinds, "+")));
 }
 

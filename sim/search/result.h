@@ -30,6 +30,9 @@ struct RunResult {
     std::string cluster() const;
 };
 
+// "INV-80 acked-is-durable"; "died" for a run whose process ended without a verdict.
+std::string what_broke(std::int32_t invariant, const std::string& name);
+
 RunResult summarize(const Outcome& outcome);
 // One line of JSON and back. Nothing when the text is not one.
 std::string to_line(const RunResult& result);

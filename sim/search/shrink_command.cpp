@@ -43,7 +43,7 @@ std::optional<Start> failing(const ShrinkOptions& o, int& code) {
 }
 
 std::string violation(const RunResult& r) {
-    return fmt::format("INV-{} {} at {}: {}", r.invariant, r.name,
+    return fmt::format("{} at {}: {}", what_broke(r.invariant, r.name),
                        format_seconds(Duration{r.at_ns}), r.sentence);
 }
 }  // namespace
@@ -129,7 +129,7 @@ int explain_command(const ShrinkOptions& o) {
         const std::string then = same ? "the same violation"
                                  : r.invariant == 0
                                      ? std::string("the run holds")
-                                     : fmt::format("another one: INV-{} {}", r.invariant, r.name);
+                                     : fmt::format("another one: {}", what_broke(r.invariant, r.name));
         told.push_back({{"fault", f.id},
                         {"do", to_string(f.kind)},
                         {"necessary", needed},

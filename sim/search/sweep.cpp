@@ -107,9 +107,9 @@ private:
     void tell_failure(std::size_t which, std::uint64_t seed, const RunResult& r) {
         if (options_.json) return;
         if (terminal_) fmt::print(stderr, "\r\x1b[K");
-        fmt::print("new failure: {} {} seed {}: INV-{} {}: {}\n", scenarios_[which].first,
-                   r.transition.empty() ? "" : "at " + r.transition, seed, r.invariant, r.name,
-                   r.sentence);
+        fmt::print("new failure: {} {} seed {}: {}: {}\n", scenarios_[which].first,
+                   r.transition.empty() ? "" : "at " + r.transition, seed,
+                   what_broke(r.invariant, r.name), r.sentence);
         std::fflush(stdout);
     }
 
@@ -173,9 +173,9 @@ void print_report(const Report& r) {
     if (!r.failures.empty()) fmt::print("\n");
     for (const auto& [key, f] : r.failures) {
         fmt::print(
-            "{} of {} runs: INV-{} {} at {} with {}\n  {}\n  faultline sim run {} --seed {}\n"
+            "{} of {} runs: {} at {} with {}\n  {}\n  faultline sim run {} --seed {}\n"
             "  faultline sim shrink {} --seed {} -o min.json\n",
-            f.count, r.runs, f.invariant, f.name, f.transition.empty() ? "-" : f.transition,
+            f.count, r.runs, what_broke(f.invariant, f.name), f.transition.empty() ? "-" : f.transition,
             f.kinds.empty() ? "no fault" : fmt::format("{}", fmt::join(f.kinds, ", ")), f.sentence,
             f.file, f.fastest_seed, f.file, f.fastest_seed);
     }

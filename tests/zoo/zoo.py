@@ -218,7 +218,7 @@ def cells(row, budget):
     return (row['mutant'], f'{row["found"]}/{row["campaigns"]}', show(row['runs_median']),
             over if row['cpu_s_median'] is None else show(row['cpu_s_median']),
             over if row['cpu_s_p90'] is None else show(row['cpu_s_p90']),
-            ' '.join(f'INV-{i}' for i in sorted(row['oracles'], key=lambda i: -row['oracles'][i])) or '-',
+            ' '.join(f'INV-{i}' if i else 'died' for i in sorted(row['oracles'], key=lambda i: -row['oracles'][i])) or '-',
             show(row['elements']), show(row['shrink_s']))
 
 

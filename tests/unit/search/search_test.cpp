@@ -165,6 +165,7 @@ TEST_CASE("search: a run that does not end is a result", "[search]") {
     s.producers[0].rate = 100'000;
     const RunResult r = run_isolated(s, {.jobs = 1, .cpu_seconds = 1});
     CHECK(r.verdict == "died");
+    CHECK(r.cluster().starts_with("died at "));
     CHECK(r.transition == "hangs");
     CHECK(r.failed());
 }
