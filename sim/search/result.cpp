@@ -15,7 +15,8 @@ std::string what_broke(std::int32_t invariant, const std::string& name) {
 }
 
 std::string RunResult::cluster() const {
-    return fmt::format("{} at {} with {}", what_broke(invariant, ""), transition.empty() ? "-" : transition,
+    return fmt::format("{} at {} with {}", what_broke(invariant, ""),
+                       transition.empty() ? "-" : transition,
                        kinds.empty() ? "no fault" : fmt::format("{}", fmt::join(kinds, "+")));
 }
 

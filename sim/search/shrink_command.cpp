@@ -126,10 +126,10 @@ int explain_command(const ShrinkOptions& o) {
             r.invariant == start->result.invariant && r.failed() == start->result.failed();
         const bool needed = !same;
         if (needed) necessary.push_back(f.id);
-        const std::string then = same ? "the same violation"
-                                 : r.invariant == 0
-                                     ? std::string("the run holds")
-                                     : fmt::format("another one: {}", what_broke(r.invariant, r.name));
+        const std::string then =
+            same               ? "the same violation"
+            : r.invariant == 0 ? std::string("the run holds")
+                               : fmt::format("another one: {}", what_broke(r.invariant, r.name));
         told.push_back({{"fault", f.id},
                         {"do", to_string(f.kind)},
                         {"necessary", needed},

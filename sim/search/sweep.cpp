@@ -175,7 +175,8 @@ void print_report(const Report& r) {
         fmt::print(
             "{} of {} runs: {} at {} with {}\n  {}\n  faultline sim run {} --seed {}\n"
             "  faultline sim shrink {} --seed {} -o min.json\n",
-            f.count, r.runs, what_broke(f.invariant, f.name), f.transition.empty() ? "-" : f.transition,
+            f.count, r.runs, what_broke(f.invariant, f.name),
+            f.transition.empty() ? "-" : f.transition,
             f.kinds.empty() ? "no fault" : fmt::format("{}", fmt::join(f.kinds, ", ")), f.sentence,
             f.file, f.fastest_seed, f.file, f.fastest_seed);
     }
