@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "visualize/picture.h"
+#include "visualize/slice.h"
 
 namespace faultline::visualize {
 namespace {
@@ -65,7 +66,8 @@ public:
         disk();
         logs();
         marks();
-        faults(pid);
+        faults(pid++);
+        why(pid);
         // Perfetto sorts by time itself, but begins and ends at the same time must come in order.
         std::stable_sort(packets_.begin(), packets_.end(),
                          [](const Packet& a, const Packet& b) { return a.at < b.at; });
@@ -249,6 +251,37 @@ private:
         const std::uint64_t uuid = track(process, "violations");
         for (const Broken& b : run_.broken) {
             instant(uuid, b.at, fmt::format("invariant {}: {}", b.invariant, b.sentence));
+        }
+    }
+
+    // The causal slice of a failure: an instant for each of its rows, arrows along the causes.
+    void why(int pid) {
+        const auto slice = make_slice(*run_.trace);
+        if (!slice) return;
+        std::vector<Proto> rows(slice->rows.size());
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            rows[i].number(field::kType, kInstant);
+            rows[i].bytes(field::kEventName, slice->rows[i].text);
+        }
+        std::uint64_t flow = run_.exchanges.size();
+        for (const SliceEdge& e : slice_edges(*run_.trace, *slice)) {
+            ++flow;
+            rows[e.from].fixed64(field::kFlow, flow);
+            rows[e.to].fixed64(field::kFlow, flow);
+        }
+        std::map<int, std::uint64_t> tracks;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const SliceRow& row = slice->rows[i];
+            if (row.at < run_.begin || row.at > run_.end) continue;
+            std::uint64_t& uuid = tracks[row.lane];
+            if (uuid == 0) {
+                const auto lane = static_cast<std::size_t>(row.lane);
+                const std::int64_t node = row.lane < 0 ? -1 : slice->lanes[lane].node;
+                const auto process = processes_.find(node);
+                if (row.lane >= 0 && process == processes_.end()) continue;  // not asked for
+                uuid = track(row.lane < 0 ? track(0, "the world", pid) : process->second, "why");
+            }
+            event(uuid, row.at, rows[i]);
         }
     }
 

@@ -22,8 +22,13 @@ struct Form {
     std::string (*slice)(const Trace&, const Slice&) = nullptr;  // of a run that failed
 };
 constexpr Form kForms[] = {
-    {"svg", timeline_svg, slice_svg}, {"html", nullptr},       {"dot", timeline_dot, slice_dot},
-    {"txt", timeline_txt, slice_txt}, {"json", timeline_json}, {"pftrace", pftrace},
+    {"svg", timeline_svg, slice_svg},
+    {"html", nullptr},
+    {"dot", timeline_dot, slice_dot},
+    {"txt", timeline_txt, slice_txt},
+    {"json", timeline_json},
+    {"jsonl", timeline_jsonl},
+    {"pftrace", pftrace},
 };
 
 std::expected<const Form*, std::string> form_of(std::string_view extension) {

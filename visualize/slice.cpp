@@ -322,4 +322,23 @@ std::string slice_txt(const Trace& trace, const Slice& s) {
     }
     return out;
 }
+
+std::vector<SliceEdge> slice_edges(const Trace& trace, const Slice& slice) {
+    std::map<std::size_t, std::size_t> row_of;  // event -> row
+    for (std::size_t i = 0; i < slice.rows.size(); ++i) {
+        for (std::size_t e : {slice.rows[i].event, slice.rows[i].last_event}) row_of[e] = i;
+    }
+    std::vector<SliceEdge> edges;
+    for (std::size_t i = 0; i < slice.rows.size(); ++i) {
+        std::size_t hidden = 0;
+        for (std::uint32_t c = trace.events[slice.rows[i].event].cause; c != kNoCause;
+             c = trace.events[c].cause, ++hidden) {
+            const auto it = row_of.find(c);
+            if (it == row_of.end() || it->second == i) continue;
+            edges.push_back({it->second, i, hidden});
+            break;
+        }
+    }
+    return edges;
+}
 }  // namespace faultline::visualize

@@ -46,6 +46,15 @@ struct Slice {
 // Nothing when the run holds.
 std::optional<Slice> make_slice(const Trace& trace);
 
+// An arrow from a row to one that it led to, by the causes that the trace holds; `hidden` events
+// between them are not shown.
+struct SliceEdge {
+    std::size_t from, to;  // indices into Slice::rows
+    std::size_t hidden;
+};
+// At most one to each row: from its nearest cause that is shown. In order of `to`.
+std::vector<SliceEdge> slice_edges(const Trace& trace, const Slice& slice);
+
 std::string slice_txt(const Trace& trace, const Slice& slice);
 std::string slice_svg(const Trace& trace, const Slice& slice);
 // For `dot`: what led to what, at most 100 nodes.

@@ -43,30 +43,18 @@ std::string slice_dot(const Trace& trace, const Slice& s) {
         "  edge [color=\"#57606a\", arrowsize=0.7, fontname=\"sans-serif\", fontsize=10];\n",
         trace.scenario, trace.seed, trace.hash,
         quoted(fmt::format("INV-{} violated", s.invariant)));
-    std::map<std::size_t, std::size_t> row_of;  // event -> row
     for (std::size_t i = 0; i < s.rows.size(); ++i) {
         const SliceRow& row = s.rows[i];
-        for (std::size_t e : {row.event, row.last_event}) row_of[e] = i;
         std::string label;
         for (const std::string& line : wrapped(row.text, 300, 11)) label += line + "\n";
         out += fmt::format("  r{} [label={}, {}];\n", i,
                            quoted(fmt::format("{}\n{}", seconds(row.at), label)), style_of(row));
     }
-    std::set<std::pair<std::size_t, std::size_t>> edges;
-    for (std::size_t i = 0; i < s.rows.size(); ++i) {
-        // The nearest cause that is shown; how many are left out between stands at the arrow.
-        std::size_t hidden = 0;
-        for (std::uint32_t c = trace.events[s.rows[i].event].cause; c != kNoCause;
-             c = trace.events[c].cause, ++hidden) {
-            const auto it = row_of.find(c);
-            if (it == row_of.end() || it->second == i) continue;
-            if (edges.insert({it->second, i}).second) {
-                out += fmt::format(
-                    "  r{} -> r{}{};\n", it->second, i,
-                    hidden == 0 ? "" : fmt::format(" [label=\" +{}\", style=dashed]", hidden));
-            }
-            break;
-        }
+    for (const SliceEdge& e : slice_edges(trace, s)) {
+        // How many are left out between stands at the arrow.
+        out += fmt::format(
+            "  r{} -> r{}{};\n", e.from, e.to,
+            e.hidden == 0 ? "" : fmt::format(" [label=\" +{}\", style=dashed]", e.hidden));
     }
     std::vector<std::size_t> facts;
     for (std::size_t i = 0; i < s.rows.size(); ++i) {

@@ -5,34 +5,12 @@
 #include <fmt/format.h>
 
 #include "visualize/slice.h"
+#include "visualize/slice_style.h"
 #include "visualize/svg_writer.h"
 #include "visualize/text_box.h"
 
 namespace faultline::visualize {
 namespace {
-
-// Palette of Okabe and Ito, darker on white and lighter on black; shape tells what colour tells.
-constexpr std::string_view kStyle = R"css(
-svg{font-family:sans-serif;font-size:12px}
-text{fill:#1f2328;white-space:pre}
-.bg{fill:#ffffff}.stripe{fill:#f6f8fa}.factrow{fill:#fdecea}.h1{font-size:18px;font-weight:bold}
-.v{font-size:13px;fill:#b3261e}.dim{fill:#57606a}.num{text-anchor:end}.mid{text-anchor:middle}
-.name{font-size:13px;font-weight:bold;text-anchor:middle}.changed{font-weight:bold;fill:#0067a5}
-.up{fill:#bcd9ee;stroke:#4a8dbb}.down{fill:none;stroke:#b3261e;stroke-dasharray:4 3}.paused{fill:#eaeef2;stroke:#6e7781;stroke-dasharray:2 2}
-.e0{fill:#bcd9ee;stroke:#4a8dbb}.e1{fill:#c9e7dc;stroke:#00795a}.e2{fill:#f3dcef;stroke:#8a3f8a}.e3{fill:#ffe2b0;stroke:#b26a00}
-.msg{stroke:#0067a5;stroke-width:1.6;fill:none}.ans{stroke:#0067a5;stroke-width:1.2;stroke-dasharray:5 3;fill:none}
-.head{fill:#0067a5}.x{stroke:#b3261e;stroke-width:2;fill:none}
-.log{fill:#0067a5}.client{fill:#00795a}.life{fill:#57606a}.disk{fill:#8a3f8a}.fault{fill:#b84a00}.fault-band{fill:#ffe0cc}
-.viol{fill:#b3261e}.join{stroke:#b3261e;stroke-width:2;fill:none}.gap{stroke:#8c959f;stroke-dasharray:1 4}
-.grid{stroke:#d0d7de}
-@media (prefers-color-scheme:dark){
-text{fill:#e6edf3}.bg{fill:#0d1117}.stripe{fill:#161b22}.factrow{fill:#3a1513}.v{fill:#ff8f85}.dim{fill:#9da7b3}.changed{fill:#8cc8f0}
-.up{fill:#1c4664;stroke:#5fb0e5}.down{stroke:#ff8f85}.paused{fill:#30363d;stroke:#9da7b3}
-.e0{fill:#1c4664;stroke:#5fb0e5}.e1{fill:#0d3b2e;stroke:#3ecf9f}.e2{fill:#3c233c;stroke:#d9a0d9}.e3{fill:#4d3300;stroke:#ffb84d}
-.msg,.ans{stroke:#5fb0e5}.head{fill:#5fb0e5}.x{stroke:#ff8f85}.log{fill:#5fb0e5}.client{fill:#3ecf9f}.life{fill:#9da7b3}
-.disk{fill:#d9a0d9}.fault{fill:#ff9d5c}.fault-band{fill:#4d2408}.viol{fill:#ff8f85}.join{stroke:#ff8f85}.gap{stroke:#6e7681}.grid{stroke:#30363d}
-}
-)css";
 
 constexpr double kRow = 24, kGap = 16, kLaneWidth = 92, kMargin = 20, kTimeWidth = 84,
                  kOffsetWidth = 74, kTextWidth = 640;
@@ -55,9 +33,11 @@ public:
         const double height = rows_.back() + kRow + 62;
         w_.raw(fmt::format(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 "
-            "{0} {1}\" role=\"img\">\n<title>{2}</title>\n<style>{3}</style>\n",
+            "{0} {1}\" role=\"img\">\n<title>{2}</title>\n<style>{3}@media "
+            "(prefers-color-scheme:dark){{{4}}}\n</style>\n",
             px(width_), px(height),
-            xml_escaped(fmt::format("{}: INV-{} violated", t_.scenario, s_.invariant)), kStyle));
+            xml_escaped(fmt::format("{}: INV-{} violated", t_.scenario, s_.invariant)), kSliceStyle,
+            kSliceDarkStyle));
         w_.rect(0, 0, width_, height, "bg");
         w_.text(kMargin, 30, "h1", t_.scenario);
         w_.text(kMargin, 48, "dim",
@@ -119,7 +99,7 @@ private:
     // What each process was at each row, from all events, not only those that are shown: alive,
     // dead, paused; of a broker the epoch in which it leads.
     void lives(double top) {
-        enum class Life { unknown, up, down, paused };
+        enum class Life { unknown, up, down, stopped, paused };
         struct Now {
             Life life = Life::unknown;
             std::int64_t epoch = -1;
@@ -129,10 +109,11 @@ private:
         const auto draw = [&](std::size_t lane, double until) {
             const Now& n = now[lane];
             if (n.life != Life::unknown && until > since[lane]) {
-                const std::string css = n.life == Life::down     ? "down"
-                                        : n.life == Life::paused ? "paused"
-                                        : n.epoch >= 0           ? fmt::format("e{}", n.epoch % 4)
-                                                                 : "up";
+                const std::string css = n.life == Life::down      ? "down"
+                                        : n.life == Life::stopped ? "stopped"
+                                        : n.life == Life::paused  ? "paused"
+                                        : n.epoch >= 0            ? fmt::format("e{}", n.epoch % 4)
+                                                                  : "up";
                 w_.rect(x(static_cast<int>(lane)) - 5, since[lane], 10, until - since[lane], css,
                         3);
             }
@@ -149,7 +130,8 @@ private:
                     if (s_.lanes[lane].node != node) continue;
                     Now after = now[lane];
                     if (type == "NodeStarted") after.life = Life::up;
-                    if (type == "NodeCrashed" || type == "NodeStopped") after = {Life::down, -1};
+                    if (type == "NodeCrashed") after = {Life::down, -1};
+                    if (type == "NodeStopped") after = {Life::stopped, -1};
                     if (type == "NodePaused")
                         after.life = t_.get(e, "paused", 0) == 1 ? Life::paused : Life::up;
                     if (type == "LeaderChanged" && t_.get(e, "leader", 0) == node)

@@ -18,12 +18,12 @@ text{fill:#1f2328;white-space:pre}
 .paused{fill:url(#hp);stroke:#6e7781;stroke-width:1}.down{fill:#fff5f2;stroke:#b3261e;stroke-width:1;stroke-dasharray:4 3}
 .stopped{fill:none;stroke:#8c959f;stroke-width:1;stroke-dasharray:1 3}
 .hrbg{fill:#ffe2b0}.hrl{stroke:#d98a00;stroke-width:2}.hpbg{fill:#eaeef2}.hpl{stroke:#8c959f;stroke-width:2}
-.p{stroke:#0067a5}.f{stroke:#8a3f8a}.o{stroke:#57606a}.pf{fill:#0067a5}.ff{fill:#8a3f8a}.of{fill:#57606a}
+.p{stroke:#0067a5}.f{stroke:#8432c8}.o{stroke:#57606a}.pf{fill:#0067a5}.ff{fill:#8432c8}.of{fill:#57606a}
 .m{fill:none;stroke-width:1.4}.r{fill:none;stroke-width:1;stroke-dasharray:4 2}
-.ptext{fill:#0067a5}.ftext{fill:#8a3f8a}.otext{fill:#57606a}
-.band-p{fill:#dcecf7;stroke:#0067a5;stroke-width:1}.band-f{fill:#f3e3f3;stroke:#8a3f8a;stroke-width:1}
+.ptext{fill:#0067a5}.ftext{fill:#8432c8}.otext{fill:#57606a}
+.band-p{fill:#dcecf7;stroke:#0067a5;stroke-width:1}.band-f{fill:#efe3fa;stroke:#8432c8;stroke-width:1}
 .band-o{fill:#eaeef2;stroke:#57606a;stroke-width:1}
-.quad-p{fill:#0067a5;fill-opacity:.07}.quad-f{fill:#8a3f8a;fill-opacity:.07}.quad-o{fill:#57606a;fill-opacity:.07}
+.quad-p{fill:#0067a5;fill-opacity:.07}.quad-f{fill:#8432c8;fill-opacity:.07}.quad-o{fill:#57606a;fill-opacity:.07}
 .rec{fill:#daf1ea;stroke:#00795a;stroke-width:1}.fault{fill:#ffe0cc;stroke:#b84a00;stroke-width:1}
 .badge{fill:#b84a00}.badget{fill:#ffffff;font-size:9px;font-weight:bold;text-anchor:middle}
 .x{fill:none;stroke:#b3261e;stroke-width:2}.write{stroke:#8c959f;stroke-width:1}.sync{stroke:#00795a;stroke-width:1.6}
@@ -39,10 +39,10 @@ text{fill:#e6edf3}
 .grid{stroke:#30363d}.turn{stroke:#6e7681}.axis{stroke:#9da7b3}.lead{stroke:#6e7681}.leadbad,.violation{stroke:#ff8f85}
 .vbox{fill:#3a1513;stroke:#ff8f85}.up{fill:#1c4664;stroke:#5fb0e5}.recovering{stroke:#ffb84d}.paused{stroke:#9da7b3}
 .down{fill:#2a1312;stroke:#ff8f85}.stopped{stroke:#6e7681}.hrbg{fill:#4d3300}.hrl{stroke:#c98500}.hpbg{fill:#30363d}.hpl{stroke:#6e7681}
-.p{stroke:#5fb0e5}.f{stroke:#d9a0d9}.o{stroke:#9da7b3}.pf{fill:#5fb0e5}.ff{fill:#d9a0d9}.of{fill:#9da7b3}
-.ptext{fill:#8cc8f0}.ftext{fill:#e3b5e3}.otext{fill:#9da7b3}
-.band-p{fill:#12344c;stroke:#5fb0e5}.band-f{fill:#3c233c;stroke:#d9a0d9}.band-o{fill:#30363d;stroke:#9da7b3}
-.quad-p{fill:#5fb0e5;fill-opacity:.1}.quad-f{fill:#d9a0d9;fill-opacity:.1}.quad-o{fill:#9da7b3;fill-opacity:.1}
+.p{stroke:#5fb0e5}.f{stroke:#b873f7}.o{stroke:#9da7b3}.pf{fill:#5fb0e5}.ff{fill:#b873f7}.of{fill:#9da7b3}
+.ptext{fill:#8cc8f0}.ftext{fill:#d3a6fb}.otext{fill:#9da7b3}
+.band-p{fill:#12344c;stroke:#5fb0e5}.band-f{fill:#32204a;stroke:#b873f7}.band-o{fill:#30363d;stroke:#9da7b3}
+.quad-p{fill:#5fb0e5;fill-opacity:.1}.quad-f{fill:#b873f7;fill-opacity:.1}.quad-o{fill:#9da7b3;fill-opacity:.1}
 .rec{fill:#0d3b2e;stroke:#3ecf9f}.fault{fill:#4d2408;stroke:#ff9d5c}.badge{fill:#ff9d5c}.badget{fill:#0d1117}
 .x{stroke:#ff8f85}.write,.work{stroke:#6e7681}.sync{stroke:#3ecf9f}.lost{stroke:#ff9d5c}
 .end{stroke:#5fb0e5}.durable{stroke:#3ecf9f}.hw{stroke:#ffb84d}.chart{fill:#0d1117;stroke:#30363d}.veil{fill:#161b22;fill-opacity:.88}

@@ -22,16 +22,13 @@ std::string dumped(const nlohmann::ordered_json& json) {
     // Labels may hold what was read off a damaged disk: not necessarily UTF-8.
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
-}  // namespace
 
-std::string timeline_json(const Run& run, bool) {
+// Calls `put` with each event of the run as one line of JSON, without its end.
+template <class Put>
+void each_event(const Run& run, Put put) {
     const Trace& trace = *run.trace;
-    nlohmann::ordered_json head = nlohmann::ordered_json::parse(trace.head_json);
-    std::string out = "{\"head\":" + dumped(head) +
-                      ",\n\"complete\":" + (trace.complete ? "true" : "false") + ",\"hash\":\"" +
-                      trace.hash + "\",\n\"events\":[";
-    bool first = true;
-    for (const Event& event : trace.events) {
+    for (std::size_t n = 0; n < trace.events.size(); ++n) {
+        const Event& event = trace.events[n];
         if (event.at < run.begin || event.at > run.end) continue;
         const EventType& type = trace.types[event.type];
         if (type.node_field >= 0) {
@@ -40,14 +37,40 @@ std::string timeline_json(const Run& run, bool) {
             if (run.lane(node) == nullptr) continue;
         }
         nlohmann::ordered_json json;
+        json["n"] = n + 1;
         json["at_ns"] = event.at;
+        if (event.cause != kNoCause) json["cause"] = event.cause + 1;
         json["type"] = type.name;
         for (std::size_t i = 0; i < type.fields.size(); ++i) {
             json[type.fields[i].name] = value_of(trace, type.fields[i], trace.fields(event)[i]);
         }
-        out += (first ? "\n" : ",\n") + dumped(json);
-        first = false;
+        put(dumped(json));
     }
+}
+}  // namespace
+
+std::string timeline_json(const Run& run, bool) {
+    const Trace& trace = *run.trace;
+    const auto head = nlohmann::ordered_json::parse(trace.head_json);
+    std::string out = "{\"head\":" + dumped(head) +
+                      ",\n\"complete\":" + (trace.complete ? "true" : "false") + ",\"hash\":\"" +
+                      trace.hash + "\",\n\"events\":[";
+    bool first = true;
+    each_event(run, [&](const std::string& line) {
+        out += (first ? "\n" : ",\n") + line;
+        first = false;
+    });
     return out + "\n]}\n";
+}
+
+std::string timeline_jsonl(const Run& run, bool) {
+    const Trace& trace = *run.trace;
+    nlohmann::ordered_json first;
+    first["head"] = nlohmann::ordered_json::parse(trace.head_json);
+    first["complete"] = trace.complete;
+    first["hash"] = trace.hash;
+    std::string out = dumped(first) + "\n";
+    each_event(run, [&](const std::string& line) { out += line + "\n"; });
+    return out;
 }
 }  // namespace faultline::visualize

@@ -365,8 +365,10 @@ std::string event_sentence(const Trace& trace, const Event& event) {
         const auto close = rest.find('}', open);
         const std::string_view field = rest.substr(open + 1, close - open - 1);
         for (std::size_t i = 0; i < type.fields.size(); ++i) {
-            if (type.fields[i].name == field)
-                out += trace.text(type.fields[i], trace.fields(event)[i]);
+            if (type.fields[i].name != field) continue;
+            const std::int64_t value = trace.fields(event)[i];
+            // People count faults from one, as the story does.
+            out += field == "fault" ? std::to_string(value + 1) : trace.text(type.fields[i], value);
         }
         rest.remove_prefix(close + 1);
     }

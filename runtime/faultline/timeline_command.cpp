@@ -40,7 +40,7 @@ void add_timeline(CLI::App& app, std::vector<tools::Command>& commands) {
     CLI::App* sub = app.add_subcommand(
         "timeline",
         "Example:  faultline timeline run.trace -o run.svg --from 1s --to 4s\n\n"
-        "Draws a trace; the output's extension chooses svg, html, dot, txt, json or "
+        "Draws a trace; the output's extension chooses svg, html, dot, txt, json, jsonl or "
         "pftrace.");
     auto o = std::make_shared<TimelineOptions>();
     sub->add_option("trace", o->render.trace, "what `sim run --trace` wrote")->required();

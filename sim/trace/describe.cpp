@@ -88,6 +88,7 @@ public:
         if (type == "partition") {
             return std::string(recorder_.partition_name(static_cast<probe::PartitionKey>(word)));
         }
+        if (name == "fault") return std::to_string(word + 1);  // people count from one
         if constexpr (std::is_unsigned_v<T>) return std::to_string(word);
         return std::to_string(static_cast<std::int64_t>(word));
     }

@@ -2,6 +2,7 @@
 #include "tests/support/golden.h"
 #include "tests/unit/visualize/sample_runs.h"
 #include "visualize/render.h"
+#include "visualize/slice.h"
 #include "visualize/text_box.h"
 
 namespace faultline::visualize {
@@ -29,7 +30,7 @@ std::size_t count(const std::string& text, std::string_view what) {
 
 TEST_CASE("a tiny run in every form") {
     const std::string trace = tiny();
-    for (const char* extension : {"svg", "txt", "dot", "json"}) {
+    for (const char* extension : {"svg", "txt", "dot", "json", "jsonl"}) {
         CHECK(test::is_golden(std::string("tiny.") + extension, drawn(trace, extension)));
     }
 }
@@ -38,9 +39,52 @@ TEST_CASE("a violated run as text") {
     CHECK(test::is_golden("violated.txt", drawn(violated(), "txt", kAll)));
 }
 
+TEST_CASE("a failed run's causes are arrows in the Perfetto form") {
+    const std::string text = violated();
+    const auto trace = read_trace(text);
+    REQUIRE(trace.has_value());
+    const auto slice = make_slice(*trace);
+    REQUIRE(slice.has_value());
+    const auto edges = slice_edges(*trace, *slice);
+    REQUIRE_FALSE(edges.empty());
+    for (const SliceEdge& e : edges) {
+        REQUIRE(e.from < e.to);
+        REQUIRE(e.to < slice->rows.size());
+    }
+    const std::string drawing = drawn(text, "pftrace");
+    CHECK(count(drawing, "why") >= 1);
+    for (const SliceRow& row : slice->rows) {
+        if (row.lane >= 0) CHECK(drawing.find(row.text) != std::string::npos);
+    }
+    // Without a violation there is nothing to explain.
+    CHECK(drawn(tiny(), "pftrace").find("why") == std::string::npos);
+}
+
+TEST_CASE("JSON lines: each event names an earlier one as its cause, or none") {
+    const std::string lines = drawn(violated(), "jsonl");
+    std::size_t at = lines.find('\n') + 1, events = 0, caused = 0;
+    CHECK(lines.starts_with("{\"head\":"));
+    while (at < lines.size()) {
+        const std::size_t end = lines.find('\n', at);
+        REQUIRE(end != std::string::npos);
+        const std::string line = lines.substr(at, end - at);
+        at = end + 1;
+        ++events;
+        const auto number = [&](const std::string& key) {
+            const std::size_t k = line.find("\"" + key + "\":");
+            return k == std::string::npos ? 0UL : std::stoul(line.substr(k + key.size() + 3));
+        };
+        CHECK(number("n") == events);
+        CHECK(number("cause") < events);
+        caused += number("cause") > 0 ? 1 : 0;
+    }
+    CHECK(events > 1000);
+    CHECK(caused > 100);
+}
+
 TEST_CASE("a picture is the same each time") {
     const std::string trace = violated();
-    for (const char* extension : {"svg", "html", "dot", "txt", "json", "pftrace"}) {
+    for (const char* extension : {"svg", "html", "dot", "txt", "json", "jsonl", "pftrace"}) {
         CHECK(drawn(trace, extension) == drawn(trace, extension));
     }
 }
@@ -126,7 +170,7 @@ TEST_CASE("filters leave out what was not asked for") {
     CHECK(render(trace, "txt", {.from = 5, .to = 5}, false).error() == "--from is not before --to");
     CHECK(render(trace, "png", {}, false).error() ==
           "no timeline form '.png'; the output's name may end in .svg .html .dot .txt .json "
-          ".pftrace");
+          ".jsonl .pftrace");
 }
 
 TEST_CASE("times of the command line") {
