@@ -1,0 +1,53 @@
+// Elections: first the question whether one would be won (KIP-996), then the election.
+#include "core/logic/raft/raft.h"
+
+namespace faultline::logic::raft {
+
+void Raft::become_prospective(MonoTime now) {
+    Prospective role;
+    role.granted.insert(self_.id);
+    role.until = now + drawn_timeout();
+    const bool alone = role.granted.size() >= voters_.current().majority();
+    role_ = std::move(role);
+    if (alone) return become_candidate(now);
+    send_to_voters(VoteRequest{state_.epoch, self_, log_.last(), true});
+}
+
+void Raft::become_candidate(MonoTime now) {
+    persist({Epoch{state_.epoch.v + 1}, {}, self_});
+    Candidate role;
+    role.granted.insert(self_.id);
+    role.until = now + drawn_timeout();
+    const bool alone = role.granted.size() >= voters_.current().majority();
+    role_ = std::move(role);
+    if (alone) return become_leader(now);
+    send_to_voters(VoteRequest{state_.epoch, self_, log_.last(), false});
+}
+
+void Raft::tick(MonoTime now, Prospective& role) {
+    if (now < role.until) return;
+    // A leader that is known may be there all the same: it is asked before the voters are again.
+    if (state_.leader && *state_.leader != self_.id)
+        return become_follower(now, state_.epoch, *state_.leader);
+    if (!votes()) return become_unattached(now, state_.epoch);
+    become_prospective(now);
+}
+
+void Raft::tick(MonoTime now, Candidate& role) {
+    if (now < role.until) return;
+    if (!votes()) return become_unattached(now, state_.epoch);
+    become_prospective(now);
+}
+
+void Raft::on(MonoTime now, NodeId from, const VoteResponse& r) {
+    if (catch_up(now, r.epoch, r.leader)) return;
+    if (r.asked != state_.epoch || voters_.current().find(from) == nullptr) return;
+    if (auto* prospective = std::get_if<Prospective>(&role_); prospective && r.pre_vote) {
+        (r.granted ? prospective->granted : prospective->denied).insert(from);
+        if (prospective->granted.size() >= voters_.current().majority()) become_candidate(now);
+    } else if (auto* candidate = std::get_if<Candidate>(&role_); candidate && !r.pre_vote) {
+        (r.granted ? candidate->granted : candidate->denied).insert(from);
+        if (candidate->granted.size() >= voters_.current().majority()) become_leader(now);
+    }
+}
+}  // namespace faultline::logic::raft

@@ -1,0 +1,114 @@
+// A replica that follows a leader: it asks for what comes behind its log, and cuts what
+// contradicts.
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/logic/raft/raft.h"
+
+namespace faultline::logic::raft {
+
+void Raft::become_follower(MonoTime now, Epoch epoch, NodeId leader) {
+    FL_ASSERT(leader != self_.id);
+    if (leads()) effects_.push_back(LostLeadership{state_.epoch});
+    QuorumState next = state_;
+    if (epoch > state_.epoch) next = {epoch, {}, {}};
+    next.leader = leader;
+    persist(std::move(next));
+    Follower role;
+    role.leader = leader;
+    role.lost_at = now + config_.fetch_timeout;
+    role_ = role;
+    fetch(now);
+}
+
+void Raft::tick(MonoTime now, Follower& role) {
+    if (now >= role.lost_at && !role.installing) {
+        if (votes()) return become_prospective(now);
+        return become_unattached(now, state_.epoch);
+    }
+    if (role.asking && now >= role.ask_again_at) {
+        role.asking = false;
+        fetch(now);
+    }
+}
+
+// Asks from what is on the disk: the leader counts it as held.
+void Raft::fetch(MonoTime now) {
+    auto* role = std::get_if<Follower>(&role_);
+    if (role == nullptr || role->asking || role->installing || log_.durable < log_.end) return;
+    role->asking = true;
+    role->ask_again_at = now + config_.request_timeout;
+    role->number = ++fetches_;
+    send(role->leader,
+         FetchRequest{state_.epoch, self_, log_.last(), high_watermark_, role->number});
+}
+
+void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q) {
+    BeginQuorumEpochResponse r;
+    r.asked = q.epoch;
+    if (q.epoch >= state_.epoch) {
+        // INV-120  An epoch has one leader.
+        FL_INVARIANT(120, q.epoch > state_.epoch || !state_.leader || *state_.leader == q.leader);
+        const auto* follower = std::get_if<Follower>(&role_);
+        const bool known =
+            q.epoch == state_.epoch && follower != nullptr && follower->leader == q.leader;
+        if (!known && q.leader != self_.id) become_follower(now, q.epoch, q.leader);
+    }
+    r.epoch = state_.epoch;
+    r.leader = state_.leader;
+    send(from, r);
+}
+
+void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
+    if (catch_up(now, r.epoch, r.leader)) return;
+    // A leader that was lost of sight, or had said good-bye, answers as one.
+    const bool found = std::holds_alternative<Unattached>(role_) && r.epoch == state_.epoch &&
+                       r.leader == from && r.error == RaftError::none;
+    if (found) return become_follower(now, r.epoch, from);
+    auto* role = std::get_if<Follower>(&role_);
+    if (role == nullptr || role->leader != from || r.asked != state_.epoch) return;
+    if (!role->asking || role->installing || r.number != role->number) return;
+    role->asking = false;
+    if (r.error != RaftError::none) {
+        role->asking = true;  // again, but not at once
+        role->ask_again_at = now + config_.request_timeout / 10;
+        return;
+    }
+    role->lost_at = now + config_.fetch_timeout;
+    role->heard = true;
+    if (r.snapshot) {
+        role->installing = true;
+        effects_.push_back(FetchSnapshot{from, *r.snapshot});
+        return;
+    }
+    take(now, r);
+    fetch(now);
+}
+
+void Raft::take(MonoTime now, const FetchResponse& r) {
+    (void)now;
+    if (r.diverging) {
+        const auto own = log_.epochs.end_of(r.diverging->epoch, log_.end);
+        const Offset end = own ? own->end : log_.start;
+        const Offset to = std::max(log_.start, std::min({r.diverging->end, end, log_.end}));
+        // INV-122  What is committed is never cut.
+        FL_INVARIANT(122, to >= high_watermark_);
+        if (to == log_.end) return;
+        log_.truncate(to);
+        voters_.truncate_end(to);
+        effects_.push_back(Truncate{to});
+        return;
+    }
+    std::vector<Batch> fresh;
+    for (const Batch& batch : r.batches) {
+        // An answer to an earlier fetch may come late: only what continues the log is taken.
+        if (batch.base != log_.end || batch.epoch < log_.last().epoch || batch.epoch > state_.epoch)
+            break;
+        log_.append(batch);
+        if (batch.voters) voters_.append(batch.base, *batch.voters);
+        fresh.push_back(batch);
+    }
+    if (!fresh.empty()) effects_.push_back(AppendBatches{std::move(fresh)});
+    raise_high_watermark(std::min(r.high_watermark, log_.end));
+}
+}  // namespace faultline::logic::raft

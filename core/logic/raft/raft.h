@@ -1,0 +1,215 @@
+// One replica of the metadata log's quorum: Raft as Kafka speaks it (KIP-595, KIP-630, KIP-853,
+// KIP-996). Pure: inputs are calls with the time, what is to be done comes out as effects.
+// Followers pull; pre-vote keeps a replica that was cut off from ending a reign that works; a
+// leader that a majority no longer fetches from resigns.
+#pragma once
+#include <map>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/base/time.h"
+#include "core/logic/raft/log_view.h"
+#include "core/logic/raft/messages.h"
+#include "core/logic/raft/vote_rules.h"
+#include "core/logic/raft/voter_set.h"
+
+namespace faultline::logic::raft {
+
+// Defaults as Kafka's controller.quorum.*.
+struct RaftConfig {
+    Duration election_timeout = std::chrono::seconds(1);   // drawn between one and two of it
+    Duration fetch_timeout = std::chrono::seconds(2);      // without the leader, then an election
+    Duration request_timeout = std::chrono::seconds(2);    // then a request is sent again
+    Duration fetch_wait = std::chrono::milliseconds(500);  // a fetch without news is held so long
+};
+
+// In the order in which they must be done; an effect may rely on those before it: a vote is on the
+// disk before it is told.
+struct PersistState {  // durable when the next effect is done
+    QuorumState state;
+};
+struct Send {
+    NodeId to;
+    Message message;
+};
+struct SendFetched {  // the response with the batches of the log from `from` on, whole ones
+    NodeId to;
+    FetchResponse response;
+    Offset from, up_to;
+};
+struct AppendBatches {  // then flushed() when they are durable
+    std::vector<Batch> batches;
+};
+struct Truncate {
+    Offset to;
+};
+struct FetchSnapshot {  // then snapshot_loaded()
+    NodeId from;
+    LogEnd id;
+};
+struct Committed {  // all below it is, for ever
+    Offset high_watermark;
+};
+struct BecameLeader {  // it may decide when all below `ready_at` is committed and applied
+    Epoch epoch;
+    Offset ready_at;
+};
+struct LostLeadership {
+    Epoch epoch;
+};
+using Effect = std::variant<PersistState, Send, SendFetched, AppendBatches, Truncate, FetchSnapshot,
+                            Committed, BecameLeader, LostLeadership>;
+
+// --- roles: what a replica knows only while it plays one -----------------------------------------
+struct Unattached {  // no leader is known, or it has said good-bye
+    MonoTime election_at, ask_at;
+};
+struct Prospective {  // asks whether it would be elected
+    std::set<NodeId> granted, denied;
+    MonoTime until;
+};
+struct Candidate {
+    std::set<NodeId> granted, denied;
+    MonoTime until;
+};
+struct Progress {  // of a replica that fetches
+    ReplicaKey replica;
+    Offset held{0};  // on its disk
+    MonoTime last_fetch{};
+    bool in_reign = false;  // it has fetched in this epoch
+};
+struct HeldFetch {
+    FetchRequest request;
+    MonoTime until;
+};
+struct Leader {
+    Offset epoch_start;  // of its LeaderChange record
+    std::map<NodeId, Progress> progress;
+    std::map<NodeId, HeldFetch> waiting;
+    std::set<NodeId> not_told;  // voters that have not acknowledged the epoch
+    MonoTime tell_at{}, since{};
+};
+struct Follower {
+    NodeId leader;
+    MonoTime lost_at;         // without news
+    bool heard = false;       // in this epoch
+    bool asking = false;      // a fetch is under way
+    bool installing = false;  // a snapshot is
+    MonoTime ask_again_at{};
+    std::uint64_t number = 0;  // of that fetch
+};
+struct Resigned {
+    MonoTime until;
+};
+using Role = std::variant<Unattached, Prospective, Candidate, Leader, Follower, Resigned>;
+
+enum class ChangeRefusal : std::uint8_t {
+    none,
+    not_leader,
+    not_ready,  // nothing of this epoch is committed, or another change is not
+    duplicate,  // a replica of that node votes already
+    not_voter,
+    not_caught_up,
+    last_voter,
+};
+
+class Raft {
+public:
+    // As it was found on the disk; all of `log` is durable. `rng` draws time-outs.
+    Raft(ReplicaKey self, const RaftConfig& config, QuorumState stored, LogView log,
+         VoterHistory voters, Rng rng, MonoTime now);
+
+    // --- inputs; `now` never goes back
+    // -------------------------------------------------------------
+    void tick(MonoTime now);
+    void receive(MonoTime now, NodeId from, const Message& message);
+    // The log is durable up to `end`.
+    void flushed(MonoTime now, Offset end);
+    // As the leader: appends one batch of `count` offsets. Nothing when this is no leader.
+    std::optional<Offset> append(MonoTime now, std::int32_t count, std::uint64_t payload);
+    // KIP-853: one change at a time; it counts from its append on and is final when committed.
+    ChangeRefusal add_voter(MonoTime now, const ReplicaKey& replica);
+    ChangeRefusal remove_voter(MonoTime now, const ReplicaKey& replica);
+    // Gives up leadership, naming the followers that hold most as successors.
+    void resign(MonoTime now);
+    // The snapshot that FetchSnapshot asked for replaced the log; `voters` are those that it holds.
+    void snapshot_loaded(MonoTime now, const LogEnd& id, VoterSet voters);
+    // FetchSnapshot failed: goes on fetching.
+    void snapshot_failed(MonoTime now);
+    // The shell has a snapshot up to `id`, which is committed, and deleted the log before it.
+    void trimmed(const LogEnd& id);
+
+    // What is to be done, since it was taken last.
+    std::vector<Effect>& effects() noexcept { return effects_; }
+    // When tick() has something to do.
+    MonoTime deadline() const;
+
+    const ReplicaKey& self() const noexcept { return self_; }
+    const QuorumState& state() const noexcept { return state_; }
+    const Role& role() const noexcept { return role_; }
+    const LogView& log() const noexcept { return log_; }
+    const VoterHistory& voters() const noexcept { return voters_; }
+    Offset high_watermark() const noexcept { return high_watermark_; }
+    bool leads() const noexcept { return std::holds_alternative<Leader>(role_); }
+    // It leads, and what it decides is decided on all that was ever committed.
+    bool ready() const noexcept;
+
+private:
+    // raft.cpp
+    bool votes() const { return voters_.current().contains(self_); }
+    Duration drawn_timeout();
+    void persist(QuorumState state);
+    void send(NodeId to, Message message);
+    void send_to_voters(const Message& message);
+    bool catch_up(MonoTime now, Epoch epoch, std::optional<NodeId> leader);
+    void raise_high_watermark(Offset to);
+    void append_own(MonoTime now, Batch batch);
+    // unattached.cpp
+    void become_unattached(MonoTime now, Epoch epoch);
+    void tick(MonoTime now, Unattached& role);
+    void on(MonoTime now, NodeId from, const VoteRequest& q);
+    void on(MonoTime now, NodeId from, const EndQuorumEpochRequest& q);
+    bool hears_leader(MonoTime now) const;
+    // candidate.cpp
+    void become_prospective(MonoTime now);
+    void become_candidate(MonoTime now);
+    void tick(MonoTime now, Prospective& role);
+    void tick(MonoTime now, Candidate& role);
+    void on(MonoTime now, NodeId from, const VoteResponse& r);
+    // leader.cpp
+    void become_leader(MonoTime now);
+    void tick(MonoTime now, Leader& role);
+    void tick(MonoTime now, Resigned& role);
+    void on(MonoTime now, NodeId from, const FetchRequest& q);
+    void on(MonoTime now, NodeId from, const BeginQuorumEpochResponse& r);
+    std::optional<FetchResponse> refuse(const FetchRequest& q) const;
+    void note_progress(MonoTime now, NodeId from, const FetchRequest& q);
+    void answer_waiting(MonoTime now);
+    void answer(NodeId to, const FetchRequest& q);
+    void advance_leader(MonoTime now);
+    MonoTime quorum_lost_at(const Leader& role) const;
+    ChangeRefusal may_change() const;
+    // follower.cpp
+    void become_follower(MonoTime now, Epoch epoch, NodeId leader);
+    void tick(MonoTime now, Follower& role);
+    void on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q);
+    void on(MonoTime now, NodeId from, const FetchResponse& r);
+    void fetch(MonoTime now);
+    void take(MonoTime now, const FetchResponse& r);
+
+    ReplicaKey self_;
+    RaftConfig config_;
+    Rng rng_;
+    QuorumState state_;
+    LogView log_;
+    VoterHistory voters_;
+    // INV-121  log start <= high watermark <= log end; it never falls while the process lives.
+    Offset high_watermark_{0};
+    Role role_;
+    std::uint64_t fetches_ = 0;
+    std::vector<Effect> effects_;
+};
+}  // namespace faultline::logic::raft

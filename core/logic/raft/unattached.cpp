@@ -1,0 +1,72 @@
+// A replica that knows no leader, and the votes that it gives.
+#include <algorithm>
+
+#include "core/logic/raft/raft.h"
+
+namespace faultline::logic::raft {
+
+void Raft::become_unattached(MonoTime now, Epoch epoch) {
+    if (leads()) effects_.push_back(LostLeadership{state_.epoch});
+    if (epoch > state_.epoch) persist({epoch, {}, {}});
+    const Duration wait = drawn_timeout();
+    role_ = Unattached{now + wait, now + config_.request_timeout / 10};
+}
+
+void Raft::tick(MonoTime now, Unattached& role) {
+    if (votes() && now >= role.election_at) return become_prospective(now);
+    if (now < role.ask_at) return;
+    // Whoever is asked for records says who leads.
+    std::vector<NodeId> others;
+    for (const ReplicaKey& voter : voters_.current().all()) {
+        if (voter.id != self_.id) others.push_back(voter.id);
+    }
+    role.ask_at = now + config_.request_timeout / 2;
+    if (others.empty()) return;
+    NodeId to = others[rng_.below(others.size())];
+    if (state_.leader && *state_.leader != self_.id && rng_.chance(1, 2)) to = *state_.leader;
+    send(to, FetchRequest{state_.epoch, self_, log_.last(), high_watermark_, ++fetches_});
+}
+
+bool Raft::hears_leader(MonoTime now) const {
+    if (leads()) return true;
+    const auto* follower = std::get_if<Follower>(&role_);
+    return follower != nullptr && follower->heard && now < follower->lost_at;
+}
+
+void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
+    catch_up(now, q.epoch, {});
+    VoteResponse r;
+    r.pre_vote = q.pre_vote;
+    r.asked = q.epoch;
+    if (q.epoch == state_.epoch) {
+        if (q.pre_vote) {
+            r.granted = may_pre_vote(hears_leader(now), q.last, log_.last());
+        } else if (may_vote(state_, q.candidate, q.last, log_.last())) {
+            r.granted = true;
+            QuorumState promised = state_;
+            promised.voted = q.candidate;
+            persist(std::move(promised));
+            become_unattached(now, state_.epoch);  // it gets the time to win
+        }
+    }
+    r.epoch = state_.epoch;
+    r.leader = state_.leader;
+    send(from, r);
+}
+
+void Raft::on(MonoTime now, NodeId from, const EndQuorumEpochRequest& q) {
+    (void)from;
+    if (q.epoch < state_.epoch || q.leader == self_.id) return;
+    become_unattached(now, q.epoch);
+    QuorumState known = state_;
+    known.leader = q.leader;
+    persist(std::move(known));
+    // The best successor at once, the others later, in their order.
+    const auto& order = q.preferred_successors;
+    const auto place = std::ranges::find(order, self_.id) - order.begin();
+    if (place == std::ssize(order)) return;
+    if (place == 0 && votes()) return become_prospective(now);
+    auto& role = std::get<Unattached>(role_);
+    role.election_at = std::min(role.election_at, now + config_.election_timeout / 4 * place);
+}
+}  // namespace faultline::logic::raft

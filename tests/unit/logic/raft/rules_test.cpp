@@ -1,0 +1,138 @@
+// The rules one by one.
+#include "tests/support/catch.h"
+#include "tests/unit/logic/raft/world.h"
+
+namespace faultline::logic::raft {
+namespace {
+ReplicaKey key(std::int32_t id, std::uint64_t directory = 0) {
+    return {NodeId{id}, Uuid{0, directory}};
+}
+LogEnd log(std::int32_t epoch, std::int64_t end) { return {Epoch{epoch}, Offset{end}}; }
+}  // namespace
+
+TEST_CASE("raft rules: which log is more up to date") {
+    CHECK(log_is_current(log(3, 5), log(3, 5)));
+    CHECK(log_is_current(log(3, 6), log(3, 5)));
+    CHECK(log_is_current(log(4, 1), log(3, 5)));
+    CHECK_FALSE(log_is_current(log(3, 4), log(3, 5)));
+    CHECK_FALSE(log_is_current(log(2, 9), log(3, 5)));
+}
+
+TEST_CASE("raft rules: one vote in an epoch, none where a leader is known") {
+    const QuorumState fresh{Epoch{4}, {}, {}};
+    CHECK(may_vote(fresh, key(2), log(3, 5), log(3, 5)));
+    CHECK_FALSE(may_vote(fresh, key(2), log(3, 4), log(3, 5)));
+    const QuorumState voted{Epoch{4}, {}, key(2, 9)};
+    CHECK(may_vote(voted, key(2, 9), log(3, 5), log(3, 5)));
+    CHECK_FALSE(may_vote(voted, key(2, 8), log(3, 5), log(3, 5)));
+    CHECK_FALSE(may_vote(voted, key(3), log(3, 5), log(3, 5)));
+    const QuorumState led{Epoch{4}, NodeId{1}, {}};
+    CHECK_FALSE(may_vote(led, key(2), log(3, 9), log(3, 5)));
+    CHECK(may_pre_vote(false, log(3, 5), log(3, 5)));
+    CHECK_FALSE(may_pre_vote(true, log(3, 5), log(3, 5)));
+    CHECK_FALSE(may_pre_vote(false, log(3, 4), log(3, 5)));
+}
+
+TEST_CASE("raft rules: a set of voters changes by one") {
+    const VoterSet three({key(1, 11), key(2, 12), key(3, 13)});
+    CHECK(three.majority() == 2);
+    CHECK(three.with(key(4, 14))->majority() == 3);
+    CHECK_FALSE(three.with(key(2, 99)).has_value());
+    CHECK(three.contains(key(2)));
+    CHECK_FALSE(three.contains(key(2, 99)));
+    CHECK(three.without(key(2, 12))->size() == 2);
+    CHECK_FALSE(three.without(key(2, 99)).has_value());
+    CHECK_FALSE(VoterSet({key(1)}).without(key(1)).has_value());
+
+    VoterHistory history(three);
+    history.append(Offset{10}, *three.with(key(4, 14)));
+    history.append(Offset{20}, three);
+    CHECK(history.before(Offset{10}).size() == 3);
+    CHECK(history.before(Offset{11}).size() == 4);
+    history.truncate_end(Offset{20});
+    CHECK(history.current().size() == 4);
+    CHECK(history.current_offset() == Offset{10});
+    history.restart(Offset{15}, three);
+    CHECK(history.current().size() == 3);
+    CHECK(history.current_offset() < Offset{15});
+}
+
+TEST_CASE("raft rules: where two logs part") {
+    LogView view;
+    const auto add = [&](std::int32_t epoch, std::int64_t base, std::int32_t count) {
+        Batch b;
+        b.epoch = Epoch{epoch};
+        b.base = Offset{base};
+        b.count = count;
+        view.append(b);
+    };
+    add(1, 0, 4);
+    add(3, 4, 4);
+    CHECK(view.match(log(0, 0))->same);
+    CHECK(view.match(log(1, 3))->same);
+    CHECK(view.match(log(1, 4))->same);
+    CHECK(view.match(log(3, 8))->same);
+    CHECK(view.match(log(1, 6))->parts_at == log(1, 4));
+    CHECK(view.match(log(2, 6))->parts_at == log(1, 4));
+    CHECK(view.match(log(3, 9))->parts_at == log(3, 8));
+    CHECK(view.match(log(5, 2))->parts_at == log(3, 2));
+    view.trim(log(3, 6));
+    CHECK_FALSE(view.match(log(1, 3)).has_value());
+    CHECK(view.match(log(3, 6))->same);
+    CHECK(view.match(log(3, 8))->same);
+    CHECK(view.last() == log(3, 8));
+}
+
+TEST_CASE("raft: alone it leads at once, and commits what it has synced") {
+    Raft raft(key(1), {}, {}, {}, VoterHistory(VoterSet({key(1)})), Rng(1), MonoTime{});
+    CHECK(raft.leads());
+    CHECK_FALSE(raft.ready());
+    CHECK(raft.state().voted == key(1));
+    CHECK(raft.append(MonoTime{}, 3, 7) == Offset{1});
+    CHECK(raft.high_watermark() == Offset{0});
+    raft.flushed(MonoTime{}, Offset{4});
+    CHECK(raft.ready());
+    CHECK(raft.high_watermark() == Offset{4});
+    // The promise comes before everything that relies on it.
+    CHECK(std::holds_alternative<PersistState>(raft.effects().front()));
+}
+
+TEST_CASE("raft: a voter that hears its leader denies pre-votes, and a cut one raises no epoch") {
+    test::World world(3, 0, 5);
+    const auto settle = [&](Duration time, std::optional<NodeId> cut) {
+        const MonoTime end = world.now + time;
+        while (world.now < end) {
+            for (std::size_t guard = 0; !world.letters.empty() && guard < 10'000; ++guard) {
+                const test::Letter& l = world.letters[0];
+                if (cut && (l.from == *cut) != (l.to == *cut)) {
+                    world.lose(0);
+                } else {
+                    world.deliver(0, false);
+                }
+            }
+            world.now = world.now + 10ms;
+            for (std::size_t i = 0; i < 3; ++i) world.tick(i);
+        }
+    };
+    settle(10s, {});
+    std::size_t leader = 3;
+    for (std::size_t i = 0; i < 3; ++i) {
+        if (world.replicas[i].raft->ready()) leader = i;
+    }
+    REQUIRE(leader < 3);
+    const Epoch epoch = world.replicas[leader].raft->state().epoch;
+    const std::size_t lone = (leader + 1) % 3;
+    settle(60s, world.replicas[lone].key.id);
+    CHECK(world.replicas[lone].raft->state().epoch == epoch);
+    CHECK(world.replicas[leader].raft->leads());
+    settle(10s, {});
+    CHECK(world.replicas[leader].raft->leads());
+    CHECK(world.replicas[lone].raft->state().epoch == epoch);
+    CHECK(world.elections == 1);
+    // A leader that no majority fetches from resigns.
+    settle(10s, world.replicas[leader].key.id);
+    CHECK_FALSE(world.replicas[leader].raft->leads());
+    CHECK(world.elections == 2);
+    CHECK(world.broken() == "");
+}
+}  // namespace faultline::logic::raft

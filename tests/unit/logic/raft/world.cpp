@@ -1,0 +1,200 @@
+#include "tests/unit/logic/raft/world.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace faultline::logic::raft::test {
+
+World::World(std::size_t voters, std::size_t observers, std::uint64_t seed, RaftConfig config)
+    : config_(config), seed_(seed) {
+    std::vector<ReplicaKey> all;
+    for (std::size_t i = 0; i < voters + observers; ++i) {
+        Replica r;
+        r.key = {NodeId{static_cast<std::int32_t>(i + 1)}, Uuid{7, ++directories_}};
+        if (i < voters) all.push_back(r.key);
+        replicas.push_back(std::move(r));
+    }
+    first_ = VoterSet(std::move(all));
+    for (std::size_t i = 0; i < replicas.size(); ++i) {
+        replicas[i].voters = first_;
+        start(i);
+    }
+}
+
+void World::broke(std::string what) {
+    if (broken_.empty()) broken_ = std::move(what);
+}
+
+void World::start(std::size_t i) {
+    Replica& r = replicas[i];
+    if (r.raft) return;
+    LogView view;
+    VoterHistory voters(r.voters);
+    if (r.snapshot.end > Offset{0}) {
+        view.restart(r.snapshot);
+        voters.restart(r.snapshot.end, r.voters);
+    }
+    for (const Batch& b : r.log) {
+        view.append(b);
+        if (b.voters) voters.append(b.base, *b.voters);
+    }
+    view.durable = r.durable = r.log_end();
+    r.raft.emplace(r.key, config_, r.state, std::move(view), std::move(voters),
+                   seed_.fork(++starts_), now);
+    run(i);
+}
+
+void World::call(std::size_t i, const std::function<void(Raft&)>& input) {
+    if (!replicas[i].raft) return;
+    ++steps;
+    input(*replicas[i].raft);
+    run(i);
+}
+
+void World::run(std::size_t i) {
+    Replica& r = replicas[i];
+    while (r.raft && !r.raft->effects().empty()) {
+        std::vector<Effect> todo;
+        todo.swap(r.raft->effects());
+        for (Effect& e : todo) perform(i, std::move(e));
+        if (flush_at_once && r.durable < r.log_end()) {
+            r.durable = r.log_end();
+            r.raft->flushed(now, r.durable);
+        }
+    }
+}
+
+void World::append_to(Replica& r, const Batch& batch) {
+    if (batch.base != r.log_end()) return broke("a batch does not continue the log");
+    r.log.push_back(batch);
+}
+
+void World::perform(std::size_t i, Effect effect) {
+    Replica& r = replicas[i];
+    if (auto* p = std::get_if<PersistState>(&effect)) {
+        r.state = p->state;
+        if (p->state.voted) {
+            const std::pair who{static_cast<std::int64_t>(r.key.directory.lo), p->state.epoch};
+            const auto [it, fresh] = votes_.try_emplace(who, *p->state.voted);
+            if (!fresh && !(it->second == *p->state.voted)) broke("a replica voted twice");
+        }
+    } else if (auto* s = std::get_if<Send>(&effect)) {
+        letters.push_back({r.key.id, s->to, std::move(s->message)});
+    } else if (auto* f = std::get_if<SendFetched>(&effect)) {
+        for (const Batch& b : r.log) {
+            if (b.base >= f->from && b.end() <= f->up_to) f->response.batches.push_back(b);
+        }
+        // A fetch has a limit of bytes.
+        if (f->response.batches.size() > most_batches) f->response.batches.resize(most_batches);
+        letters.push_back({r.key.id, f->to, std::move(f->response)});
+    } else if (auto* a = std::get_if<AppendBatches>(&effect)) {
+        for (const Batch& b : a->batches) append_to(r, b);
+    } else if (auto* t = std::get_if<Truncate>(&effect)) {
+        std::erase_if(r.log, [&](const Batch& b) { return b.base >= t->to; });
+        if (r.log_end() != t->to) broke("a log was cut inside a batch");
+        r.durable = std::min(r.durable, t->to);
+    } else if (auto* n = std::get_if<FetchSnapshot>(&effect)) {
+        const Replica& from = replicas[index(n->from)];
+        if (from.raft && from.snapshot == n->id) {
+            r.log.clear();
+            r.snapshot = from.snapshot;
+            r.voters = from.voters;
+            r.durable = r.snapshot.end;
+            r.raft->snapshot_loaded(now, r.snapshot, r.voters);
+        } else {
+            r.raft->snapshot_failed(now);
+        }
+    } else if (auto* c = std::get_if<Committed>(&effect)) {
+        check_committed(i, c->high_watermark);
+    } else if (auto* l = std::get_if<BecameLeader>(&effect)) {
+        check_leader(i, l->epoch);
+    }
+}
+
+// What a replica calls committed, every other that ever did has too.
+void World::check_committed(std::size_t i, Offset high_watermark) {
+    for (const Batch& b : replicas[i].log) {
+        if (b.base >= high_watermark) break;
+        if (b.end() > high_watermark) broke("half a batch is committed");
+        const auto [it, fresh] = committed_.try_emplace(b.base.v, b);
+        if (!fresh && !(it->second == b)) broke("two replicas committed different records");
+    }
+}
+
+// Raft paper, figure 3: election safety and leader completeness.
+void World::check_leader(std::size_t i, Epoch epoch) {
+    ++elections;
+    const Replica& r = replicas[i];
+    const auto [it, fresh] = leaders_.try_emplace(epoch, r.key.id);
+    if (!fresh && it->second != r.key.id) broke("an epoch has two leaders");
+    std::map<std::int64_t, const Batch*> own;
+    for (const Batch& b : r.log) own[b.base.v] = &b;
+    for (const auto& [base, b] : committed_) {
+        if (Offset{base} < r.snapshot.end) continue;
+        const auto mine = own.find(base);
+        if (mine == own.end() || !(*mine->second == b)) broke("a leader lacks a committed record");
+    }
+}
+
+void World::tick(std::size_t i) {
+    call(i, [&](Raft& r) { r.tick(now); });
+}
+
+void World::deliver(std::size_t letter, bool keep) {
+    const Letter l = letters[letter];
+    if (!keep) lose(letter);
+    call(index(l.to), [&](Raft& r) { r.receive(now, l.from, l.message); });
+}
+
+void World::lose(std::size_t letter) {
+    std::swap(letters[letter], letters.back());
+    letters.pop_back();
+}
+
+void World::flush(std::size_t i) {
+    Replica& r = replicas[i];
+    if (!r.raft || r.durable == r.log_end()) return;
+    r.durable = r.log_end();
+    call(i, [&](Raft& raft) { raft.flushed(now, r.durable); });
+}
+
+bool World::append(std::size_t i) {
+    if (!replicas[i].raft || !replicas[i].raft->leads()) return false;
+    call(i, [&](Raft& r) { (void)r.append(now, 1, ++payloads_); });
+    return true;
+}
+
+void World::crash(std::size_t i, std::size_t kept) {
+    Replica& r = replicas[i];
+    r.raft.reset();
+    std::size_t left = 0;
+    while (left < r.log.size() && r.log[left].end() <= r.durable) ++left;
+    r.log.resize(std::min(r.log.size(), left + kept));
+    r.durable = r.log_end();
+}
+
+void World::wipe(std::size_t i) {
+    Replica& r = replicas[i];
+    r.key.directory = Uuid{7, ++directories_};
+    r.state = {};
+    r.log.clear();
+    r.durable = {};
+    r.snapshot = {};
+    r.voters = first_;
+}
+
+void World::snapshot(std::size_t i) {
+    Replica& r = replicas[i];
+    if (!r.raft) return;
+    const Offset at = r.raft->high_watermark();
+    if (at <= r.snapshot.end || at > r.durable) return;
+    LogEnd id{r.snapshot.epoch, at};
+    for (const Batch& b : r.log) {
+        if (b.end() <= at) id.epoch = b.epoch;
+    }
+    r.voters = r.raft->voters().before(at);
+    r.snapshot = id;
+    std::erase_if(r.log, [&](const Batch& b) { return b.end() <= at; });
+    r.raft->trimmed(id);
+}
+}  // namespace faultline::logic::raft::test

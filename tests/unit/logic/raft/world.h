@@ -1,0 +1,96 @@
+// A quorum in memory: replicas, their disks, a network that loses, doubles and reorders. What every
+// replica says is compared with what any of them ever said.
+#pragma once
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/logic/raft/raft.h"
+
+namespace faultline::logic::raft::test {
+
+struct Replica {
+    ReplicaKey key;
+    std::optional<Raft> raft;  // empty: it is down
+    // On its disk. Of `log`, what is at or above `durable` is only in the cache.
+    QuorumState state;
+    std::vector<Batch> log;
+    Offset durable{0};
+    LogEnd snapshot;
+    VoterSet voters;  // before the log's first record
+    Offset log_end() const { return log.empty() ? snapshot.end : log.back().end(); }
+};
+
+struct Letter {
+    NodeId from, to;
+    Message message;
+};
+
+class World {
+public:
+    World(std::size_t voters, std::size_t observers, std::uint64_t seed, RaftConfig config = {});
+
+    // --- what can happen
+    // ---------------------------------------------------------------------------
+    void tick(std::size_t i);                     // with the world's time
+    void deliver(std::size_t letter, bool keep);  // keep: it will come again
+    void lose(std::size_t letter);
+    void flush(std::size_t i);
+    bool append(std::size_t i);  // false: no leader
+    // What was not durable is lost, but for the first `kept` batches of it.
+    void crash(std::size_t i, std::size_t kept);
+    void start(std::size_t i);
+    void wipe(std::size_t i);  // the disk is replaced: another directory id. Requires: it is down
+    void snapshot(std::size_t i);
+    void call(std::size_t i, const std::function<void(Raft&)>& input);
+
+    // "" while nothing contradicts; else what does.
+    const std::string& broken() const { return broken_; }
+    // A letter for each batch, as `1a`; to compare states.
+    std::string describe(std::size_t i) const;
+
+    std::vector<Replica> replicas;
+    std::vector<Letter> letters;
+    MonoTime now{1'000'000};
+    bool flush_at_once = true;
+    std::size_t most_batches = 1'000;  // in one answer to a fetch
+    std::uint64_t steps = 0, elections = 0;
+    const std::map<std::int64_t, Batch>& committed() const { return committed_; }
+
+private:
+    void run(std::size_t i);
+    void perform(std::size_t i, Effect effect);
+    void append_to(Replica& r, const Batch& batch);
+    void check_committed(std::size_t i, Offset high_watermark);
+    void check_leader(std::size_t i, Epoch epoch);
+    void broke(std::string what);
+    std::size_t index(NodeId id) const { return static_cast<std::size_t>(id.v) - 1; }
+
+    RaftConfig config_;
+    VoterSet first_;
+    Rng seed_;
+    std::uint64_t starts_ = 0, payloads_ = 0, directories_ = 0;
+    std::map<std::int64_t, Batch> committed_;  // by base offset
+    std::map<Epoch, NodeId> leaders_;
+    std::map<std::pair<std::int64_t, Epoch>, ReplicaKey> votes_;  // by directory and epoch
+    std::string broken_;
+};
+
+// Random events, `steps` of them, then a calm end in which the quorum must get to work again.
+struct Schedule {
+    std::size_t voters = 3, observers = 0;
+    bool changes = false;  // voters come and go
+    bool snapshots = false;
+    bool wipes = false;  // disks are replaced, one at a time, by way of a change of voters
+    std::uint64_t steps = 5'000;
+};
+// "" or what went wrong. `out` gets the world's counters.
+struct Totals {
+    std::uint64_t steps = 0, elections = 0, committed = 0;
+};
+std::string run_random(const Schedule& schedule, std::uint64_t seed, Totals& out);
+}  // namespace faultline::logic::raft::test
