@@ -81,12 +81,11 @@ void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
         effects_.push_back(FetchSnapshot{from, *r.snapshot});
         return;
     }
-    take(now, r);
+    take(r);
     fetch(now);
 }
 
-void Raft::take(MonoTime now, const FetchResponse& r) {
-    (void)now;
+void Raft::take(const FetchResponse& r) {
     if (r.diverging) {
         const auto own = log_.epochs.end_of(r.diverging->epoch, log_.end);
         const Offset end = own ? own->end : log_.start;

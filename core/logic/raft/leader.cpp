@@ -22,7 +22,7 @@ void Raft::become_leader(MonoTime now) {
     // Raft paper, 5.4.2: only with a record of its own epoch does a leader commit those before it.
     Batch change;
     change.leader_change = true;
-    append_own(now, std::move(change));
+    append_own(std::move(change));
     tick(now);
 }
 
@@ -147,23 +147,18 @@ void Raft::answer(NodeId to, const FetchRequest& q) {
     effects_.push_back(SendFetched{to, std::move(r), q.at.end, log_.end});
 }
 
-void Raft::answer_waiting(MonoTime now) {
-    (void)now;
+void Raft::answer_waiting() {
     auto* role = std::get_if<Leader>(&role_);
     if (role == nullptr) return;
-    std::vector<HeldFetch> ripe;
-    std::vector<NodeId> who;
-    for (auto it = role->waiting.begin(); it != role->waiting.end();) {
-        const FetchRequest& q = it->second.request;
-        if (q.at.end < log_.end || q.high_watermark < high_watermark_) {
-            ripe.push_back(it->second);
-            who.push_back(it->first);
-            it = role->waiting.erase(it);
-        } else {
-            ++it;
-        }
+    std::vector<std::pair<NodeId, FetchRequest>> ripe;
+    for (const auto& [id, held] : role->waiting) {
+        const FetchRequest& q = held.request;
+        if (q.at.end < log_.end || q.high_watermark < high_watermark_) ripe.emplace_back(id, q);
     }
-    for (std::size_t i = 0; i < who.size(); ++i) answer(who[i], ripe[i].request);
+    for (const auto& [id, q] : ripe) {
+        role->waiting.erase(id);
+        answer(id, q);
+    }
 }
 
 void Raft::advance_leader(MonoTime now) {
@@ -187,7 +182,7 @@ void Raft::advance_leader(MonoTime now) {
     const Offset before = high_watermark_;
     raise_high_watermark(majority);
     if (high_watermark_ == before) return;
-    answer_waiting(now);
+    answer_waiting();
     // A leader that was voted out leads until that is committed.
     if (!votes() && voters_.current_offset() < high_watermark_) resign(now);
 }
@@ -198,7 +193,7 @@ ChangeRefusal Raft::may_change() const {
     return ChangeRefusal::none;
 }
 
-ChangeRefusal Raft::add_voter(MonoTime now, const ReplicaKey& replica) {
+ChangeRefusal Raft::add_voter(const ReplicaKey& replica) {
     if (const auto no = may_change(); no != ChangeRefusal::none) return no;
     auto more = voters_.current().with(replica);
     if (!more) return ChangeRefusal::duplicate;
@@ -210,11 +205,11 @@ ChangeRefusal Raft::add_voter(MonoTime now, const ReplicaKey& replica) {
         return ChangeRefusal::not_caught_up;
     Batch change;
     change.voters = std::move(more);
-    append_own(now, std::move(change));
+    append_own(std::move(change));
     return ChangeRefusal::none;
 }
 
-ChangeRefusal Raft::remove_voter(MonoTime now, const ReplicaKey& replica) {
+ChangeRefusal Raft::remove_voter(const ReplicaKey& replica) {
     if (const auto no = may_change(); no != ChangeRefusal::none) return no;
     if (!voters_.current().contains(replica)) return ChangeRefusal::not_voter;
     auto fewer = voters_.current().without(replica);
@@ -222,7 +217,7 @@ ChangeRefusal Raft::remove_voter(MonoTime now, const ReplicaKey& replica) {
     std::get<Leader>(role_).not_told.erase(replica.id);
     Batch change;
     change.voters = std::move(fewer);
-    append_own(now, std::move(change));
+    append_own(std::move(change));
     return ChangeRefusal::none;
 }
 }  // namespace faultline::logic::raft

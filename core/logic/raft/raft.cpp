@@ -76,13 +76,13 @@ void Raft::raise_high_watermark(Offset to) {
     effects_.push_back(Committed{to});
 }
 
-void Raft::append_own(MonoTime now, Batch batch) {
+void Raft::append_own(Batch batch) {
     batch.epoch = state_.epoch;
     batch.base = log_.end;
     log_.append(batch);
     if (batch.voters) voters_.append(batch.base, *batch.voters);
     effects_.push_back(AppendBatches{{std::move(batch)}});
-    answer_waiting(now);
+    answer_waiting();
 }
 
 void Raft::tick(MonoTime now) {
@@ -102,13 +102,13 @@ void Raft::flushed(MonoTime now, Offset end) {
     }
 }
 
-std::optional<Offset> Raft::append(MonoTime now, std::int32_t count, std::uint64_t payload) {
+std::optional<Offset> Raft::append(std::int32_t count, std::uint64_t payload) {
     if (!leads()) return {};
     const Offset base = log_.end;
     Batch batch;
     batch.count = count;
     batch.payload = payload;
-    append_own(now, std::move(batch));
+    append_own(std::move(batch));
     return base;
 }
 

@@ -129,10 +129,10 @@ public:
     // The log is durable up to `end`.
     void flushed(MonoTime now, Offset end);
     // As the leader: appends one batch of `count` offsets. Nothing when this is no leader.
-    std::optional<Offset> append(MonoTime now, std::int32_t count, std::uint64_t payload);
+    std::optional<Offset> append(std::int32_t count, std::uint64_t payload);
     // KIP-853: one change at a time; it counts from its append on and is final when committed.
-    ChangeRefusal add_voter(MonoTime now, const ReplicaKey& replica);
-    ChangeRefusal remove_voter(MonoTime now, const ReplicaKey& replica);
+    ChangeRefusal add_voter(const ReplicaKey& replica);
+    ChangeRefusal remove_voter(const ReplicaKey& replica);
     // Gives up leadership, naming the followers that hold most as successors.
     void resign(MonoTime now);
     // The snapshot that FetchSnapshot asked for replaced the log; `voters` are those that it holds.
@@ -166,7 +166,7 @@ private:
     void send_to_voters(const Message& message);
     bool catch_up(MonoTime now, Epoch epoch, std::optional<NodeId> leader);
     void raise_high_watermark(Offset to);
-    void append_own(MonoTime now, Batch batch);
+    void append_own(Batch batch);
     // unattached.cpp
     void become_unattached(MonoTime now, Epoch epoch);
     void tick(MonoTime now, Unattached& role);
@@ -187,7 +187,7 @@ private:
     void on(MonoTime now, NodeId from, const BeginQuorumEpochResponse& r);
     std::optional<FetchResponse> refuse(const FetchRequest& q) const;
     void note_progress(MonoTime now, NodeId from, const FetchRequest& q);
-    void answer_waiting(MonoTime now);
+    void answer_waiting();
     void answer(NodeId to, const FetchRequest& q);
     void advance_leader(MonoTime now);
     MonoTime quorum_lost_at(const Leader& role) const;
@@ -198,7 +198,7 @@ private:
     void on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q);
     void on(MonoTime now, NodeId from, const FetchResponse& r);
     void fetch(MonoTime now);
-    void take(MonoTime now, const FetchResponse& r);
+    void take(const FetchResponse& r);
 
     ReplicaKey self_;
     RaftConfig config_;

@@ -54,8 +54,7 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
     send(from, r);
 }
 
-void Raft::on(MonoTime now, NodeId from, const EndQuorumEpochRequest& q) {
-    (void)from;
+void Raft::on(MonoTime now, NodeId, const EndQuorumEpochRequest& q) {
     if (q.epoch < state_.epoch || q.leader == self_.id) return;
     become_unattached(now, q.epoch);
     QuorumState known = state_;

@@ -88,7 +88,7 @@ TEST_CASE("raft: alone it leads at once, and commits what it has synced") {
     CHECK(raft.leads());
     CHECK_FALSE(raft.ready());
     CHECK(raft.state().voted == key(1));
-    CHECK(raft.append(MonoTime{}, 3, 7) == Offset{1});
+    CHECK(raft.append(3, 7) == Offset{1});
     CHECK(raft.high_watermark() == Offset{0});
     raft.flushed(MonoTime{}, Offset{4});
     CHECK(raft.ready());

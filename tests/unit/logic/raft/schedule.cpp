@@ -93,8 +93,7 @@ private:
         const ReplicaKey key = world_.replicas[who].key;
         const VoterSet& voters = world_.replicas[*at].raft->voters().current();
         if (voters.contains(key)) {
-            if (voters.size() > 2)
-                world_.call(*at, [&](Raft& r) { (void)r.remove_voter(world_.now, key); });
+            if (voters.size() > 2) world_.call(*at, [&](Raft& r) { (void)r.remove_voter(key); });
             return;
         }
         // A replica with another disk: it may vote only when the old one is out, for good.
@@ -106,7 +105,7 @@ private:
             world_.start(who);
             return;
         }
-        world_.call(*at, [&](Raft& raft) { (void)raft.add_voter(world_.now, key); });
+        world_.call(*at, [&](Raft& raft) { (void)raft.add_voter(key); });
     }
 
     // Everything works from now on: within a minute there is a leader, and all replicas have what

@@ -160,7 +160,7 @@ void World::flush(std::size_t i) {
 
 bool World::append(std::size_t i) {
     if (!replicas[i].raft || !replicas[i].raft->leads()) return false;
-    call(i, [&](Raft& r) { (void)r.append(now, 1, ++payloads_); });
+    call(i, [&](Raft& r) { (void)r.append(1, ++payloads_); });
     return true;
 }
 
