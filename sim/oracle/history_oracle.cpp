@@ -97,12 +97,11 @@ public:
           check_(check),
           gatherer_(std::move(gatherer)),
           gathers_(gathers) {}
+    bool listens() const override { return gathers_; }
     void on_probe(MonoTime, NodeId, const probe::Event& event) override {
-        if (gathers_) gatherer_->on_probe(event);
+        gatherer_->on_probe(event);
     }
-    void on_sim(MonoTime, const SimEvent& event) override {
-        if (gathers_) gatherer_->on_sim(event);
-    }
+    void on_sim(MonoTime, const SimEvent& event) override { gatherer_->on_sim(event); }
     void finish(MonoTime at) override {
         if (!gatherer_->judges()) return;
         Anomaly found = check_.check(gatherer_->history());

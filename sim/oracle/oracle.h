@@ -51,6 +51,8 @@ class Oracle : public Listener {
 public:
     Oracle(Judge& judge, std::int32_t invariant, std::string_view name)
         : judge_(judge), invariant_(invariant), name_(name) {}
+    // False: events need not be told to it, another one gathers for it.
+    virtual bool listens() const { return true; }
     // After the last event. Liveness and completeness are judged here.
     virtual void finish(MonoTime) {}
     // A sentence for the report beside the verdict; "" when there is nothing to say.

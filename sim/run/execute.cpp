@@ -100,7 +100,9 @@ public:
             recorder_.add_listener(*observer);
         }
         oracles_ = make_oracles(judge_, cast_);
-        for (const auto& o : oracles_) recorder_.add_listener(*o);
+        for (const auto& o : oracles_) {
+            if (o->listens()) recorder_.add_listener(*o);
+        }
         recorder_.add_listener(progress_);
         if (story) recorder_.add_listener(teller);
         run_phases();

@@ -17,7 +17,9 @@ public:
         oracles = make_oracles(judge, cast);
         if (only != 0)
             std::erase_if(oracles, [&](const auto& o) { return o->invariant() != only; });
-        for (const auto& o : oracles) recorder.add_listener(*o);
+        for (const auto& o : oracles) {
+            if (o->listens()) recorder.add_listener(*o);
+        }
         p = recorder.intern("orders", PartitionIndex{0});
         q = recorder.intern("orders", PartitionIndex{1});
         open(0);
