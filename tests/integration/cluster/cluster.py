@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+"""A local cluster of daemons; ./dev cluster calls this.
+
+Example:  ./dev cluster up 3 && ./dev cluster cut 1 && ./dev cluster heal && ./dev cluster down
+
+  up [N]         start N nodes (default 3), broker and controller each, and print where clients connect
+  status         each node: address, process, links
+  kill N         kill -9                       start N    start it again, with its configuration and data
+  stop N         SIGTERM: an orderly end       restart N  stop and start
+  pause N        SIGSTOP                       resume N   SIGCONT
+  cut N [M]      no packet passes between node N and the others (or node M); clients still reach both
+  cut N --all    ... and no packet between node N and the clients
+  heal           continue, connect and start everything
+  down           end all nodes and remove their data
+
+Exit: 0 done, 1 a node did not do it, 2 asked for what cannot be (one line).
+"""
+import argparse
+import os
+import signal
+import sys
+
+import links
+from local_cluster import ROOT, LocalCluster, Misuse, NodeEnded
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise Misuse(f'{message}; ./dev cluster help tells')
+
+
+def arguments(argv):
+    parser = Parser(prog='./dev cluster', add_help=False)
+    parser.add_argument('--dir', default=os.environ.get('FL_CLUSTER_DIR', f'{ROOT}/build/cluster'),
+                        help='where state, configuration and data are')
+    verbs = parser.add_subparsers(dest='verb', parser_class=Parser)
+    up = verbs.add_parser('up', add_help=False)
+    up.add_argument('nodes', nargs='?', type=int, default=3)
+    up.add_argument('--kafka', action='store_true', help='nodes of Apache Kafka')
+    up.add_argument('--bin', default=f'{ROOT}/build/release/bin')
+    up.add_argument('--links', choices=sorted(links.KINDS), help='default: namespaces where they work')
+    up.add_argument('--port', type=int, default=19090, help='proxy: node N listens on PORT+10N')
+    up.add_argument('--set', action='append', default=[], metavar='KEY=VALUE')
+    for verb in ('kill', 'start', 'stop', 'restart', 'pause', 'resume'):
+        verbs.add_parser(verb, add_help=False).add_argument('node', type=int)
+    cut = verbs.add_parser('cut', add_help=False)
+    cut.add_argument('node', type=int)
+    cut.add_argument('other', type=int, nargs='?')
+    cut.add_argument('--all', action='store_true')
+    cut.add_argument('--one-way', action='store_true', help='only what NODE sends is lost')
+    for verb in ('status', 'heal', 'bootstrap'):
+        verbs.add_parser(verb, add_help=False)
+    verbs.add_parser('down', add_help=False).add_argument('--keep', action='store_true', help='leave configuration and data')
+    return parser.parse_args(argv)
+
+
+def up(a):
+    if not 1 <= a.nodes <= 9:
+        raise Misuse(f'up {a.nodes}: 1 to 9 nodes')
+    for pair in a.set:
+        if '=' not in pair:
+            raise Misuse(f'--set {pair}: not KEY=VALUE, as min.insync.replicas=2')
+    try:
+        cluster = LocalCluster.up(a.dir, a.nodes, kind='kafka' if a.kafka else 'faultline', links_kind=a.links, port=a.port,
+                                  binary=os.path.abspath(f'{a.bin}/faultlined'), changes=dict(p.split('=', 1) for p in a.set))
+    except (NodeEnded, OSError) as e:
+        if os.path.exists(f'{a.dir}/cluster.json'):
+            LocalCluster(a.dir).down(keep=True)
+        raise NodeEnded(f'{e}; nothing runs, configuration and logs are left in {a.dir}') from e
+    print('\n'.join(cluster.status()))
+    print(f'links={cluster.links.kind} data={cluster.dir} bootstrap={cluster.bootstrap()}')
+
+
+def cut(cluster, a):
+    cluster.check(a.node)
+    if a.other is not None and cluster.check(a.other) == a.node:
+        raise Misuse(f'cut {a.node} {a.other}: a node has no link to itself')
+    if a.other is None and not a.all and cluster.state['nodes'] == 1:
+        raise Misuse('cut: there is no other node; --all cuts it from the clients')
+    if a.other is not None:
+        others = [a.other]
+    else:
+        others = [n for n in cluster.numbers() if n != a.node]
+        if a.all:
+            others.append(links.CLIENTS)
+    if not cluster.cut([a.node], others, both=not a.one_way):
+        raise Misuse(f'cut: node {a.node} is cut there already; `heal` connects all')
+    print('\n'.join(cluster.status()))
+
+
+def act(a):
+    if a.verb == 'up':
+        return up(a)
+    cluster = LocalCluster(a.dir)
+    if a.verb == 'status':
+        print('\n'.join(cluster.status()))
+        print(f'links={cluster.links.kind} data={cluster.dir} bootstrap={cluster.bootstrap()}')
+    elif a.verb == 'bootstrap':
+        print(cluster.bootstrap())
+    elif a.verb == 'cut':
+        cut(cluster, a)
+    elif a.verb == 'heal':
+        print('\n'.join(cluster.heal()) or 'nothing to heal')
+    elif a.verb == 'down':
+        cluster.down(keep=a.keep)
+        print(f'{cluster.state["nodes"]} nodes ended')
+    else:
+        cluster.check(a.node)
+        if a.verb == 'restart':
+            cluster.stop(a.node)
+            cluster.start(a.node)
+        else:
+            getattr(cluster, a.verb)(a.node)
+        print(cluster.status()[a.node - 1])
+    return None
+
+
+def main(argv):
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if not argv or argv[0] in ('help', '-h', '--help'):
+        print(__doc__.strip())
+        return 0
+    try:
+        a = arguments(argv)
+        if a.verb is None:
+            raise Misuse('which verb? ./dev cluster help tells')
+        act(a)
+        return 0
+    except Misuse as e:
+        print(f'cluster: {e}', file=sys.stderr)
+        return 2
+    except (NodeEnded, OSError) as e:
+        print(f'cluster: {e}', file=sys.stderr)
+        return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
