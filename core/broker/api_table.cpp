@@ -15,6 +15,7 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::api_versions, &handle_api_versions},
     {wire::ApiKey::create_topics, &handle_create_topics},
     {wire::ApiKey::delete_topics, &handle_delete_topics},
+    {wire::ApiKey::delete_records, &handle_delete_records},
     {wire::ApiKey::init_producer_id, &handle_init_producer_id},
     {wire::ApiKey::offset_for_leader_epoch, &handle_offset_for_leader_epoch},
     {wire::ApiKey::describe_configs, &handle_describe_configs},

@@ -31,6 +31,7 @@ struct BrokerConfig {
     rpc::ServerLimits limits;
     std::size_t request_bytes_per_shard = 256U << 20;  // of requests under way
     std::int32_t fetch_max_bytes = 55 << 20;           // fetch.max.bytes
+    std::int32_t max_request_partitions = 2000;        // max.request.partition.size.limit
     std::size_t max_connections = INT32_MAX;
     std::int64_t retention_check_ms = 300'000;
     std::int64_t checkpoint_ms = 60'000;

@@ -46,6 +46,8 @@ public:
     ListAnswer list(const ListPart& part);
     // Where an epoch ended (OffsetForLeaderEpoch). Never parks.
     EpochAnswer epoch_end(const EpochPart& part) const;
+    // DeleteRecords: partition_records.cpp says what it refuses. Parks.
+    DeleteAnswer delete_records(const DeletePart& part);
 
     Offset high_watermark() const noexcept { return high_watermark_; }
     const storage::LogRef& log() const noexcept { return log_; }

@@ -4,6 +4,7 @@
 
 #include "core/broker/api_table.h"
 #include "core/broker/controller.h"
+#include "core/broker/scatter.h"
 #include "core/controller/metadata_log.h"
 #include "core/wire/error_map.h"
 
@@ -196,46 +197,9 @@ std::shared_ptr<Partition> Shard::find(const TopicPartition& partition, KafkaErr
 // --- work, where the partitions are
 // ---------------------------------------------------------------
 
-// Hands each shard its parts, once, and puts the answers back in order. One shard after the other:
-// the calls are short.
-template <class Part, class Answer, class Fn>
-std::vector<Answer> Shard::scatter(const std::vector<Part>& parts, Deadline deadline, Answer failed,
-                                   Fn fn) {
-    std::vector<Answer> answers(parts.size(), failed);
-    SmallVec<ShardId, 16> owners;
-    for (const Part& part : parts) owners.push_back(owner(part.partition));
-    SmallVec<std::size_t, 16> indexes;  // of the parts of one shard
-    for (ShardId shard{0}; shard.v < env_.shards.count() && !parts.empty(); ++shard.v) {
-        indexes.clear();
-        for (std::size_t i = 0; i < parts.size(); ++i) {
-            if (owners[i] == shard) indexes.push_back(i);
-        }
-        if (indexes.empty()) continue;
-        std::vector<Part> theirs;
-        theirs.reserve(indexes.size());
-        for (const std::size_t i : indexes) theirs.push_back(parts[i]);
-        Result<std::vector<Answer>> got = Error{Errc::cancelled, 0, "shard.scatter"};
-        if (shard == env_.shard) {
-            got = fn(*this, theirs);
-        } else {
-            got = env_.shards.call(shard, deadline,
-                                   [shared = shared_, theirs = std::move(theirs),
-                                    fn](Env& env) mutable { return fn(shared->at(env), theirs); });
-        }
-        for (std::size_t k = 0; k < indexes.size(); ++k) {
-            if (got.ok()) {
-                answers[indexes[k]] = std::move((*got)[k]);
-            } else {
-                answers[indexes[k]].error = wire::to_kafka_error(got.code());
-            }
-        }
-    }
-    return answers;
-}
-
 std::vector<ProduceAnswer> Shard::produce(const std::vector<ProducePart>& parts,
                                           Deadline deadline) {
-    return scatter(parts, deadline, ProduceAnswer{},
+    return scatter(*this, parts, deadline, ProduceAnswer{},
                    [](Shard& shard, const std::vector<ProducePart>& mine) {
                        std::vector<ProduceAnswer> answers;
                        answers.reserve(mine.size());
@@ -288,7 +252,7 @@ std::vector<KafkaError> Shard::wait_committed(const std::vector<CommitPart>& par
 
 std::vector<FetchAnswer> Shard::fetch(const std::vector<FetchPart>& parts, std::uint64_t max_bytes,
                                       Deadline deadline) {
-    return scatter(parts, deadline, FetchAnswer{},
+    return scatter(*this, parts, deadline, FetchAnswer{},
                    [max_bytes](Shard& shard, const std::vector<FetchPart>& mine) {
                        std::vector<FetchAnswer> answers;
                        answers.reserve(mine.size());
@@ -308,7 +272,7 @@ std::vector<FetchAnswer> Shard::fetch(const std::vector<FetchPart>& parts, std::
 }
 
 std::vector<EpochAnswer> Shard::epoch_ends(const std::vector<EpochPart>& parts, Deadline deadline) {
-    return scatter(parts, deadline, EpochAnswer{},
+    return scatter(*this, parts, deadline, EpochAnswer{},
                    [](Shard& shard, const std::vector<EpochPart>& mine) {
                        std::vector<EpochAnswer> answers;
                        answers.reserve(mine.size());
@@ -323,7 +287,7 @@ std::vector<EpochAnswer> Shard::epoch_ends(const std::vector<EpochPart>& parts, 
 }
 
 std::vector<ListAnswer> Shard::list(const std::vector<ListPart>& parts, Deadline deadline) {
-    return scatter(parts, deadline, ListAnswer{},
+    return scatter(*this, parts, deadline, ListAnswer{},
                    [](Shard& shard, const std::vector<ListPart>& mine) {
                        std::vector<ListAnswer> answers;
                        answers.reserve(mine.size());

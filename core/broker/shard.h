@@ -87,12 +87,11 @@ public:
     storage::LogManager& logs() noexcept { return *logs_; }
     Env& env() noexcept { return env_; }
     ShardId owner(const TopicPartition& partition) const;
+    // A partition of this shard; null, with why, when it is not served here. Never parks.
+    std::shared_ptr<Partition> find(const TopicPartition& partition, wire::KafkaError& error);
+    const SharedRef& shared() const noexcept { return shared_; }
 
 private:
-    template <class Part, class Answer, class Fn>
-    std::vector<Answer> scatter(const std::vector<Part>& parts, Deadline deadline, Answer failed,
-                                Fn fn);
-    std::shared_ptr<Partition> find(const TopicPartition& partition, wire::KafkaError& error);
     void retry_unavailable();
     void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
                         std::int32_t index);

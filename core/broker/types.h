@@ -63,6 +63,15 @@ struct EpochAnswer {
     std::int64_t end_offset = -1;
 };
 
+struct DeletePart {
+    TopicPartition partition;
+    std::int64_t offset = 0;  // records below it go; -1: those below the high watermark
+};
+struct DeleteAnswer {
+    wire::KafkaError error = wire::KafkaError::none;
+    std::int64_t low_watermark = -1;  // where the log starts now
+};
+
 struct CommitPart {
     TopicPartition partition;
     std::int64_t end = 0;
@@ -78,6 +87,8 @@ template <>
 inline constexpr bool crosses_shards<std::vector<broker::ListAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<broker::EpochAnswer>> = true;
+template <>
+inline constexpr bool crosses_shards<std::vector<broker::DeleteAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<wire::KafkaError>> = true;
 template <>

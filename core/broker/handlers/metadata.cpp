@@ -1,5 +1,6 @@
 // Metadata: brokers, topics, leaders; makes topics on first use where that is configured.
 #include "core/broker/handlers/respond.h"
+#include "core/model/internal_topics.h"
 #include "gen/wire/create_topics_request.h"
 #include "gen/wire/metadata_request.h"
 #include "gen/wire/metadata_response.h"
@@ -14,6 +15,7 @@ MetadataResponse::MetadataResponseTopic describe(const model::TopicImage& topic)
     MetadataResponse::MetadataResponseTopic t;
     t.name = topic.name;
     t.topic_id = topic.id;
+    t.is_internal = model::is_internal_topic(topic.name);
     for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
         const model::PartitionImage& p = topic.partitions[i];
         MetadataResponse::MetadataResponsePartition out;

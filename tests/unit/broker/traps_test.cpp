@@ -52,6 +52,7 @@ TEST_CASE("traps: Produce is advertised from 0 though 0 to 2 are refused") {
         CHECK(ranges.at(18) == std::pair{0, 4});
         CHECK(ranges.at(19) == std::pair{2, 7});
         CHECK(ranges.at(20) == std::pair{1, 6});
+        CHECK(ranges.at(21) == std::pair{0, 2});
         CHECK(ranges.at(22) == std::pair{0, 5});
         CHECK(ranges.at(32) == std::pair{1, 4});
         CHECK(ranges.at(60) == std::pair{0, 2});

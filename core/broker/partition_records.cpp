@@ -1,0 +1,31 @@
+// What an administrator asks of one partition's records: DeleteRecords (KIP-107).
+#include "core/broker/partition.h"
+#include "core/model/internal_topics.h"
+#include "core/wire/error_map.h"
+
+namespace faultline::broker {
+using wire::KafkaError;
+
+// In Kafka's order: INVALID_TOPIC_EXCEPTION for topics of the cluster's own, POLICY_VIOLATION where
+// only compaction may remove records, OFFSET_OUT_OF_RANGE outside 0 to the high watermark. An
+// offset below the start is no error: the answer says where the log starts.
+DeleteAnswer Partition::delete_records(const DeletePart& part) {
+    constexpr std::int64_t kHighWatermark = -1;
+    DeleteAnswer answer;
+    if (model::is_internal_topic(part.partition.topic)) {
+        answer.error = KafkaError::invalid_topic_exception;
+    } else if (config_.cleanup_compact && !config_.cleanup_delete) {
+        answer.error = KafkaError::policy_violation;
+    } else {
+        const Offset to = part.offset == kHighWatermark ? high_watermark() : Offset{part.offset};
+        if (to.v < 0 || to > high_watermark()) {
+            answer.error = KafkaError::offset_out_of_range;
+        } else if (const auto done = log_->delete_records_before(to); !done.ok()) {
+            answer.error = wire::to_kafka_error(done.code());
+        } else {
+            answer.low_watermark = log_->log_start().v;
+        }
+    }
+    return answer;
+}
+}  // namespace faultline::broker
