@@ -20,6 +20,7 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::offset_for_leader_epoch, &handle_offset_for_leader_epoch},
     {wire::ApiKey::describe_configs, &handle_describe_configs},
     {wire::ApiKey::describe_cluster, &handle_describe_cluster},
+    {wire::ApiKey::describe_topic_partitions, &handle_describe_topic_partitions},
 };
 }  // namespace
 

@@ -49,5 +49,6 @@ bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_records(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_cluster(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_describe_topic_partitions(Context&, rpc::Request&, rpc::Responder&);
 bool handle_init_producer_id(Context&, rpc::Request&, rpc::Responder&);
 }  // namespace faultline::broker
