@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "sim/oracle/late_answers.h"
 #include "sim/oracle/survival_budget.h"
 
 namespace faultline::sim {
@@ -25,6 +26,7 @@ struct Ack {
     MonoTime at;
     std::uint64_t number;  // of the event
     bool lost = false;     // within or beyond the budget, and reported
+    bool late = false;     // perhaps given before the log was cut, as the budget allowed
 };
 
 struct Log {
@@ -41,10 +43,9 @@ public:
 
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
         budget_.on_probe(event);
+        answers_.on_probe(event);
         if (const auto* e = std::get_if<probe::ProduceAcked>(&event)) {
-            if (e->first.v < 0 || e->count == 0) return;  // acks=0: nothing was promised
-            logs_[e->partition].acks.push_back({e->first.v, e->first.v + e->count - 1, e->client,
-                                                e->first_record, at, event_number()});
+            if (e->first.v >= 0 && e->count > 0) acknowledged(at, *e);  // acks=0 promises nothing
         } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
             if (d->consumer == cast_.auditor()) {
                 logs_[d->partition].audited[d->at.v] = {d->client, d->record};
@@ -84,6 +85,23 @@ public:
     }
 
 private:
+    void acknowledged(MonoTime at, const probe::ProduceAcked& e) {
+        Ack ack{e.first.v,      e.first.v + e.count - 1, e.client,
+                e.first_record, at,                      event_number()};
+        using When = LateAnswers::When;
+        const When given =
+            answers_.acknowledged(e.partition, ack.last_offset, e.client, e.first_record);
+        if (given != When::now && !cast_.promises_durability(e.client)) {
+            // What a cut may take it may also take before its client reads of it.
+            const auto* cut =
+                answers_.since(e.partition, ack.last_offset, e.client, e.first_record);
+            ack.late = cut->allowed;
+            ack.lost = ack.late && given == When::before;
+            if (ack.lost) ++(budget_.beyond() ? lost_beyond_ : lost_within_);
+        }
+        logs_[e.partition].acks.push_back(ack);
+    }
+
     // A broker that takes its own log for damaged puts acknowledged records out of service.
     void damaged(MonoTime at, const probe::CorruptionFound& found) {
         ++premises_;
@@ -97,12 +115,14 @@ private:
 
     void shortened(MonoTime at, probe::PartitionKey key, std::int64_t end, std::string_view how) {
         Log& log = logs_[key];
+        const bool at_risk = budget_.beyond() || budget_.unsynced_at_risk(key);
+        answers_.cut(key, end, at_risk);
         for (Ack& ack : log.acks) {
             ++premises_;
             if (ack.last_offset < end || ack.lost) continue;
-            const bool allowed = budget_.beyond() || (budget_.unsynced_at_risk(key) &&
-                                                      !cast_.promises_durability(ack.client));
-            if (allowed) {
+            const bool allowed =
+                budget_.beyond() || (at_risk && !cast_.promises_durability(ack.client));
+            if (allowed || ack.late) {
                 ack.lost = true;
                 ++(budget_.beyond() ? lost_beyond_ : lost_within_);
                 continue;
@@ -128,6 +148,7 @@ private:
             const auto it = log.audited.find(o);
             const std::int64_t record = ack.first_record + (o - ack.first_offset);
             if (it != log.audited.end() && it->second == std::pair{ack.client, record}) continue;
+            if (ack.late) return;
             const std::string found = it == log.audited.end()
                                           ? std::string("nothing")
                                           : fmt::format("record {} of {}", it->second.second,
@@ -144,6 +165,7 @@ private:
 
     const Cast& cast_;
     SurvivalBudget budget_;
+    LateAnswers answers_;
     bool all_corrupt_ = false;
     std::uint64_t lost_within_ = 0, lost_beyond_ = 0;
     std::map<probe::PartitionKey, Log> logs_;

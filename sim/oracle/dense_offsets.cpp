@@ -1,10 +1,10 @@
 // INV-81 dense-offsets: a leader gives consecutive offsets, and a consumer with assigned partitions
-// sees each offset once, in order. It may jump forward only over what retention deleted, and back
-// only when the log was cut behind its position.
-#include <set>
-
+// sees each offset once, in order, from the log start on. It may jump forward only over what
+// retention deleted, and back only when the log was cut behind its position; until then it may still
+// be given what was under way.
 #include <fmt/format.h>
 
+#include "sim/oracle/late_answers.h"
 #include "sim/oracle/oracle.h"
 
 namespace faultline::sim {
@@ -16,6 +16,7 @@ public:
         : Oracle(judge, 81, "dense-offsets"), cast_(cast) {}
 
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
+        answers_.on_sent(event);
         if (const auto* a = std::get_if<probe::BatchAppended>(&event)) {
             appended(at, *a);
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
@@ -52,33 +53,53 @@ private:
 
     // Positions behind the new end start again there.
     void cut(probe::PartitionKey key, std::int64_t end) {
+        answers_.cut(key, end, false);
         for (auto& [who, next] : next_) {
             if (who.second != key || next <= end) continue;
+            behind_.try_emplace(who, next);  // it is told of the cut, and may begin anew
             next = end;
-            behind_.insert(who);  // it is told OFFSET_OUT_OF_RANGE, and may begin anew
         }
     }
 
     void delivered(MonoTime at, const probe::RecordDelivered& d) {
-        auto [it, first] = next_.try_emplace({d.consumer, d.partition}, d.at.v);
+        const auto who = std::pair{d.consumer, d.partition};
+        const std::int64_t start = logs_[d.partition].start;
+        auto [it, first] = next_.try_emplace(who, start);
         std::int64_t& next = it->second;
         ++premises_;
-        const bool over_deleted = d.at.v > next && d.at.v <= logs_[d.partition].start;
-        const bool anew = behind_.erase({d.consumer, d.partition}) > 0 && d.at.v < next;
+        const auto behind = behind_.find(who);
+        const bool late = d.consumer != cast_.auditor() &&
+                          answers_.since(d.partition, d.at.v, d.client, d.record) != nullptr;
+        if (behind != behind_.end() && late && d.at.v == behind->second && d.at.v != next) {
+            ++behind->second;
+            return;
+        }
+        // The start may have moved while the first records were under way.
+        const bool over_deleted = d.at.v <= start && (first || d.at.v > next);
+        const bool anew = behind != behind_.end() && d.at.v < next;
+        if (late) {
+            behind_.try_emplace(who, d.at.v + 1);
+        } else if (behind != behind_.end()) {
+            behind_.erase(behind);
+        }
         if (d.at.v != next && !over_deleted && !anew) {
-            violate(at,
-                    fmt::format("{} had read {} up to offset {}, but the next record it got is at "
-                                "offset {}",
-                                cast_.consumer_name(d.consumer), partition_name(d.partition),
-                                next - 1, d.at.v));
+            const std::string name(cast_.consumer_name(d.consumer));
+            const std::string_view log = partition_name(d.partition);
+            violate(at, first ? fmt::format("{} began to read {} at offset {}, but it starts at {}",
+                                            name, log, d.at.v, start)
+                              : fmt::format("{} had read {} up to offset {}, but the next record "
+                                            "it got is at offset {}",
+                                            name, log, next - 1, d.at.v));
         }
         next = d.at.v + 1;
     }
 
     const Cast& cast_;
+    LateAnswers answers_;
     std::map<probe::PartitionKey, Log> logs_;
-    std::map<std::pair<std::int32_t, probe::PartitionKey>, std::int64_t> next_;
-    std::set<std::pair<std::int32_t, probe::PartitionKey>> behind_;
+    using Reader = std::pair<std::int32_t, probe::PartitionKey>;
+    std::map<Reader, std::int64_t> next_;
+    std::map<Reader, std::int64_t> behind_;  // next_ as it was before the log was cut
 };
 }  // namespace
 

@@ -1,11 +1,13 @@
 // INV-82 log-prefix: an offset holds one record for ever. Whatever was acknowledged or delivered at
-// an offset is what every later reader finds there, unless the log was cut below it in between.
+// an offset is what every later reader finds there, unless the log was cut below it in between. An
+// answer that may have been given before the cut, and is read after it, settles nothing.
 #include <algorithm>
 #include <deque>
 
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "sim/oracle/late_answers.h"
 #include "sim/oracle/oracle.h"
 
 namespace faultline::sim {
@@ -16,13 +18,21 @@ public:
     LogPrefix(Judge& judge, const Cast& cast) : Oracle(judge, 82, "log-prefix"), cast_(cast) {}
 
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
+        answers_.on_probe(event);
         if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
             for (std::int32_t i = 0; a->first.v >= 0 && i < a->count; ++i) {
-                hold(at, a->partition, a->first.v + i,
-                     {a->client, a->first_record + i, at, event_number()}, "was acknowledged");
+                const std::int64_t offset = a->first.v + i, record = a->first_record + i;
+                const bool sure = answers_.acknowledged(a->partition, offset, a->client, record) ==
+                                  LateAnswers::When::now;
+                hold(at, a->partition, offset, {a->client, sure, record, at, event_number()},
+                     "was acknowledged");
             }
         } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
-            hold(at, d->partition, d->at.v, {d->client, d->record, at, event_number()},
+            // The auditor comes when nothing is cut any more.
+            const bool sure =
+                d->consumer == cast_.auditor() ||
+                answers_.since(d->partition, d->at.v, d->client, d->record) == nullptr;
+            hold(at, d->partition, d->at.v, {d->client, sure, d->record, at, event_number()},
                  "was delivered");
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
             cut(o->partition, o->log_end.v);
@@ -36,6 +46,7 @@ public:
 private:
     struct Record {
         std::int32_t client;
+        bool sure;  // false: perhaps it stood there before the log was cut
         std::int64_t record;
         MonoTime since;
         std::uint64_t number;  // of the event
@@ -49,6 +60,7 @@ private:
 
     void cut(probe::PartitionKey key, std::int64_t end) {
         Log& log = logs_[key];
+        answers_.cut(key, end, false);
         if (end < log.base) {
             log = {.base = end, .records = {}};
         } else if (std::cmp_less(end - log.base, log.records.size())) {
@@ -69,14 +81,22 @@ private:
         if (offset < log.base) return;
         const auto i = static_cast<std::size_t>(offset - log.base);
         if (i > log.records.size() + 10'000'000) return;  // no such log: INV-81 says so
-        if (i >= log.records.size()) log.records.resize(i + 1, {-1, -1, {}, 0});
+        if (i >= log.records.size()) log.records.resize(i + 1, {-1, false, -1, {}, 0});
         Record& before = log.records[i];
         if (before.client < 0) {
             before = now;
             return;
         }
         ++premises_;
-        if (before.client == now.client && before.record == now.record) return;
+        if (before.client == now.client && before.record == now.record) {
+            before.sure = before.sure || now.sure;
+            return;
+        }
+        if (!now.sure) return;
+        if (!before.sure) {
+            before = now;
+            return;
+        }
         violate(at,
                 fmt::format("offset {} of {} held record {} of {} at {}, but record {} of {} {} "
                             "there at {}",
@@ -88,6 +108,7 @@ private:
     }
 
     const Cast& cast_;
+    LateAnswers answers_;
     std::map<probe::PartitionKey, Log> logs_;
 };
 }  // namespace

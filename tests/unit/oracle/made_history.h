@@ -41,12 +41,22 @@ public:
     MadeHistory& open(std::int64_t end) {
         return probe(probe::LogOpened{p, Offset{0}, Offset{end}, false});
     }
-    // A good record's whole way: sent, appended, durable, visible, acknowledged.
+    // A good record's whole way: sent, appended, durable, visible, answered, acknowledged.
     MadeHistory& acked(std::int32_t client, std::int64_t record, std::int64_t offset) {
+        return answered(client, record, offset).read(client, record, offset);
+    }
+    // The same until its answer is under way, and the end of it.
+    MadeHistory& answered(std::int32_t client, std::int64_t record, std::int64_t offset) {
         probe(probe::ProduceSent{p, client, record, 1});
+        return written(offset);
+    }
+    MadeHistory& written(std::int64_t offset) {
         probe(probe::BatchAppended{p, Epoch{0}, Offset{offset}, Offset{offset}, 1});
         if (flushes) probe(probe::LogFlushed{p, Offset{offset + 1}});
         probe(probe::HighWatermark{p, Epoch{0}, Offset{offset + 1}});
+        return probe(probe::ProduceAnswered{p, 0, Offset{offset}, Offset{offset}});
+    }
+    MadeHistory& read(std::int32_t client, std::int64_t record, std::int64_t offset) {
         return probe(probe::ProduceAcked{p, client, record, 1, Offset{offset}});
     }
     MadeHistory& delivered(std::int32_t consumer, std::int64_t offset, std::int32_t client,
