@@ -86,8 +86,7 @@ public:
 
 private:
     void acknowledged(MonoTime at, const probe::ProduceAcked& e) {
-        Ack ack{e.first.v,      e.first.v + e.count - 1, e.client,
-                e.first_record, at,                      event_number()};
+        Ack ack{e.first.v, e.first.v + e.count - 1, e.client, e.first_record, at, event_number()};
         using When = LateAnswers::When;
         const When given =
             answers_.acknowledged(e.partition, ack.last_offset, e.client, e.first_record);

@@ -1,7 +1,7 @@
 // INV-81 dense-offsets: a leader gives consecutive offsets, and a consumer with assigned partitions
 // sees each offset once, in order, from the log start on. It may jump forward only over what
-// retention deleted, and back only when the log was cut behind its position; until then it may still
-// be given what was under way.
+// retention deleted, and back only when the log was cut behind its position; until then it may
+// still be given what was under way.
 #include <fmt/format.h>
 
 #include "sim/oracle/late_answers.h"

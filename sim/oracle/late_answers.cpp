@@ -14,8 +14,7 @@ void LateAnswers::on_sent(const probe::Event& event) {
 void LateAnswers::on_probe(const probe::Event& event) {
     on_sent(event);
     if (const auto* a = std::get_if<probe::ProduceAnswered>(&event)) {
-        if (a->error == 0 && a->first.v >= 0)
-            logs_[a->partition].answered[a->last.v] = a->first.v;
+        if (a->error == 0 && a->first.v >= 0) logs_[a->partition].answered[a->last.v] = a->first.v;
     } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
         Log& log = logs_[m->partition];
         for (Ranges* ranges : {&log.answered, &log.before})

@@ -157,6 +157,9 @@ void Injector::on_probe(MonoTime, NodeId node, const probe::Event& event) {
 void Injector::on_sim(MonoTime, const SimEvent& event) {
     if (const auto* effect = std::get_if<FaultEffect>(&event)) {
         other_fault(effect->fault, Trigger::Stage::bites);
+    } else if (const auto* started = std::get_if<NodeStarted>(&event)) {
+        lives_[started->node] = started->incarnation;
+        holds_.forget(started->node, Hold::paused);  // who was stopped is dead
     }
     if (waiting_events_ == 0) return;
     NodeId node{0};
@@ -177,6 +180,7 @@ void Injector::heal_all(const std::vector<NodeId>& core) {
         if (is_in(core, node)) {
             world_.start(node);
         } else {
+            holds_.take(node, Hold::down, kNoFault);
             world_.crash(node);
         }
     }

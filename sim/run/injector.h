@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/run/holds.h"
 #include "sim/run/roles.h"
 #include "sim/scenario/scenario.h"
 #include "sim/world/world.h"
@@ -54,6 +55,13 @@ private:
     void heal_node(FaultId id, NodeId node);
     void restart(NodeId node);
     void power_loss(FaultId id, std::size_t index);
+    void start(NodeId node);
+    void takes_over(FaultId id, NodeId node, std::string_view what);
+    void let_run(FaultId id, NodeId node);
+    void pause(FaultId id, NodeId node);
+    void resume(FaultId id, NodeId node);
+    void thaw(FaultId id, NodeId node);
+    void end_drift(FaultId id, NodeId node);
     template <class Fn>
     void each_link(FaultId id, Fn fn);
     Rng draw(FaultId id, std::string_view what) const;
@@ -64,7 +72,9 @@ private:
     const Roles& roles_;
     Reconfigure reconfigure_;
     std::vector<State> states_;
-    std::size_t waiting_events_ = 0;  // faults that wait for an event
+    Holds holds_;
+    std::map<NodeId, std::int32_t> lives_;  // the newest incarnation of each node
+    std::size_t waiting_events_ = 0;        // faults that wait for an event
     bool over_ = false;
 };
 }  // namespace faultline::sim

@@ -54,18 +54,76 @@ void Injector::strike(FaultId id) {
     }
 }
 
+// --- who keeps a node as it is: sim/run/holds.h -------------------------------------------------
+
+void Injector::start(NodeId node) {
+    if (!holds_.any(node, Hold::down)) world_.start(node);
+}
+
+// Of a fault that came when another had done its work, and goes on when that one ends.
+void Injector::takes_over(FaultId id, NodeId node, std::string_view what) {
+    if (id != kNoFault && effects(id) == 0) world_.faults().effect(id, node, what);
+}
+
+void Injector::let_run(FaultId id, NodeId node) {
+    const auto released = holds_.release(node, Hold::down, id);
+    if (released.next) {
+        takes_over(*released.next, node, "kept down");
+    } else if (released.held) {
+        world_.start(node);
+    }
+}
+
+void Injector::pause(FaultId id, NodeId node) {
+    if (!world_.running(node) || !holds_.take(node, Hold::paused, id)) return;
+    world_.faults().effect(id, node, "stopped");
+    world_.pause(node, faults_[id].clock_stands);
+}
+
+void Injector::resume(FaultId id, NodeId node) {
+    const auto released = holds_.release(node, Hold::paused, id);
+    if (!released.held) return;
+    if (!released.next) return world_.resume(node);
+    const FaultId next = *released.next;
+    takes_over(next, node, "kept stopped");
+    if (faults_[next].clock_stands == faults_[id].clock_stands) return;
+    world_.resume(node);  // nothing runs in between
+    world_.pause(node, faults_[next].clock_stands);
+}
+
+void Injector::thaw(FaultId id, NodeId node) {
+    const auto released = holds_.release(node, Hold::frozen, id);
+    if (released.next) {
+        takes_over(*released.next, node, "the wall clock still stands");
+    } else {
+        world_.freeze_clock(node, false);
+    }
+}
+
+// The drift that came last of those that last, or what the clock has of its own.
+void Injector::end_drift(FaultId id, NodeId node) {
+    const auto released = holds_.release(node, Hold::drift, id);
+    std::int64_t ppm = 0;
+    for (const NodeSpec& n : scenario_.cluster.nodes) {
+        if (n.name == world_.name(node)) ppm = n.clock_drift_ppm;
+    }
+    world_.set_drift(node, released.next ? faults_[*released.next].ppm : ppm);
+}
+
 // An orderly stop; the node is started again when it has stopped, or killed when it does not.
+// Unless another fault does so first.
 void Injector::restart(NodeId node) {
     static constexpr Duration kStep = 10ms;
     constexpr int kPatience = 1000;
     world_.stop(node);
-    const auto look = [this, node](auto self, int left) -> void {
+    const auto look = [this, node, life = lives_[node]](auto self, int left) -> void {
+        if (lives_[node] != life) return;
         if (world_.running(node) && left > 0) {
             world_.at(world_.now() + kStep, [self, left] { self(self, left - 1); });
             return;
         }
         world_.crash(node);
-        world_.start(node);
+        start(node);
     };
     look(look, kPatience);
 }
@@ -73,6 +131,7 @@ void Injector::restart(NodeId node) {
 void Injector::power_loss(FaultId id, std::size_t index) {
     const FaultSpec& f = faults_[id];
     const NodeId node = states_[id].nodes[index];
+    holds_.take(node, Hold::down, id);
     if (world_.running(node)) world_.faults().effect(id, node, "power was lost");
     world_.lose_power(node, {fate_of(f.unsynced), f.drop_dir_entries, id});
 }
@@ -86,11 +145,14 @@ void Injector::strike_process(FaultId id) {
         const bool ran = world_.running(node);
         switch (f.kind) {
             case FaultKind::crash:
+                holds_.take(node, Hold::down, id);
                 if (ran) log.effect(id, node, "killed");
                 world_.crash(node);
                 break;
             case FaultKind::wipe:
-                if (ran) log.effect(id, node, "killed, its disk emptied");
+                holds_.take(node, Hold::down, id);
+                if (ran || !world_.disk(node).names().empty())
+                    log.effect(id, node, "killed, its disk emptied");
                 world_.crash(node);
                 world_.wipe_disk(node);
                 break;
@@ -108,10 +170,7 @@ void Injector::strike_process(FaultId id) {
                 }
                 break;
             }
-            case FaultKind::pause:
-                if (ran) log.effect(id, node, "stopped");
-                world_.pause(node, f.clock_stands);
-                break;
+            case FaultKind::pause: pause(id, node); break;
             default:  // restart, reconfigure
                 if (ran) log.effect(id, node, "asked to stop and started again");
                 if (f.kind == FaultKind::reconfigure) reconfigure_(node, f.config);
@@ -206,9 +265,11 @@ void Injector::strike_clock(FaultId id, NodeId node) {
             break;
         case FaultKind::clock_drift:
             world_.faults().effect(id, node, "the clocks drift");
+            holds_.take(node, Hold::drift, id);
             world_.set_drift(node, f.ppm);
             break;
         case FaultKind::clock_freeze:
+            if (!holds_.take(node, Hold::frozen, id)) break;
             world_.faults().effect(id, node, "the wall clock stands");
             world_.freeze_clock(node, true);
             break;
@@ -231,19 +292,19 @@ void Injector::heal_node(FaultId id, NodeId node) {
     switch (f.kind) {
         case FaultKind::crash:
         case FaultKind::wipe:
-        case FaultKind::power_loss: world_.start(node); break;
+        case FaultKind::power_loss: let_run(id, node); break;
         case FaultKind::sync_error:  // a failed log directory comes back with a restart
         case FaultKind::read_error:
         case FaultKind::write_error:
         case FaultKind::latent_sector:
         case FaultKind::lose_log_dir:
             world_.crash(node);
-            world_.start(node);
+            start(node);
             break;
-        case FaultKind::pause: world_.resume(node); break;
+        case FaultKind::pause: resume(id, node); break;
         case FaultKind::clock_jump: world_.jump_clock(node, -f.by); break;
-        case FaultKind::clock_drift: world_.set_drift(node, 0); break;
-        case FaultKind::clock_freeze: world_.freeze_clock(node, false); break;
+        case FaultKind::clock_drift: end_drift(id, node); break;
+        case FaultKind::clock_freeze: thaw(id, node); break;
         default: break;
     }
 }

@@ -274,7 +274,7 @@ void World::freeze_clock(NodeId id, bool frozen) {
     Node& n = node(id);
     if (frozen == n.frozen.has_value()) return;
     n.frozen.reset();
-    if (frozen) n.frozen = WallTime{(n.time.local(now()).ns + n.wall_offset.count()) / 1'000'000};
+    if (frozen) n.frozen = wall(id);
     each_shard(n, [&](Shard& shard) {
         if (frozen) {
             shard.control.freeze_wall(*n.frozen);
@@ -282,6 +282,12 @@ void World::freeze_clock(NodeId id, bool frozen) {
             shard.control.thaw_wall();
         }
     });
+}
+
+WallTime World::wall(NodeId id) const {
+    const Node& n = node(id);
+    if (n.frozen) return *n.frozen;
+    return WallTime{(n.time.local(now()).ns + n.wall_offset.count()) / 1'000'000};
 }
 
 void World::wipe_disk(NodeId id) {

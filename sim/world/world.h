@@ -62,6 +62,8 @@ public:
     void set_drift(NodeId node, std::int64_t ppm);
     // The wall clock stands still; thawed it shows what it would have shown.
     void freeze_clock(NodeId node, bool frozen);
+    // What its wall clock shows.
+    WallTime wall(NodeId node) const;
     // A new, empty disk. The node must not run.
     void wipe_disk(NodeId node);
 
