@@ -8,6 +8,7 @@ Example:  ./dev cluster up 3 && ./dev cluster cut 1 && ./dev cluster heal && ./d
   kill N         kill -9                       start N    start it again, with its configuration and data
   stop N         SIGTERM: an orderly end       restart N  stop and start
   pause N        SIGSTOP                       resume N   SIGCONT
+  power N...     the power of nodes fails: they die, and lose what they did not sync (after up --power); --seed S
   cut N [M]      no packet passes between node N and the others (or node M); clients still reach both
   cut N --all    ... and no packet between node N and the clients
   heal           continue, connect and start everything
@@ -40,6 +41,7 @@ def arguments(argv):
     up.add_argument('--bin', default=f'{ROOT}/build/release/bin')
     up.add_argument('--links', choices=sorted(links.KINDS), help='default: namespaces where they work')
     up.add_argument('--port', type=int, default=19090, help='proxy: node N listens on PORT+10N')
+    up.add_argument('--power', action='store_true', help='with the library that `power` needs')
     up.add_argument('--set', action='append', default=[], metavar='KEY=VALUE')
     for verb in ('kill', 'start', 'stop', 'restart', 'pause', 'resume'):
         verbs.add_parser(verb, add_help=False).add_argument('node', type=int)
@@ -48,6 +50,9 @@ def arguments(argv):
     cut.add_argument('other', type=int, nargs='?')
     cut.add_argument('--all', action='store_true')
     cut.add_argument('--one-way', action='store_true', help='only what NODE sends is lost')
+    power = verbs.add_parser('power', add_help=False)
+    power.add_argument('nodes', type=int, nargs='+')
+    power.add_argument('--seed', type=int, default=1)
     for verb in ('status', 'heal', 'bootstrap'):
         verbs.add_parser(verb, add_help=False)
     verbs.add_parser('down', add_help=False).add_argument('--keep', action='store_true', help='leave configuration and data')
@@ -62,7 +67,8 @@ def up(a):
             raise Misuse(f'--set {pair}: not KEY=VALUE, as min.insync.replicas=2')
     try:
         cluster = LocalCluster.up(a.dir, a.nodes, kind='kafka' if a.kafka else 'faultline', links_kind=a.links, port=a.port,
-                                  binary=os.path.abspath(f'{a.bin}/faultlined'), changes=dict(p.split('=', 1) for p in a.set))
+                                  binary=os.path.abspath(f'{a.bin}/faultlined'),
+                                  power=os.path.abspath(f'{a.bin}/power_cut.so') if a.power else None, changes=dict(p.split('=', 1) for p in a.set))
     except (NodeEnded, OSError) as e:
         if os.path.exists(f'{a.dir}/cluster.json'):
             LocalCluster(a.dir).down(keep=True)
@@ -99,6 +105,10 @@ def act(a):
         print(cluster.bootstrap())
     elif a.verb == 'cut':
         cut(cluster, a)
+    elif a.verb == 'power':
+        for node in a.nodes:
+            cluster.check(node)
+        print('\n'.join(cluster.power(sorted(set(a.nodes)), seed=a.seed)))
     elif a.verb == 'heal':
         print('\n'.join(cluster.heal()) or 'nothing to heal')
     elif a.verb == 'down':

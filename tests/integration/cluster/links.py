@@ -167,7 +167,7 @@ KINDS = {k.kind: k for k in (Namespaces, Proxy)}
 
 def answers(host, port):
     try:
-        socket.create_connection((host, port), 0.3).close()
+        socket.create_connection((host, port), 1).close()
         return True
     except OSError:
         return False

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 
-import links
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+sys.path.insert(0, f'{ROOT}/tests/support/power_cut')
+import links
+import power_cut
 KAFKA_HOME = os.environ.get('FL_KAFKA_HOME') or os.path.join(
     os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'faultline-reference-kafka')
 PATIENCE_S = 60
@@ -103,6 +104,8 @@ class LocalCluster:
             raise Misuse(f'no Kafka cluster: {why}')
         if kind != 'kafka' and not os.access(binary, os.X_OK):
             raise Misuse(f'{binary} is not there; `./dev build` makes it')
+        if power and not os.path.exists(power):
+            raise Misuse(f'{power} is not there; `./dev build` makes it')
         os.makedirs(directory, exist_ok=True)
         links_kind = links_kind or ('namespaces' if links.namespaces_work() else 'proxy')
         state = {'kind': kind, 'nodes': nodes, 'dir': directory, 'links': links_kind, 'binary': binary,
@@ -242,11 +245,33 @@ class LocalCluster:
         if self.paused(node):
             raise Misuse(f'node {node} is paused already; `resume {node}` continues it')
         os.kill(self.running(node), signal.SIGSTOP)
+        self.until_paused(node, True)
 
     def resume(self, node):
         if not self.paused(node):
             raise Misuse(f'node {node} is not paused')
         os.kill(self.running(node), signal.SIGCONT)
+        self.until_paused(node, False)
+
+    def until_paused(self, node, wanted):
+        while self.paused(node) != wanted and self.pid(node) is not None:
+            time.sleep(0.001)
+
+    def power(self, nodes, *, seed=1, writes='random', names='random'):
+        """The power fails for all of `nodes` at once: they die, and their files are as the last syncs left them, more or
+        less (power_cut.py). Returns a line for each."""
+        if not self.state['power']:
+            raise Misuse('these nodes were started without the power_cut library; `up --power` starts them with it')
+        for node in nodes:
+            os.kill(self.running(node), signal.SIGKILL)
+        told = []
+        for node in nodes:
+            while self.pid(node) is not None:
+                time.sleep(0.005)
+            place = f'{self.dir}/{node}'
+            count = power_cut.cut(place, f'{place}/unsynced', seed + node, writes, names)
+            told.append(f'node {node}: {power_cut.describe(count)}')
+        return told
 
     # Links.
 
