@@ -18,6 +18,7 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::delete_records, &handle_delete_records},
     {wire::ApiKey::init_producer_id, &handle_init_producer_id},
     {wire::ApiKey::offset_for_leader_epoch, &handle_offset_for_leader_epoch},
+    {wire::ApiKey::create_partitions, &handle_create_partitions},
     {wire::ApiKey::describe_configs, &handle_describe_configs},
     {wire::ApiKey::describe_cluster, &handle_describe_cluster},
     {wire::ApiKey::describe_topic_partitions, &handle_describe_topic_partitions},

@@ -1,6 +1,7 @@
 #include "core/broker/controller.h"
 
 #include "core/base/assert.h"
+#include "core/logic/controller/create_partitions.h"
 #include "core/logic/controller/elections.h"
 #include "core/wire/error_map.h"
 
@@ -102,6 +103,22 @@ Result<wire::DeleteTopicsResponse> Controller::delete_topics(
     if (decision.records.empty()) return std::move(decision.response);
     if (const auto done = commit(decision.records); !done.ok()) {
         for (auto& r : decision.response.responses) {
+            if (r.error_code == wire::KafkaError::none)
+                r.error_code = wire::to_kafka_error(done.code());
+        }
+        return std::move(decision.response);
+    }
+    publish();
+    return std::move(decision.response);
+}
+
+Result<wire::CreatePartitionsResponse> Controller::create_partitions(
+    const wire::CreatePartitionsRequest& request) {
+    const auto guard = deciding_.lock();
+    auto decision = logic::create_partitions(image_, request);
+    if (decision.records.empty()) return std::move(decision.response);
+    if (const auto done = commit(decision.records); !done.ok()) {
+        for (auto& r : decision.response.results) {
             if (r.error_code == wire::KafkaError::none)
                 r.error_code = wire::to_kafka_error(done.code());
         }

@@ -31,6 +31,8 @@ public:
     // One at a time; each parks until its records are durable and applied everywhere.
     Result<wire::CreateTopicsResponse> create_topics(const wire::CreateTopicsRequest& request);
     Result<wire::DeleteTopicsResponse> delete_topics(const wire::DeleteTopicsRequest& request);
+    Result<wire::CreatePartitionsResponse> create_partitions(
+        const wire::CreatePartitionsRequest& request);
     Result<std::int64_t> next_producer_id();
 
 private:

@@ -352,6 +352,17 @@ Result<wire::DeleteTopicsResponse> Shard::delete_topics(wire::DeleteTopicsReques
     return answer;
 }
 
+Result<wire::CreatePartitionsResponse> Shard::create_partitions(
+    wire::CreatePartitionsRequest request) {
+    if (env_.shard.v == 0) return shared_->controller->create_partitions(request);
+    FL_TRY(Result<wire::CreatePartitionsResponse> answer,
+           env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout),
+                            [shared = shared_, request = std::move(request)](Env&) {
+                                return shared->controller->create_partitions(request);
+                            }));
+    return answer;
+}
+
 Result<std::int64_t> Shard::next_producer_id() {
     if (env_.shard.v == 0) return shared_->controller->next_producer_id();
     FL_TRY(

@@ -14,6 +14,7 @@
 #include "core/model/metadata_image.h"
 #include "core/rpc/server_conn.h"
 #include "core/storage/log_manager.h"
+#include "gen/wire/create_partitions_request.h"
 #include "gen/wire/create_topics_request.h"
 #include "gen/wire/delete_topics_request.h"
 
@@ -80,6 +81,7 @@ public:
     // -----------------------------------------------------------
     Result<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request);
     Result<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request);
+    Result<wire::CreatePartitionsResponse> create_partitions(wire::CreatePartitionsRequest request);
     Result<std::int64_t> next_producer_id();
 
     const Snapshot<model::MetadataImage>& image() const noexcept { return image_; }

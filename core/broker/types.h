@@ -10,6 +10,7 @@
 #include "core/base/small_vec.h"
 #include "core/env/disk.h"
 #include "core/env/shards.h"
+#include "gen/wire/create_partitions_response.h"
 #include "gen/wire/create_topics_response.h"
 #include "gen/wire/delete_topics_response.h"
 #include "gen/wire/errors.h"
@@ -91,6 +92,8 @@ template <>
 inline constexpr bool crosses_shards<std::vector<broker::DeleteAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<wire::KafkaError>> = true;
+template <>
+inline constexpr bool crosses_shards<wire::CreatePartitionsResponse> = true;
 template <>
 inline constexpr bool crosses_shards<wire::CreateTopicsResponse> = true;
 template <>

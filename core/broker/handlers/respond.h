@@ -45,6 +45,7 @@ bool handle_fetch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_list_offsets(Context&, rpc::Request&, rpc::Responder&);
 bool handle_offset_for_leader_epoch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_create_topics(Context&, rpc::Request&, rpc::Responder&);
+bool handle_create_partitions(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_records(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_cluster(Context&, rpc::Request&, rpc::Responder&);
