@@ -3,9 +3,22 @@
 
 namespace faultline::logic::raft {
 
+// Ongaro's thesis, 4.2.2: a voter that holds its own removal may hold more of the log than the others,
+// and they need its vote while the removal is not committed. It leads until it is.
+bool Raft::stands() const {
+    if (votes()) return true;
+    const Offset at = voters_.current_offset();
+    return at >= high_watermark_ && voters_.before(at).contains(self_);
+}
+
+// A removed voter's own vote does not count.
+std::set<NodeId> Raft::own_vote() const {
+    return votes() ? std::set<NodeId>{self_.id} : std::set<NodeId>{};
+}
+
 void Raft::become_prospective(MonoTime now) {
     Prospective role;
-    role.granted.insert(self_.id);
+    role.granted = own_vote();
     role.until = now + drawn_timeout();
     const bool alone = role.granted.size() >= voters_.current().majority();
     role_ = std::move(role);
@@ -16,7 +29,7 @@ void Raft::become_prospective(MonoTime now) {
 void Raft::become_candidate(MonoTime now) {
     persist({Epoch{state_.epoch.v + 1}, {}, self_});
     Candidate role;
-    role.granted.insert(self_.id);
+    role.granted = own_vote();
     role.until = now + drawn_timeout();
     const bool alone = role.granted.size() >= voters_.current().majority();
     role_ = std::move(role);
@@ -29,13 +42,13 @@ void Raft::tick(MonoTime now, Prospective& role) {
     // A leader that is known may be there all the same: it is asked before the voters are again.
     if (state_.leader && *state_.leader != self_.id)
         return become_follower(now, state_.epoch, *state_.leader);
-    if (!votes()) return become_unattached(now, state_.epoch);
+    if (!stands()) return become_unattached(now, state_.epoch);
     become_prospective(now);
 }
 
 void Raft::tick(MonoTime now, Candidate& role) {
     if (now < role.until) return;
-    if (!votes()) return become_unattached(now, state_.epoch);
+    if (!stands()) return become_unattached(now, state_.epoch);
     become_prospective(now);
 }
 

@@ -23,7 +23,7 @@ void Raft::become_follower(MonoTime now, Epoch epoch, NodeId leader) {
 
 void Raft::tick(MonoTime now, Follower& role) {
     if (now >= role.lost_at && !role.installing) {
-        if (votes()) return become_prospective(now);
+        if (stands()) return become_prospective(now);
         return become_unattached(now, state_.epoch);
     }
     if (role.asking && now >= role.ask_again_at) {

@@ -62,7 +62,7 @@ void Raft::tick(MonoTime now, Leader& role) {
 
 void Raft::tick(MonoTime now, Resigned& role) {
     if (now < role.until) return;
-    if (votes()) return become_prospective(now);
+    if (stands()) return become_prospective(now);
     become_unattached(now, state_.epoch);
 }
 

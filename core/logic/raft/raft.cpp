@@ -145,7 +145,7 @@ MonoTime Raft::deadline() const {
     struct Next {
         const Raft& raft;
         MonoTime operator()(const Unattached& r) const {
-            return raft.votes() ? std::min(r.election_at, r.ask_at) : r.ask_at;
+            return raft.stands() ? std::min(r.election_at, r.ask_at) : r.ask_at;
         }
         MonoTime operator()(const Prospective& r) const { return r.until; }
         MonoTime operator()(const Candidate& r) const { return r.until; }

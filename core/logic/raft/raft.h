@@ -160,6 +160,8 @@ public:
 private:
     // raft.cpp
     bool votes() const { return voters_.current().contains(self_); }
+    // Whether it may be elected: it votes, or what ended that may not be committed.
+    bool stands() const;
     Duration drawn_timeout();
     void persist(QuorumState state);
     void send(NodeId to, Message message);
@@ -176,6 +178,7 @@ private:
     // candidate.cpp
     void become_prospective(MonoTime now);
     void become_candidate(MonoTime now);
+    std::set<NodeId> own_vote() const;
     void tick(MonoTime now, Prospective& role);
     void tick(MonoTime now, Candidate& role);
     void on(MonoTime now, NodeId from, const VoteResponse& r);

@@ -13,7 +13,7 @@ void Raft::become_unattached(MonoTime now, Epoch epoch) {
 }
 
 void Raft::tick(MonoTime now, Unattached& role) {
-    if (votes() && now >= role.election_at) return become_prospective(now);
+    if (stands() && now >= role.election_at) return become_prospective(now);
     if (now < role.ask_at) return;
     // Whoever is asked for records says who leads.
     std::vector<NodeId> others;
@@ -64,7 +64,7 @@ void Raft::on(MonoTime now, NodeId, const EndQuorumEpochRequest& q) {
     const auto& order = q.preferred_successors;
     const auto place = std::ranges::find(order, self_.id) - order.begin();
     if (place == std::ssize(order)) return;
-    if (place == 0 && votes()) return become_prospective(now);
+    if (place == 0 && stands()) return become_prospective(now);
     auto& role = std::get<Unattached>(role_);
     role.election_at = std::min(role.election_at, now + config_.election_timeout / 4 * place);
 }

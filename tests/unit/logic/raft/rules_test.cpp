@@ -97,6 +97,49 @@ TEST_CASE("raft: alone it leads at once, and commits what it has synced") {
     CHECK(std::holds_alternative<PersistState>(raft.effects().front()));
 }
 
+// Ongaro's thesis, 4.2.2: until its removal is committed, the others may need it as their leader.
+TEST_CASE("raft: a voter that holds its own removal stands for election until that is committed") {
+    const VoterSet two({key(1, 11), key(2, 12)});
+    const auto started = [&](std::int32_t id, std::uint64_t directory, bool removal) {
+        LogView log;
+        VoterHistory voters(two);
+        Batch b;
+        b.epoch = Epoch{3};
+        b.leader_change = true;
+        log.append(b);
+        if (removal) {
+            b.leader_change = false;
+            b.base = Offset{1};
+            log.append(b);
+            voters.append(b.base, *two.without(key(1, 11)));
+        }
+        log.durable = log.end;
+        return Raft(key(id, directory), {}, {Epoch{3}, {}, {}}, std::move(log), std::move(voters),
+                    Rng(1), MonoTime{});
+    };
+    Raft removed = started(1, 11, true), left = started(2, 12, false);
+    MonoTime now{};
+    const auto post = [&](Raft& from, Raft& to) {
+        std::vector<Effect> todo;
+        todo.swap(from.effects());
+        for (const Effect& e : todo) {
+            if (const auto* s = std::get_if<Send>(&e)) to.receive(now, from.self().id, s->message);
+        }
+    };
+    for (int i = 0; i < 1'000 && !removed.leads(); ++i) {
+        now = now + 10ms;
+        removed.tick(now);
+        left.tick(now);
+        post(removed, left);
+        post(left, removed);
+        CHECK_FALSE(left.leads());  // its log is behind
+    }
+    CHECK(removed.leads());
+    // It does not count itself: nothing is committed before the one that is left has it.
+    removed.flushed(now, removed.log().end);
+    CHECK(removed.high_watermark() == Offset{0});
+}
+
 TEST_CASE("raft: a voter that hears its leader denies pre-votes, and a cut one raises no epoch") {
     test::World world(3, 0, 5);
     const auto settle = [&](Duration time, std::optional<NodeId> cut) {
