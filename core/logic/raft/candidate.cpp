@@ -3,8 +3,8 @@
 
 namespace faultline::logic::raft {
 
-// Ongaro's thesis, 4.2.2: a voter that holds its own removal may hold more of the log than the others,
-// and they need its vote while the removal is not committed. It leads until it is.
+// Ongaro's thesis, 4.2.2: a voter that holds its own removal may hold more of the log than the
+// others, and they need its vote while the removal is not committed. It leads until it is.
 bool Raft::stands() const {
     if (votes()) return true;
     const Offset at = voters_.current_offset();
@@ -23,7 +23,7 @@ void Raft::become_prospective(MonoTime now) {
     const bool alone = role.granted.size() >= voters_.current().majority();
     role_ = std::move(role);
     if (alone) return become_candidate(now);
-    send_to_voters(VoteRequest{state_.epoch, self_, log_.last(), true});
+    ask_for_votes(true);
 }
 
 void Raft::become_candidate(MonoTime now) {
@@ -34,7 +34,16 @@ void Raft::become_candidate(MonoTime now) {
     const bool alone = role.granted.size() >= voters_.current().majority();
     role_ = std::move(role);
     if (alone) return become_leader(now);
-    send_to_voters(VoteRequest{state_.epoch, self_, log_.last(), false});
+    ask_for_votes(false);
+}
+
+void Raft::ask_for_votes(bool pre_vote) {
+    VoteRequest q{state_.epoch, self_, log_.last(), pre_vote};
+    for (const ReplicaKey& voter : voters_.current().all()) {
+        if (voter.id == self_.id) continue;
+        q.voter = voter;
+        send(voter.id, q);
+    }
 }
 
 void Raft::tick(MonoTime now, Prospective& role) {

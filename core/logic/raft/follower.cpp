@@ -46,6 +46,8 @@ void Raft::fetch(MonoTime now) {
 void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q) {
     BeginQuorumEpochResponse r;
     r.asked = q.epoch;
+    // Who leads is good to know for any replica; only the voter that is named acknowledges it.
+    if (!q.voter.same(self_)) r.error = RaftError::invalid_voter_key;
     if (q.epoch >= state_.epoch) {
         // INV-120  An epoch has one leader.
         FL_INVARIANT(120, q.epoch > state_.epoch || !state_.leader || *state_.leader == q.leader);

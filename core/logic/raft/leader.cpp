@@ -46,8 +46,10 @@ void Raft::tick(MonoTime now, Leader& role) {
     if (now >= quorum_lost_at(role)) return resign(now);
     if (!role.not_told.empty() && now >= role.tell_at) {
         role.tell_at = now + config_.fetch_timeout / 2;
-        for (const NodeId id : role.not_told)
-            send(id, BeginQuorumEpochRequest{state_.epoch, self_.id});
+        for (const NodeId id : role.not_told) {
+            if (const ReplicaKey* voter = voters_.current().find(id))
+                send(id, BeginQuorumEpochRequest{state_.epoch, self_.id, *voter});
+        }
     }
     std::vector<NodeId> due;
     for (const auto& [id, held] : role.waiting) {
@@ -84,7 +86,8 @@ void Raft::resign(MonoTime now) {
 void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochResponse& r) {
     if (catch_up(now, r.epoch, r.leader)) return;
     auto* role = std::get_if<Leader>(&role_);
-    if (role != nullptr && r.asked == state_.epoch) role->not_told.erase(from);
+    if (role != nullptr && r.asked == state_.epoch && r.error == RaftError::none)
+        role->not_told.erase(from);
 }
 
 std::optional<FetchResponse> Raft::refuse(const FetchRequest& q) const {

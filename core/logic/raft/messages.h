@@ -26,7 +26,8 @@ enum class RaftError : std::uint8_t {
     fenced_leader_epoch,   // the asker's epoch is over
     unknown_leader_epoch,  // the asker's epoch is newer than the asked one's
     not_leader,
-    invalid_request,  // the asker's offset is not one of this log
+    invalid_request,    // the asker's offset is not one of this log
+    invalid_voter_key,  // another replica was asked: that node has another disk now
 };
 
 // Records of one epoch in one batch, as the log stores them.
@@ -46,6 +47,9 @@ struct VoteRequest {
     ReplicaKey candidate;
     LogEnd last;
     bool pre_vote = false;
+    // KIP-853: whose vote is asked for. Another disk of that node must not give it, for it has
+    // forgotten what the first one promised. The candidate takes the answer for that replica's.
+    ReplicaKey voter{};
 };
 struct VoteResponse {
     Epoch epoch;
@@ -53,15 +57,19 @@ struct VoteResponse {
     bool granted = false;
     bool pre_vote = false;
     Epoch asked;
+    RaftError error = RaftError::none;  // or invalid_voter_key, never granted
 };
 struct BeginQuorumEpochRequest {
     Epoch epoch;
     NodeId leader;
+    ReplicaKey voter{};  // KIP-853: who is told
 };
 struct BeginQuorumEpochResponse {
     Epoch epoch;
     std::optional<NodeId> leader;
     Epoch asked;
+    RaftError error =
+        RaftError::none;  // invalid_voter_key: another replica than was named knows now
 };
 struct EndQuorumEpochRequest {
     Epoch epoch;

@@ -179,6 +179,7 @@ private:
     void become_prospective(MonoTime now);
     void become_candidate(MonoTime now);
     std::set<NodeId> own_vote() const;
+    void ask_for_votes(bool pre_vote);
     void tick(MonoTime now, Prospective& role);
     void tick(MonoTime now, Candidate& role);
     void on(MonoTime now, NodeId from, const VoteResponse& r);

@@ -38,7 +38,9 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
     VoteResponse r;
     r.pre_vote = q.pre_vote;
     r.asked = q.epoch;
-    if (q.epoch == state_.epoch) {
+    if (!q.voter.same(self_)) {
+        r.error = RaftError::invalid_voter_key;
+    } else if (q.epoch == state_.epoch) {
         if (q.pre_vote) {
             r.granted = may_pre_vote(hears_leader(now), q.last, log_.last());
         } else if (may_vote(state_, q.candidate, q.last, log_.last())) {

@@ -140,6 +140,55 @@ TEST_CASE("raft: a voter that holds its own removal stands for election until th
     CHECK(removed.high_watermark() == Offset{0});
 }
 
+TEST_CASE("raft: a node whose disk was replaced does not vote for the disk that it had") {
+    const VoterSet three({key(1, 11), key(2, 12), key(3, 13)});
+    const auto asks = [](const ReplicaKey& candidate, const ReplicaKey& voter) {
+        VoteRequest q{Epoch{5}, candidate, {}, false};
+        q.voter = voter;
+        return q;
+    };
+    const auto answer = [](Raft& raft) {
+        for (const Effect& e : raft.effects()) {
+            const auto* send = std::get_if<Send>(&e);
+            if (send != nullptr && std::holds_alternative<VoteResponse>(send->message))
+                return std::get<VoteResponse>(send->message);
+        }
+        FAIL("no answer");
+        return VoteResponse{};
+    };
+    Raft before(key(2, 12), {}, {}, {}, VoterHistory(three), Rng(1), MonoTime{});
+    before.receive(MonoTime{}, NodeId{1}, asks(key(1, 11), key(2, 12)));
+    CHECK(answer(before).granted);
+    CHECK(answer(before).error == RaftError::none);
+    // The same node a moment later, with an empty disk: it knows of no vote in epoch 5.
+    Raft after(key(2, 22), {}, {}, {}, VoterHistory(three), Rng(1), MonoTime{});
+    after.receive(MonoTime{}, NodeId{3}, asks(key(3, 13), key(2, 12)));
+    CHECK_FALSE(answer(after).granted);
+    CHECK(answer(after).error == RaftError::invalid_voter_key);
+    CHECK_FALSE(after.state().voted.has_value());
+    CHECK(after.state().epoch == Epoch{5});  // what is said of epochs is heard all the same
+    // Nor does a voter that is not named at all.
+    Raft unnamed(key(2, 12), {}, {}, {}, VoterHistory(three), Rng(1), MonoTime{});
+    unnamed.receive(MonoTime{}, NodeId{3}, asks(key(3, 13), {}));
+    CHECK(answer(unnamed).error == RaftError::invalid_voter_key);
+}
+
+TEST_CASE("raft: the new disk of a voter follows, and does not acknowledge the epoch for the old") {
+    const VoterSet three({key(1, 11), key(2, 12), key(3, 13)});
+    for (const std::uint64_t directory : {12, 22}) {
+        Raft raft(key(2, directory), {}, {}, {}, VoterHistory(three), Rng(1), MonoTime{});
+        BeginQuorumEpochRequest q{Epoch{5}, NodeId{1}};
+        q.voter = key(2, 12);
+        raft.receive(MonoTime{}, NodeId{1}, q);
+        CHECK(std::holds_alternative<Follower>(raft.role()));
+        const auto* send = std::get_if<Send>(&raft.effects().back());
+        REQUIRE(send != nullptr);
+        const auto* r = std::get_if<BeginQuorumEpochResponse>(&send->message);
+        REQUIRE(r != nullptr);
+        CHECK(r->error == (directory == 12 ? RaftError::none : RaftError::invalid_voter_key));
+    }
+}
+
 TEST_CASE("raft: a voter that hears its leader denies pre-votes, and a cut one raises no epoch") {
     test::World world(3, 0, 5);
     const auto settle = [&](Duration time, std::optional<NodeId> cut) {

@@ -66,9 +66,20 @@ private:
             world_.call(any(), [&](Raft& r) { r.resign(world_.now); });
         } else if (what < 996 && s_.snapshots) {
             world_.snapshot(any());
+        } else if (s_.wipes && rng_.chance(1, 3)) {
+            wipe(any());
         } else if (s_.changes) {
             change();
         }
+    }
+
+    // Whoever it is, whatever it has promised and holds: what counts is that a majority keeps its
+    // disk.
+    void wipe(std::size_t who) {
+        if (!world_.may_wipe(who)) return;
+        world_.crash(who, 0);
+        world_.wipe(who);
+        world_.start(who);
     }
 
     void post() {
@@ -93,16 +104,13 @@ private:
         const ReplicaKey key = world_.replicas[who].key;
         const VoterSet& voters = world_.replicas[*at].raft->voters().current();
         if (voters.contains(key)) {
-            if (voters.size() > 2) world_.call(*at, [&](Raft& r) { (void)r.remove_voter(key); });
+            const auto fewer = voters.without(key);
+            if (voters.size() > 1 && world_.keeps_majority(*fewer, {}))
+                world_.call(*at, [&](Raft& r) { (void)r.remove_voter(key); });
             return;
         }
-        // A replica with another disk: it may vote only when the old one is out, for good.
-        const Replica& r = world_.replicas[*at];
-        const bool settled = r.raft->voters().current_offset() < r.raft->high_watermark();
-        if (s_.wipes && settled && voters.find(key.id) == nullptr && rng_.chance(1, 4)) {
-            world_.crash(who, 0);
-            world_.wipe(who);
-            world_.start(who);
+        if (const ReplicaKey* old = voters.find(key.id)) {  // its disk was replaced
+            world_.call(*at, [&](Raft& raft) { (void)raft.remove_voter(ReplicaKey(*old)); });
             return;
         }
         world_.call(*at, [&](Raft& raft) { (void)raft.add_voter(key); });
@@ -137,6 +145,10 @@ private:
             all += fmt::format(" {}: role {} epoch {} end {} hw {};", r.key.id.v,
                                r.raft->role().index(), r.raft->state().epoch.v, r.raft->log().end.v,
                                r.raft->high_watermark().v);
+            all += fmt::format(" disk {}, voters", r.key.directory.lo);
+            for (const ReplicaKey& voter : r.raft->voters().current().all())
+                all += fmt::format(" {}/{}", voter.id.v, voter.directory.lo);
+            all += ';';
         }
         return all;
     }

@@ -21,6 +21,26 @@ World::World(std::size_t voters, std::size_t observers, std::uint64_t seed, Raft
     }
 }
 
+// The newest that its log holds, and those that would count again if it were cut.
+std::vector<VoterSet> World::voters_of(const Replica& r) const {
+    std::vector<VoterSet> sets;
+    for (auto b = r.log.rbegin(); b != r.log.rend(); ++b) {
+        if (!b->voters) continue;
+        sets.push_back(*b->voters);
+        const auto it = committed_.find(b->base.v);
+        if (it != committed_.end() && it->second == *b) return sets;
+    }
+    sets.push_back(r.voters);
+    return sets;
+}
+
+bool World::keeps_majority(const VoterSet& voters, std::optional<NodeId> without) const {
+    const auto kept = std::ranges::count_if(voters.all(), [&](const ReplicaKey& voter) {
+        return voter.id != without && replicas[index(voter.id)].key == voter;
+    });
+    return static_cast<std::size_t>(kept) >= voters.majority();
+}
+
 void World::broke(std::string what) {
     if (broken_.empty()) broken_ = std::move(what);
 }
@@ -79,14 +99,14 @@ void World::perform(std::size_t i, Effect effect) {
             if (!fresh && !(it->second == *p->state.voted)) broke("a replica voted twice");
         }
     } else if (auto* s = std::get_if<Send>(&effect)) {
-        letters.push_back({r.key.id, s->to, std::move(s->message)});
+        letters.push_back({r.key.id, s->to, std::move(s->message), r.key});
     } else if (auto* f = std::get_if<SendFetched>(&effect)) {
         for (const Batch& b : r.log) {
             if (b.base >= f->from && b.end() <= f->up_to) f->response.batches.push_back(b);
         }
         // A fetch has a limit of bytes.
         if (f->response.batches.size() > most_batches) f->response.batches.resize(most_batches);
-        letters.push_back({r.key.id, f->to, std::move(f->response)});
+        letters.push_back({r.key.id, f->to, std::move(f->response), r.key});
     } else if (auto* a = std::get_if<AppendBatches>(&effect)) {
         for (const Batch& b : a->batches) append_to(r, b);
     } else if (auto* t = std::get_if<Truncate>(&effect)) {
@@ -136,6 +156,18 @@ void World::check_leader(std::size_t i, Epoch epoch) {
     }
 }
 
+// KIP-853: a vote is that of a disk. Another disk of the same node has forgotten what it promised.
+void World::check_vote(const Letter& letter) {
+    const auto* vote = std::get_if<VoteResponse>(&letter.message);
+    const auto& raft = replicas[index(letter.to)].raft;
+    if (vote == nullptr || !vote->granted || vote->pre_vote || !raft) return;
+    const bool counts = std::holds_alternative<Candidate>(raft->role()) &&
+                        vote->asked == raft->state().epoch && vote->epoch == vote->asked;
+    const ReplicaKey* voter = raft->voters().current().find(letter.from);
+    if (counts && voter != nullptr && !voter->same(letter.sender))
+        broke("the vote of a disk that is no voter counts");
+}
+
 void World::tick(std::size_t i) {
     call(i, [&](Raft& r) { r.tick(now); });
 }
@@ -143,6 +175,7 @@ void World::tick(std::size_t i) {
 void World::deliver(std::size_t letter, bool keep) {
     const Letter l = letters[letter];
     if (!keep) lose(letter);
+    check_vote(l);
     call(index(l.to), [&](Raft& r) { r.receive(now, l.from, l.message); });
 }
 
@@ -171,6 +204,14 @@ void World::crash(std::size_t i, std::size_t kept) {
     while (left < r.log.size() && r.log[left].end() <= r.durable) ++left;
     r.log.resize(std::min(r.log.size(), left + kept));
     r.durable = r.log_end();
+}
+
+bool World::may_wipe(std::size_t i) const {
+    return std::ranges::all_of(replicas, [&](const Replica& r) {
+        return std::ranges::all_of(voters_of(r), [&](const VoterSet& voters) {
+            return keeps_majority(voters, replicas[i].key.id);
+        });
+    });
 }
 
 void World::wipe(std::size_t i) {

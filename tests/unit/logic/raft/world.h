@@ -28,6 +28,7 @@ struct Replica {
 struct Letter {
     NodeId from, to;
     Message message;
+    ReplicaKey sender{};  // who it was when it wrote
 };
 
 class World {
@@ -48,6 +49,12 @@ public:
     void snapshot(std::size_t i);
     void call(std::size_t i, const std::function<void(Raft&)>& input);
 
+    // Whether every set of voters that anybody goes by keeps a majority of disks without that of
+    // `i`.
+    bool may_wipe(std::size_t i) const;
+    // Whether a majority of `voters` still has the disks that they had, not counting `without`.
+    bool keeps_majority(const VoterSet& voters, std::optional<NodeId> without) const;
+
     // "" while nothing contradicts; else what does.
     const std::string& broken() const { return broken_; }
     // A letter for each batch, as `1a`; to compare states.
@@ -62,11 +69,13 @@ public:
     const std::map<std::int64_t, Batch>& committed() const { return committed_; }
 
 private:
+    std::vector<VoterSet> voters_of(const Replica& r) const;
     void run(std::size_t i);
     void perform(std::size_t i, Effect effect);
     void append_to(Replica& r, const Batch& batch);
     void check_committed(std::size_t i, Offset high_watermark);
     void check_leader(std::size_t i, Epoch epoch);
+    void check_vote(const Letter& letter);
     void broke(std::string what);
     std::size_t index(NodeId id) const { return static_cast<std::size_t>(id.v) - 1; }
 
@@ -85,7 +94,7 @@ struct Schedule {
     std::size_t voters = 3, observers = 0;
     bool changes = false;  // voters come and go
     bool snapshots = false;
-    bool wipes = false;  // disks are replaced, one at a time, by way of a change of voters
+    bool wipes = false;  // disks are replaced, a minority of any set of voters at a time
     std::uint64_t steps = 5'000;
 };
 // "" or what went wrong. `out` gets the world's counters.
