@@ -16,7 +16,9 @@ Raft::Raft(ReplicaKey self, const RaftConfig& config, QuorumState stored, LogVie
       log_(std::move(log)),
       voters_(std::move(voters)),
       high_watermark_(log_.start),
-      role_(Unattached{now, now}) {
+      role_(Unattached{now, now}),
+      // So that an answer to the process before this one is not taken for an answer to this one.
+      fetches_(rng_.next()) {
     // A log may have seen a later epoch than the file of promises tells, when the disk lost that.
     if (log_.last().epoch > state_.epoch) persist({log_.last().epoch, {}, {}});
     if (state_.leader && *state_.leader != self_.id) {

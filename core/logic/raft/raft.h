@@ -24,6 +24,10 @@ struct RaftConfig {
     Duration fetch_timeout = std::chrono::seconds(2);      // without the leader, then an election
     Duration request_timeout = std::chrono::seconds(2);    // then a request is sent again
     Duration fetch_wait = std::chrono::milliseconds(500);  // a fetch without news is held so long
+    // Asked who leads, beside the voters (controller.quorum.bootstrap.servers): a replica may know
+    // of no voter yet, or only of such as are gone. The shell knows their addresses; ids may be
+    // made up.
+    std::vector<NodeId> bootstrap{};
 };
 
 // In the order in which they must be done; an effect may rely on those before it: a vote is on the
@@ -171,6 +175,7 @@ private:
     void append_own(Batch batch);
     // unattached.cpp
     void become_unattached(MonoTime now, Epoch epoch);
+    std::vector<NodeId> who_may_know() const;
     void tick(MonoTime now, Unattached& role);
     void on(MonoTime now, NodeId from, const VoteRequest& q);
     void on(MonoTime now, NodeId from, const EndQuorumEpochRequest& q);
@@ -213,7 +218,7 @@ private:
     // INV-121  log start <= high watermark <= log end; it never falls while the process lives.
     Offset high_watermark_{0};
     Role role_;
-    std::uint64_t fetches_ = 0;
+    std::uint64_t fetches_;  // the last one's number
     std::vector<Effect> effects_;
 };
 }  // namespace faultline::logic::raft

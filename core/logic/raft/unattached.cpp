@@ -12,14 +12,21 @@ void Raft::become_unattached(MonoTime now, Epoch epoch) {
     role_ = Unattached{now + wait, now + config_.request_timeout / 10};
 }
 
+std::vector<NodeId> Raft::who_may_know() const {
+    std::vector<NodeId> others;
+    for (const ReplicaKey& voter : voters_.current().all()) others.push_back(voter.id);
+    for (const NodeId id : config_.bootstrap) {
+        if (std::ranges::find(others, id) == others.end()) others.push_back(id);
+    }
+    std::erase(others, self_.id);
+    return others;
+}
+
 void Raft::tick(MonoTime now, Unattached& role) {
     if (stands() && now >= role.election_at) return become_prospective(now);
     if (now < role.ask_at) return;
     // Whoever is asked for records says who leads.
-    std::vector<NodeId> others;
-    for (const ReplicaKey& voter : voters_.current().all()) {
-        if (voter.id != self_.id) others.push_back(voter.id);
-    }
+    const std::vector<NodeId> others = who_may_know();
     role.ask_at = now + config_.request_timeout / 2;
     if (others.empty()) return;
     NodeId to = others[rng_.below(others.size())];

@@ -16,9 +16,10 @@ namespace {
 int one(std::uint64_t seed) {
     test::Schedule s;
     s.voters = seed % 4 == 3 ? 5 : 3;
-    s.observers = seed % 2;
+    s.observers = seed % 3;
     s.changes = seed % 2 == 1;
     s.snapshots = seed % 4 == 1;
+    s.wipes = s.changes && seed % 3 == 0;
     s.steps = 4'000;
     test::Totals totals;
     const std::string wrong = test::run_random(s, seed, totals);

@@ -140,6 +140,32 @@ TEST_CASE("raft: a voter that holds its own removal stands for election until th
     CHECK(removed.high_watermark() == Offset{0});
 }
 
+TEST_CASE("raft: a replica that knows no voter but itself asks the bootstrap servers who leads") {
+    RaftConfig config;
+    config.bootstrap = {NodeId{1}, NodeId{4}};
+    // Its disk was replaced when it was the only voter there had been: that set is all it has read.
+    Raft raft(key(1, 31), config, {}, {}, VoterHistory(VoterSet({key(1, 11)})), Rng(1), MonoTime{});
+    raft.tick(MonoTime{} + 10s);
+    REQUIRE(raft.effects().size() == 1);
+    const auto* send = std::get_if<Send>(&raft.effects()[0]);
+    REQUIRE(send != nullptr);
+    CHECK(send->to == NodeId{4});
+    CHECK(std::holds_alternative<FetchRequest>(send->message));
+}
+
+TEST_CASE("raft: an answer to the process before is not taken for one to this process") {
+    const VoterSet two({key(1, 11), key(2, 12)});
+    std::set<std::uint64_t> numbers;
+    for (std::uint64_t start = 1; start <= 100; ++start) {
+        Raft raft(key(2, 12), {}, {Epoch{5}, NodeId{1}, {}}, {}, VoterHistory(two), Rng(start),
+                  MonoTime{});
+        const auto* send = std::get_if<Send>(&raft.effects().back());
+        REQUIRE(send != nullptr);
+        numbers.insert(std::get<FetchRequest>(send->message).number);
+    }
+    CHECK(numbers.size() == 100);
+}
+
 TEST_CASE("raft: a node whose disk was replaced does not vote for the disk that it had") {
     const VoterSet three({key(1, 11), key(2, 12), key(3, 13)});
     const auto asks = [](const ReplicaKey& candidate, const ReplicaKey& voter) {

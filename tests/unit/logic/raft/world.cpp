@@ -15,6 +15,7 @@ World::World(std::size_t voters, std::size_t observers, std::uint64_t seed, Raft
         replicas.push_back(std::move(r));
     }
     first_ = VoterSet(std::move(all));
+    for (const Replica& r : replicas) config_.bootstrap.push_back(r.key.id);
     for (std::size_t i = 0; i < replicas.size(); ++i) {
         replicas[i].voters = first_;
         start(i);
