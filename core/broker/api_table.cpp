@@ -16,6 +16,8 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::create_topics, &handle_create_topics},
     {wire::ApiKey::delete_topics, &handle_delete_topics},
     {wire::ApiKey::delete_records, &handle_delete_records},
+    {wire::ApiKey::describe_log_dirs, &handle_describe_log_dirs},
+    {wire::ApiKey::describe_producers, &handle_describe_producers},
     {wire::ApiKey::init_producer_id, &handle_init_producer_id},
     {wire::ApiKey::offset_for_leader_epoch, &handle_offset_for_leader_epoch},
     {wire::ApiKey::create_partitions, &handle_create_partitions},

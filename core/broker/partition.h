@@ -48,6 +48,8 @@ public:
     EpochAnswer epoch_end(const EpochPart& part) const;
     // DeleteRecords: partition_records.cpp says what it refuses. Parks.
     DeleteAnswer delete_records(const DeletePart& part);
+    // DescribeProducers (KIP-664). Never parks.
+    ProducersAnswer describe_producers() const;
 
     Offset high_watermark() const noexcept { return high_watermark_; }
     const storage::LogRef& log() const noexcept { return log_; }

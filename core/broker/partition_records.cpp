@@ -1,4 +1,5 @@
-// What an administrator asks of one partition's records: DeleteRecords (KIP-107).
+// What an administrator asks of one partition: DeleteRecords (KIP-107), DescribeProducers
+// (KIP-664).
 #include "core/broker/partition.h"
 #include "core/model/internal_topics.h"
 #include "core/wire/error_map.h"
@@ -27,5 +28,9 @@ DeleteAnswer Partition::delete_records(const DeletePart& part) {
         }
     }
     return answer;
+}
+
+ProducersAnswer Partition::describe_producers() const {
+    return {KafkaError::none, producers_.entries()};
 }
 }  // namespace faultline::broker

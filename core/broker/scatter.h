@@ -68,4 +68,22 @@ std::vector<Answer> on_partitions(Shard& here, const std::vector<Part>& parts, D
                        return answers;
                    });
 }
+
+// `fn` (Shard&) -> Answer on every shard, in their order. The first error ends it. Parks.
+template <class Answer, class Fn>
+Result<std::vector<Answer>> on_each_shard(Shard& here, Deadline deadline, Fn fn) {
+    Env& env = here.env();
+    std::vector<Answer> answers;
+    for (ShardId shard{0}; shard.v < env.shards.count(); ++shard.v) {
+        if (shard == env.shard) {
+            answers.push_back(fn(here));
+            continue;
+        }
+        FL_TRY(Answer answer,
+               env.shards.call(shard, deadline,
+                               [shared = here.shared(), fn](Env& e) { return fn(shared->at(e)); }));
+        answers.push_back(std::move(answer));
+    }
+    return answers;
+}
 }  // namespace faultline::broker

@@ -10,6 +10,7 @@
 #include "core/base/small_vec.h"
 #include "core/env/disk.h"
 #include "core/env/shards.h"
+#include "core/logic/producer/producer_state.h"
 #include "gen/wire/create_partitions_response.h"
 #include "gen/wire/create_topics_response.h"
 #include "gen/wire/delete_topics_response.h"
@@ -73,6 +74,25 @@ struct DeleteAnswer {
     std::int64_t low_watermark = -1;  // where the log starts now
 };
 
+struct ProducersPart {
+    TopicPartition partition;
+};
+struct ProducersAnswer {
+    wire::KafkaError error = wire::KafkaError::none;
+    std::vector<logic::ProducerStates::Entry> producers;
+};
+
+// What one shard keeps in one log directory.
+struct LogDirShare {
+    struct Log {
+        TopicPartition partition;
+        std::uint64_t bytes = 0;
+        std::int64_t lag = 0;  // offsets that it lacks of what is committed
+    };
+    bool failed = false;
+    std::vector<Log> logs;  // in order
+};
+
 struct CommitPart {
     TopicPartition partition;
     std::int64_t end = 0;
@@ -92,6 +112,10 @@ template <>
 inline constexpr bool crosses_shards<std::vector<broker::DeleteAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<wire::KafkaError>> = true;
+template <>
+inline constexpr bool crosses_shards<std::vector<broker::ProducersAnswer>> = true;
+template <>
+inline constexpr bool crosses_shards<std::vector<broker::LogDirShare>> = true;
 template <>
 inline constexpr bool crosses_shards<wire::CreatePartitionsResponse> = true;
 template <>

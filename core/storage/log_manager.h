@@ -71,6 +71,8 @@ public:
     LogRef find(const TopicPartition&) const;
     // Of partition.metadata; zero when unknown.
     Uuid topic_id(const TopicPartition&) const;
+    // The health of directory `index` of LogManagerOptions::dirs, as this shard knows it.
+    const LogDir& dir(std::uint32_t index) const { return *dirs_[index].health; }
     std::vector<TopicPartition> partitions() const;  // in order; without the offline ones
     const std::vector<OfflinePartition>& offline() const noexcept { return offline_; }
 

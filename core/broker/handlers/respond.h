@@ -50,6 +50,8 @@ bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_records(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_cluster(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_describe_log_dirs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_describe_producers(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_topic_partitions(Context&, rpc::Request&, rpc::Responder&);
 bool handle_init_producer_id(Context&, rpc::Request&, rpc::Responder&);
 }  // namespace faultline::broker

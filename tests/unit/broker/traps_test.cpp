@@ -57,6 +57,8 @@ TEST_CASE("traps: Produce is advertised from 0 though 0 to 2 are refused") {
         CHECK(ranges.at(32) == std::pair{1, 4});
         CHECK(ranges.at(75) == std::pair{0, 0});
         CHECK(ranges.at(37) == std::pair{0, 3});
+        CHECK(ranges.at(35) == std::pair{1, 5});
+        CHECK(ranges.at(61) == std::pair{0, 0});
         CHECK(ranges.at(60) == std::pair{0, 2});
         CHECK(!ranges.contains(71));  // telemetry: clients send it whenever it is there
         c.raw(frame_of(0, 2, ""));
