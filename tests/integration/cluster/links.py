@@ -87,6 +87,8 @@ class Namespaces:
 
     def down(self):
         for node in range(1, self.nodes + 1):
+            # By itself it would go with the namespace's last process, some time later.
+            run('ip', 'link', 'del', self.namespace(node), check=False)
             run('ip', 'netns', 'del', self.namespace(node), check=False)
         run('ip', 'link', 'del', self.bridge, check=False)
 

@@ -14,7 +14,7 @@ import links
 import power_cut
 KAFKA_HOME = os.environ.get('FL_KAFKA_HOME') or os.path.join(
     os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'faultline-reference-kafka')
-PATIENCE_S = 60
+PATIENCE_S = float(os.environ.get('FL_CLUSTER_PATIENCE_S', 60))
 
 
 class Misuse(Exception):
@@ -208,7 +208,7 @@ class LocalCluster:
             if self.pid(node) is None:
                 raise NodeEnded(f'node {node} ended: {self.last_words(node)} ({self.dir}/{node}/log)')
             if time.monotonic() > deadline:
-                raise NodeEnded(f'node {node} did not answer within {PATIENCE_S} s; see {self.dir}/{node}/log')
+                raise NodeEnded(f'node {node} did not answer within {PATIENCE_S:.0f} s; see {self.dir}/{node}/log')
             time.sleep(0.05)
 
     def last_words(self, node):
