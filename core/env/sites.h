@@ -59,7 +59,13 @@
     X(deleted_topic_found,          "A broker started with the log of a topic that had been deleted.")              \
     X(consumer_saw_truncation,      "A consumer learned that the log was cut below what it had read.")               \
     X(consumer_rested_partition,    "A consumer left a partition that it cannot read alone for a while.")            \
-    X(consumer_saw_damage,          "A consumer got a batch that it could not read.")
+    X(consumer_saw_damage,          "A consumer got a batch that it could not read.")                                \
+    X(compaction_swap_finished,     "A start finished the compaction that a crash interrupted.")                     \
+    X(segment_compacted,            "Compaction put a new segment in the place of others.")                          \
+    X(compaction_gave_up,           "The log was cut, trimmed or closed under a compaction: it begins anew later.")  \
+    X(tombstone_dropped,            "Compaction dropped a tombstone whose time was over.")                           \
+    X(empty_batch_kept,             "Compaction kept the header of a batch without its records.")                    \
+    X(offset_map_full,              "More keys were dirty than the offset map holds: one round cleaned a part.")
 // clang-format on
 
 namespace faultline::probe {

@@ -32,6 +32,7 @@ struct BatchHeader {
     bool append_time() const { return (attributes & 8) != 0; }
     bool transactional() const { return (attributes & 16) != 0; }
     bool control() const { return (attributes & 32) != 0; }
+    bool delete_horizon() const { return (attributes & 64) != 0; }  // in base_timestamp
 };
 
 // Requires b.size() >= kBatchHeaderBytes.

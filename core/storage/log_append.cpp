@@ -43,9 +43,11 @@ Result<AppendResult> PartitionLog::Impl::prepare(const IoBuf& bytes, std::option
             header->base = next;
             header->epoch = *leader;
             patch_into(turn.bytes, bytes.sub(at, header->size()), next, *leader, header->length);
-        } else if (header->base < next || (at == 0 && header->base != next)) {
+        } else if (header->base < next ||
+                   (at == 0 && header->base != next && header->base > dense_from)) {
             return malformed;
         }
+        if (at == 0) result.first = header->base;
         next = header->last() + 1;
         at += header->size();
         result.last = header->last();
@@ -213,6 +215,7 @@ Result<void> PartitionLog::Impl::roll_now() {
         FL_CHECK(active().save_index(true));
         if (epochs_dirty) FL_CHECK(save_epochs());
         auto fresh = std::make_shared<Segment>(ctx.disk, options.path, log_end, 0);
+        fresh->dense_from = dense_from;
         FL_CHECK(fresh->create());
         return fresh;
     };

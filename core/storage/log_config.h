@@ -18,8 +18,12 @@ struct LogConfig {
     std::int64_t retention_bytes = -1;              // retention.bytes; -1: no limit
     std::int64_t flush_messages = std::numeric_limits<std::int64_t>::max();  // flush.messages
     std::int64_t flush_ms = std::numeric_limits<std::int64_t>::max();        // flush.ms
-    bool cleanup_delete = true;    // cleanup.policy has "delete"
-    bool cleanup_compact = false;  // cleanup.policy has "compact": offsets may have gaps
+    bool cleanup_delete = true;              // cleanup.policy has "delete"
+    bool cleanup_compact = false;            // cleanup.policy has "compact"
+    double min_cleanable_dirty_ratio = 0.5;  // min.cleanable.dirty.ratio
+    std::int64_t min_compaction_lag_ms = 0;  // min.compaction.lag.ms
+    std::int64_t max_compaction_lag_ms = std::numeric_limits<std::int64_t>::max();
+    std::int64_t delete_retention_ms = 86'400'000;  // delete.retention.ms
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 }  // namespace faultline::storage

@@ -67,6 +67,7 @@ Result<std::optional<BatchAt>> PartitionLog::Impl::locate(Segment& segment, bool
     if (is_active) {
         if (auto found = tail_locate(offset)) return found;
     }
+    const std::uint64_t seen = generation;
     FL_CHECK(load_index(segment));
     auto found = segment.locate(offset);
     if (found.ok() || found.code() != Errc::corrupt) return found;
@@ -76,7 +77,8 @@ Result<std::optional<BatchAt>> PartitionLog::Impl::locate(Segment& segment, bool
         ctx.probe.reached(probe::Site::index_contradicted_log);
         found = segment.locate(offset);
     }
-    if (!found.ok() && found.code() == Errc::corrupt) return corruption(offset);
+    if (!found.ok() && found.code() == Errc::corrupt && generation == seen)
+        return corruption(offset);
     return found;
 }
 
@@ -113,9 +115,13 @@ Result<bool> PartitionLog::Impl::read_segment(SegmentRef segment, const ReadOpti
     const bool first_slice = out.slices.empty();
     const std::uint64_t budget = o.max_bytes - out.bytes;
     const std::uint64_t seen = generation;
-    // Without compaction a sealed segment ends where the next one begins: the end of the one before
-    // was lost, and the records after it must not pass for those that follow.
-    if (segment->base() > out.next && !options.config.cleanup_compact) return corruption(out.next);
+    // A sealed segment ends where the next one begins, unless compaction took its end: else it was
+    // lost, and the records after it must not pass for those that follow.
+    if (segment->base() > out.next && segment->base() > dense_from) return corruption(out.next);
+    const auto damaged = [&](Offset at) {
+        // What replaced the segment meanwhile may have another index: the read begins anew.
+        return generation == seen ? corruption(at) : Error{Errc::corrupt, 0, "log.read"};
+    };
     FL_TRY(const auto start, locate(*segment, segment == segments.back(), out.next));
     if (!start) return segment != segments.back();  // compacted away: the next segment goes on
     if (start->header.last() >= limit) return false;
@@ -128,7 +134,7 @@ Result<bool> PartitionLog::Impl::read_segment(SegmentRef segment, const ReadOpti
         FL_CHECK(load_index(*segment));
         auto found = segment->boundary(*start, budget, limit, min_one);
         if (!found.ok()) {
-            return found.code() == Errc::corrupt ? corruption(start->header.base) : found.error();
+            return found.code() == Errc::corrupt ? damaged(start->header.base) : found.error();
         }
         end = *found;
     }
@@ -136,7 +142,7 @@ Result<bool> PartitionLog::Impl::read_segment(SegmentRef segment, const ReadOpti
     if (!segment->verified(start->position, end->position)) {
         FL_TRY(const std::uint64_t good,
                segment->verify(start->position, end->position, start->header.base));
-        if (good <= start->position) return corruption(start->header.base);
+        if (good <= start->position) return damaged(start->header.base);
         if (good < end->position) {  // serve what stands before the damage
             ctx.probe.reached(probe::Site::read_stopped_at_damage);
             FL_TRY(*end, segment->boundary(*start, good - start->position, limit, false));

@@ -18,8 +18,10 @@ Result<void> PartitionLog::Impl::open() {
         if (auto synced = ctx.disk.sync_dir(options.path); !synced.ok())
             return dir->note(synced.error());
     }
-    FL_TRY(const auto entries, ctx.disk.list(options.path));
+    FL_TRY(auto entries, ctx.disk.list(options.path));
     FL_CHECK(load_epochs());
+    FL_CHECK(load_gaps());
+    FL_CHECK(finish_swaps(entries));
     FL_CHECK(open_segments(entries));
     FL_CHECK(settle());
     last_sync = opened = ctx.clock.now();
@@ -35,11 +37,6 @@ Result<void> PartitionLog::Impl::open_segments(const std::vector<DirEntry>& entr
         if (!e.is_dir) found.push_back({e.name, e.size});
     }
     const auto plan = logic::storage::plan_recovery(found, options.clean, options.recovery_point);
-    if (!plan.blocker.empty()) {
-        ctx.log.error("{}/{}: a compaction of Kafka was interrupted; let Kafka finish it",
-                      options.path, plan.blocker);
-        return Error{Errc::corrupt, 0, "log.open"};
-    }
     for (const std::string& name : plan.remove) {
         FL_CHECK(ctx.disk.remove(options.path + "/" + name));
     }
@@ -48,6 +45,9 @@ Result<void> PartitionLog::Impl::open_segments(const std::vector<DirEntry>& entr
         segments.push_back(std::make_shared<Segment>(ctx.disk, options.path, s.base, s.bytes));
         segments.back()->created_ms = ctx.clock.wall().ms;
     }
+    // Kafka keeps no account of gaps, and may have died before it wrote its checkpoint.
+    const bool foreign = options.compacted && !gaps_known && !segments.empty();
+    set_dense_from(foreign ? std::max(dense_from, active().base()) : dense_from);
     for (std::size_t i = 0; i < plan.segments.size(); ++i) {
         const bool last = i + 1 == plan.segments.size();
         if (plan.segments[i].scan) {
@@ -70,16 +70,15 @@ Result<void> PartitionLog::Impl::recover_segment(std::size_t i, std::uint64_t fi
     if (auto read_back = file->reload(); !read_back.ok()) return dir->note(read_back.error());
     FL_TRY(file_bytes, file->size());  // what was only in the cache is gone
     Offset end = segment.base();
-    FL_TRY(const auto damage, segment.scan(options.config.index_interval_bytes, file_bytes,
-                                           options.config.cleanup_compact, [&](const BatchAt& b) {
+    FL_TRY(const auto damage, segment.scan(options.config.index_interval_bytes, file_bytes, false,
+                                           [&](const BatchAt& b) {
                                                epoch_scan.note(b.header.epoch, b.header.base);
                                                end = b.header.last() + 1;
                                            }));
     if (file_bytes > 0) ctx.probe.reached(probe::Site::index_rebuilt);
     if (damage) FL_CHECK(repair(segment, *damage, last));
     // Behind a sealed segment's end must be the next one: bytes that end early were lost.
-    if (!last && (end > segments[i + 1]->base() ||
-                  (end < segments[i + 1]->base() && !options.config.cleanup_compact))) {
+    if (!last && !segment.follows(end, segments[i + 1]->base())) {
         return corruption(std::min(end, segments[i + 1]->base()));
     }
     if (!last) {
@@ -151,6 +150,18 @@ Result<void> PartitionLog::Impl::repair(Segment& segment, const Segment::Damage&
                 damage.expected.v, signs.good_batch_follows ? "; it held later batches" : "");
     ctx.probe.reached(probe::Site::segment_torn_tail_repaired);
     ctx.probe.emit([&] { return probe::TornTailCut{key, damage.expected, lost}; });
+    return {};
+}
+
+// "0\n<offset>\n". When it cannot be read, gaps count as damage: nothing is cut, the log stays
+// offline.
+Result<void> PartitionLog::Impl::load_gaps() {
+    auto text = read_file(ctx.disk, gaps_path(), kEpochsLimit);
+    if (!text.ok()) return text.code() == Errc::not_found ? Result<void>{} : text.error();
+    const auto parsed = logic::storage::parse_gaps(text->copy_string());
+    if (!parsed) ctx.log.warn("{} is not readable", gaps_path());
+    dense_from = parsed.value_or(Offset{0});
+    gaps_known = true;
     return {};
 }
 

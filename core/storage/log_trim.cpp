@@ -41,6 +41,7 @@ Result<void> PartitionLog::Impl::truncate_to(Offset offset) {
     if (epochs.truncate_end(log_end) || epochs_dirty) {
         if (auto saved = save_epochs(); !saved.ok()) return dir->note(saved.error());
     }
+    forget_gaps_above_end();
     ctx.probe.emit([&] { return probe::LogTruncated{key, from, log_end}; });
     durable_ceiling = Offset{INT64_MAX};
     set_durable(log_end);
@@ -60,6 +61,7 @@ Result<void> PartitionLog::Impl::truncate_segments(Offset offset) {
     if (rebuilt) ctx.probe.reached(probe::Site::index_rebuilt);
     FL_TRY(const auto batch, target->locate(offset));
     ++generation;
+    ++cuts;
     const auto ends_at = [this](Offset end) {
         log_end = std::min(log_end, end);
         durable_end = std::min(durable_end, log_end);
@@ -73,9 +75,9 @@ Result<void> PartitionLog::Impl::truncate_segments(Offset offset) {
         ++generation;
         FL_CHECK(remove_segment(*last));
     }
-    if (!batch) return {};
-    ends_at(batch->header.base);
-    return target->cut(batch->position, batch->header.base);
+    if (batch) ends_at(batch->header.base);
+    ends_at(offset);  // compaction may have left nothing right above it
+    return batch ? target->cut(batch->position, log_end) : Result<void>{};
 }
 
 Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
@@ -90,6 +92,7 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
     const auto steps = [&]() -> Result<void> {
         if (needs_cut) FL_CHECK(cut_failed_write());
         ++generation;
+        ++cuts;
         while (segments.size() > 1) {
             const SegmentRef last = segments.back();
             segments.pop_back();
@@ -112,6 +115,7 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
             FL_CHECK(fresh->create());
         }
         fresh->created_ms = ctx.clock.wall().ms;
+        fresh->dense_from = dense_from;
         segments.assign(1, fresh);
         tail.clear();
         log_start = log_end = durable_end = sync_target = offset;

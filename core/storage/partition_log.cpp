@@ -79,6 +79,23 @@ Result<std::size_t> PartitionLog::apply_retention(Offset limit) {
     return impl_->apply_retention(limit);
 }
 
+Result<logic::storage::CompactionPlan> PartitionLog::plan_compaction(Offset checkpoint,
+                                                                     Offset stable) {
+    return impl_->plan_compaction(checkpoint, stable);
+}
+Result<CompactionOutcome> PartitionLog::compact(const CompactionTask& task) {
+    return impl_->compact(task);
+}
+
+Result<void> PartitionLog::allow_gaps_below(Offset offset) {
+    Impl& log = *impl_;
+    FL_CHECK(log.writable());
+    ExclusiveTurn turn(log.queue);
+    FL_CHECK(log.writable());
+    auto saved = log.allow_gaps_below(offset);
+    return saved.ok() || saved.code() == Errc::cancelled ? saved : log.dir->note(saved.error());
+}
+
 Result<void> PartitionLog::assign_epoch(Epoch epoch) {
     Impl& log = *impl_;
     FL_CHECK(log.writable());
@@ -119,15 +136,23 @@ LogStats PartitionLog::stats() const noexcept {
 }
 
 Result<Offset> PartitionLog::checkpoint() { return impl_->checkpoint(); }
-Result<void> PartitionLog::close() { return impl_->close(); }
+Result<void> PartitionLog::close() {
+    auto closed = impl_->close();
+    const auto guard = impl_->compacting.lock();  // one that runs sees it and ends
+    return closed;
+}
 
 void PartitionLog::abandon() {
     Impl& log = *impl_;
-    ExclusiveTurn turn(log.queue);
-    log.closed = true;
-    log.queue.fail_appends({Errc::closed, 0, "log.abandon"});
-    log.reserved_end = log.log_end;
-    log.syncs.join();
-    log.wake_durable();
+    {
+        ExclusiveTurn turn(log.queue);
+        log.closed = true;
+        log.queue.fail_appends({Errc::closed, 0, "log.abandon"});
+        log.reserved_end = log.log_end;
+        log.syncs.join();
+        log.wake_durable();
+    }
+    // Another log may soon have this one's path: a compaction that runs sees that it is closed.
+    const auto guard = log.compacting.lock();
 }
 }  // namespace faultline::storage

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 #include "core/base/time.h"
 #include "core/env/disk.h"
 #include "core/fiber/scheduler.h"
+#include "core/logic/storage/compaction_filter.h"
+#include "core/logic/storage/compaction_plan.h"
 #include "core/storage/log_config.h"
 #include "core/storage/log_dir.h"
 
@@ -26,7 +29,9 @@ struct LogOpenOptions {
     bool clean = false;               // the log directory was shut down cleanly
     Offset recovery_point{0};         // below it everything is known to be durable
     std::optional<Offset> log_start;  // of the checkpoint, when it has one
-    std::uint64_t jitter_seed = 0;    // spreads rolls by time, see segment.jitter.ms
+    // The log has an entry in cleaner-offset-checkpoint: Kafka may have compacted it.
+    bool compacted = false;
+    std::uint64_t jitter_seed = 0;  // spreads rolls by time, see segment.jitter.ms
     // Called before offsets at and above the given one may come to be written again: checkpoints
     // must not promise more than that. May park. Empty: there are no checkpoints.
     std::function<Result<void>(Offset)> before_truncate;
@@ -63,6 +68,24 @@ struct EpochEnd {  // KIP-101, KIP-279
     Offset end;    // where it ends: the start of the next one, or log_end
 };
 
+// One round of compaction.
+struct CompactionTask {
+    Offset checkpoint{0};  // up to where the log was cleaned by earlier rounds
+    Offset stable;         // the last stable offset: what stands above may still be undone
+    std::size_t map_bytes = 128U << 20U;  // of the offset map
+    logic::storage::OffsetMap::Secret secret;
+    std::map<std::int64_t, logic::storage::LastOfProducer> active;  // by producer id
+    // Told how many bytes were read or written since it was called last; may park, for as long as
+    // the disk must be spared. An error ends the round.
+    std::function<Result<void>(std::uint64_t)> pace;
+};
+
+struct CompactionOutcome {
+    Offset cleaned_to;                                // the next round's checkpoint
+    std::uint64_t bytes_before = 0, bytes_after = 0;  // of the segments that were rewritten
+    std::uint64_t records_before = 0, records_after = 0;
+};
+
 struct LogStats {
     std::uint64_t bytes = 0;
     std::size_t segments = 0;
@@ -94,7 +117,8 @@ public:
     // too_large: over segment.bytes; busy: over 64 MiB wait already.
     Result<AppendResult> append(IoBuf batches, Epoch epoch);
     // As a follower: batches carry their offsets and epochs. invalid when the first base offset is
-    // not what append would assign next, or offsets are not ascending.
+    // not what append would assign next (it may be later below allow_gaps_below()), or offsets are
+    // not ascending.
     Result<AppendResult> append_assigned(IoBuf batches);
 
     Offset log_start() const noexcept;
@@ -133,6 +157,19 @@ public:
     // Removes what retention.ms and retention.bytes no longer keep, never at or above `limit`
     // (the high watermark). Returns how many segments went. Parks.
     Result<std::size_t> apply_retention(Offset limit);
+
+    // What a round of compaction would clean, and whether it is due (min.cleanable.dirty.ratio,
+    // max.compaction.lag.ms). Only sealed segments count. Parks. io.
+    Result<logic::storage::CompactionPlan> plan_compaction(Offset checkpoint, Offset stable);
+    // Keeps the newest record of each key in the segments of that plan, and of what is older;
+    // offsets do not change. Appends, reads and everything else go on meanwhile. Each group of
+    // segments is swapped in whole; what was swapped in stays when a later step fails. Parks often.
+    // fenced: the log was cut or trimmed meanwhile; closed; no_space; io; corrupt: a damaged batch,
+    // nothing of its group was changed.
+    Result<CompactionOutcome> compact(const CompactionTask& task);
+    // From now on offsets below `offset` may be missing, because compaction took them, here or at
+    // the leader that is followed. Durable when it returns. Parks.
+    Result<void> allow_gaps_below(Offset offset);
 
     // A new leader epoch starts at log_end, before its first batch. Durable when it returns. Parks.
     Result<void> assign_epoch(Epoch epoch);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/assert.h"
+#include "core/fiber/sync.h"
 #include "core/logic/storage/leader_epochs.h"
 #include "core/storage/append_queue.h"
 #include "core/storage/partition_log.h"
@@ -37,6 +38,7 @@ struct PartitionLog::Impl {
     Result<void> open_clean_tail(std::uint64_t file_bytes);
     Result<void> repair(Segment& segment, const Segment::Damage& damage, bool active);
     Result<void> load_epochs();
+    Result<void> load_gaps();
     Result<void> settle();
     void note_batch(const BatchHeader& batch);
 
@@ -77,6 +79,21 @@ struct PartitionLog::Impl {
     Result<std::optional<TimestampOffset>> max_timestamp();
     Error corruption(Offset at);
 
+    // compaction: log_compact.cpp
+    Result<logic::storage::CompactionPlan> plan_compaction(Offset checkpoint, Offset stable);
+    Result<CompactionOutcome> compact(const CompactionTask& task);
+
+    // compaction's swap: log_swap.cpp
+    Result<void> swap_in(std::span<const SegmentRef> old, const SegmentRef& fresh,
+                         std::uint64_t cuts_seen);
+    Result<void> put_in_place(std::span<const SegmentRef> old, const SegmentRef& fresh);
+    Result<void> finish_swaps(std::vector<DirEntry>& entries);
+    Result<void> finish_swap(Offset base);
+    Result<void> clear_way_for(Offset base, Offset end);
+    Result<void> allow_gaps_below(Offset offset);
+    void set_dense_from(Offset offset);
+    void forget_gaps_above_end();
+
     // trim: log_trim.cpp
     Result<void> truncate_to(Offset offset);
     Result<void> truncate_segments(Offset offset);
@@ -94,6 +111,7 @@ struct PartitionLog::Impl {
         return i + 1 < segments.size() ? segments[i + 1]->base() : log_end;
     }
     std::size_t segment_of(Offset offset) const;  // the last one with base <= offset
+    std::string gaps_path() const { return options.path + "/offset-gaps-checkpoint"; }
     std::string epochs_path() const { return options.path + "/leader-epoch-checkpoint"; }
     void check() const;
 
@@ -106,16 +124,20 @@ struct PartitionLog::Impl {
     logic::storage::LeaderEpochs epochs;
     logic::storage::EpochScan epoch_scan{epochs};  // while the log is opened
     bool epochs_dirty = false;
+    Offset dense_from{0};     // compaction may have taken offsets below it
+    bool gaps_known = false;  // the log has an account of its own of that
     // INV-10  log_start <= durable_end <= log_end <= reserved_end.
     Offset log_start{0}, log_end{0}, durable_end{0};
     Offset durable_ceiling{INT64_MAX};  // while a truncation runs
     Offset reserved_end{0};             // what the next append is given
     std::size_t pending_bytes = 0;
     std::uint64_t generation = 0;  // of truncations and removals: readers that parked look again
+    std::uint64_t cuts = 0;        // of truncations: what a compaction read is no longer the log
     bool needs_cut = false;        // bytes of a failed write may stand behind the active segment
     std::deque<TailBatch> tail;    // of the active segment, without gaps up to its end
 
     AppendQueue queue;
+    fiber::Mutex compacting;  // one round at a time
     IntrusiveList<DurableWaiter, DurableTag> durable_waiters;
     bool syncing = false;
     Offset sync_target{0};  // what the running sync will have made durable

@@ -43,6 +43,22 @@ Result<void> Segment::create() {
     return {};
 }
 
+void Segment::adopt(FileRef log, SegmentIndex index) {
+    file_ = std::move(log);
+    index_ = std::move(index);
+    loaded_ = true;
+    mark_verified(0, bytes_);
+}
+
+Result<std::int64_t> Segment::find_first_timestamp() {
+    if (first_timestamp >= 0 || bytes_ == 0) return first_timestamp;
+    FL_TRY(FileRef log, file());
+    BatchScan walk(std::move(log), 0, bytes_, BatchScan::Check::header);
+    FL_TRY(const BatchScan::Step step, walk.next());
+    if (step == BatchScan::Step::batch) first_timestamp = walk.header().max_timestamp;
+    return first_timestamp;
+}
+
 void Segment::appended(const BatchHeader& batch, std::int64_t index_interval) {
     FL_ASSERT(loaded_);
     saved_ = false;
@@ -67,7 +83,7 @@ Result<std::optional<Segment::Damage>> Segment::scan(
         FL_TRY(const BatchScan::Step step, walk.next());
         if (step == BatchScan::Step::end) break;
         const bool in_order = step == BatchScan::Step::batch && walk.header().base >= expected &&
-                              (gaps || walk.header().base == expected) &&
+                              (gaps || follows(expected, walk.header().base)) &&
                               walk.header().last() - base_ <= INT32_MAX &&
                               walk.position() <= INT32_MAX;
         if (!in_order) {
@@ -193,7 +209,7 @@ Result<std::optional<BatchAt>> Segment::locate(Offset offset) {
         if (step == BatchScan::Step::end) return std::optional<BatchAt>{};
         const bool good = step == BatchScan::Step::batch &&
                           (at_entry ? walk.header().last() == base_ + entry->last
-                                    : walk.header().base == before + 1);
+                                    : follows(before + 1, walk.header().base));
         if (!good) return Error{Errc::corrupt, 0, "segment.locate"};
         at_entry = false;
         before = walk.header().last();
@@ -246,7 +262,7 @@ Result<std::uint64_t> Segment::verify(std::uint64_t from, std::uint64_t to, Offs
     for (;;) {
         FL_TRY(const BatchScan::Step step, walk.next());
         if (step != BatchScan::Step::batch) break;
-        if (expected && walk.header().base != *expected) break;
+        if (expected && !follows(*expected, walk.header().base)) break;
         expected = walk.header().last() + 1;
         good = walk.next_position();
     }

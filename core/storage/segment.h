@@ -37,10 +37,16 @@ public:
     // Makes the .log file, empty, durable with its directory entry. Parks.
     Result<void> create();
 
+    // `log` holds bytes() good bytes and will be found at log_path(); `index` is of them.
+    void adopt(FileRef log, SegmentIndex index);
+    // Of the first batch; -1: none. Parks when it is not known yet.
+    Result<std::int64_t> find_first_timestamp();
+
     // Grows by one batch that was written at bytes().
     void appended(const BatchHeader& batch, std::int64_t index_interval);
     // Reads every batch, checks CRCs and offsets, rebuilds the indexes; `each` sees every good
-    // batch. Stops at the first bad one and says where. Offsets are dense unless `gaps`. Parks. io.
+    // batch. Stops at the first bad one and says where. With `gaps` offsets may be missing
+    // anywhere, else only below dense_from. Parks. io.
     struct Damage {
         std::uint64_t position;
         Offset expected;  // the offset that should have been here, at least
@@ -86,10 +92,16 @@ public:
     // not follow each other.
     Result<std::uint64_t> verify(std::uint64_t from, std::uint64_t to, Offset first);
     void mark_verified(std::uint64_t from, std::uint64_t to);
+    // Whether a batch at `base` may stand where `expected` is the next offset.
+    bool follows(Offset expected, Offset base) const {
+        return base == expected || (base > expected && base <= dense_from);
+    }
     bool verified(std::uint64_t from, std::uint64_t to) const {
         return from >= verified_from_ && to <= verified_to_;
     }
 
+    // Compaction may have taken offsets below it; from it on none is missing.
+    Offset dense_from{0};
     std::int64_t first_timestamp = -1;    // of its first batch, for rolls by time
     std::int64_t created_ms = 0;          // wall time at which this process made or opened it
     std::optional<MonoTime> last_append;  // by this process

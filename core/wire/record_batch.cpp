@@ -77,6 +77,18 @@ void put_bytes(BufBuilder& out, const std::optional<Bytes>& b) {
     if (b) out.append(*b);
 }
 Error corrupt(const char* where) { return {Errc::corrupt, 0, where}; }
+
+// The batch of `header` and its records as they go out; length and CRC are filled in.
+IoBuf sealed(BatchHeader header, Slice payload) {
+    header.length = static_cast<std::int32_t>(kBatchHeader - kBatchLengthEnd + payload.size());
+    Block* block = Block::allocate(kBatchHeader);
+    const MutBytes head{block->data(), kBatchHeader};
+    write_batch_header(header, head);
+    store(head, 17, crc32c_extend(crc32c(Bytes(head).subspan(kCrcFrom)), payload.bytes()));
+    IoBuf out(Slice(block, 0, kBatchHeader));
+    if (!payload.empty()) out.append(std::move(payload));
+    return out;
+}
 }  // namespace
 
 BatchHeader parse_batch_header(Bytes b) {
@@ -229,14 +241,52 @@ std::vector<IoBuf> split_batches(const IoBuf& records) {
     return all;
 }
 
+IoBuf rewrite_batch(const BatchHeader& original, const std::vector<RecordView>& kept,
+                    std::optional<std::int64_t> delete_horizon) {
+    constexpr int kCodec = 7, kHorizon = 64;
+    BatchHeader h = original;
+    h.count = static_cast<std::int32_t>(kept.size());
+    h.attributes = static_cast<std::int16_t>(original.attributes & ~kHorizon);
+    h.base_timestamp = -1;
+    Slice payload;
+    if (kept.empty()) {
+        h.attributes = static_cast<std::int16_t>(h.attributes & ~kCodec);
+    } else {
+        h.base_timestamp = delete_horizon.value_or(kept.front().timestamp);
+        if (delete_horizon) h.attributes = static_cast<std::int16_t>(h.attributes | kHorizon);
+        h.max_timestamp = kept.front().timestamp;
+        BufBuilder records;
+        for (const RecordView& r : kept) {
+            h.max_timestamp = std::max(h.max_timestamp, r.timestamp);
+            const std::int64_t time_delta = wrap_sub(r.timestamp, h.base_timestamp);
+            const std::int64_t offset_delta = wrap_sub(r.offset, original.base_offset);
+            const std::size_t size = 1 + varlong_size(time_delta) + varlong_size(offset_delta) +
+                                     bytes_size(r.key ? r.key->size() : 0, !r.key) +
+                                     bytes_size(r.value ? r.value->size() : 0, !r.value) +
+                                     varlong_size(r.headers) + r.header_bytes.size();
+            put_varlong(records, static_cast<std::int64_t>(size));
+            const std::byte attributes{0};
+            records.append({&attributes, 1});
+            put_varlong(records, time_delta);
+            put_varlong(records, offset_delta);
+            put_bytes(records, r.key);
+            put_bytes(records, r.value);
+            put_varlong(records, r.headers);
+            records.append(r.header_bytes);
+        }
+        payload = records.take();
+        if (h.codec() != Codec::none) payload = compress(h.codec(), payload.bytes());
+    }
+    return sealed(h, std::move(payload));
+}
+
 void BatchBuilder::add(std::int64_t timestamp, std::optional<Bytes> key, std::optional<Bytes> value,
                        const std::vector<RecordHeader>& headers) {
     if (count_ == 0) {
         header_.base_timestamp = header_.max_timestamp = timestamp;
     }
     header_.max_timestamp = std::max(header_.max_timestamp, timestamp);
-    const auto delta = static_cast<std::int64_t>(
-        static_cast<std::uint64_t>(timestamp) - static_cast<std::uint64_t>(header_.base_timestamp));
+    const std::int64_t delta = wrap_sub(timestamp, header_.base_timestamp);
     std::size_t size = 1 + varlong_size(delta) + varlong_size(count_) +
                        bytes_size(key ? key->size() : 0, !key) +
                        bytes_size(value ? value->size() : 0, !value) +
@@ -268,14 +318,7 @@ IoBuf BatchBuilder::finish(Codec codec) {
     header_.last_offset_delta = count_ - 1;
     header_.attributes =
         static_cast<std::int16_t>((header_.attributes & ~7) | static_cast<int>(codec));
-    header_.length = static_cast<std::int32_t>(kBatchHeader - kBatchLengthEnd + payload.size());
-    Block* block = Block::allocate(kBatchHeader);
-    const MutBytes head{block->data(), kBatchHeader};
-    write_batch_header(header_, head);
-    header_.crc = crc32c_extend(crc32c(Bytes(head).subspan(kCrcFrom)), payload.bytes());
-    store(head, 17, header_.crc);
-    IoBuf out(Slice(block, 0, kBatchHeader));
-    out.append(std::move(payload));
+    IoBuf out = sealed(header_, std::move(payload));
     header_ = {};
     records_ = BufBuilder();
     count_ = 0;

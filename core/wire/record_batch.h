@@ -23,6 +23,10 @@ constexpr std::int64_t wrap_add(std::int64_t a, std::int64_t b) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
 }
 
+constexpr std::int64_t wrap_sub(std::int64_t a, std::int64_t b) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+
 struct BatchHeader {
     std::int64_t base_offset = 0;
     std::int32_t length = 0;  // of what follows this field
@@ -43,6 +47,10 @@ struct BatchHeader {
     bool log_append_time() const { return (attributes & 8) != 0; }
     bool transactional() const { return (attributes & 16) != 0; }
     bool control() const { return (attributes & 32) != 0; }
+    // When tombstones and markers of this batch may go; base_timestamp then holds it (KIP-534).
+    std::optional<std::int64_t> delete_horizon() const {
+        return (attributes & 64) != 0 ? std::optional{base_timestamp} : std::nullopt;
+    }
     std::int64_t last_offset() const { return wrap_add(base_offset, last_offset_delta); }
 };
 
@@ -122,6 +130,12 @@ private:
     BufBuilder records_;
     std::int32_t count_ = 0;
 };
+
+// What compaction leaves of a batch: `kept` of its records with their offsets and times, under the
+// same codec, with the first batch's offsets (both ends), sequences, producer and epochs, so that
+// nobody loses count. Without records it is a header alone. `delete_horizon` in ms (KIP-534).
+IoBuf rewrite_batch(const BatchHeader& original, const std::vector<RecordView>& kept,
+                    std::optional<std::int64_t> delete_horizon);
 
 // --- what a leader checks before it appends ------------------------------------------------------
 

@@ -115,7 +115,7 @@ void open_and_check(TestWorld& world, const LogContext& context, std::uint8_t fl
     options.partition = {"t", PartitionIndex{0}};
     options.path = "d/t-0";
     options.config.segment_bytes = 4000;
-    options.config.cleanup_compact = (flags & 2U) != 0;
+    options.compacted = (flags & 2U) != 0;
     options.clean = (flags & 4U) != 0;
     options.recovery_point = Offset{(flags & 8U) != 0 ? 10 : 0};
     if ((flags & 16U) != 0) options.log_start = Offset{5};

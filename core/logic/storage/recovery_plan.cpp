@@ -27,6 +27,53 @@ std::optional<Offset> parse_segment_name(std::string_view name, std::string_view
     return Offset{value};
 }
 
+SwapPlan plan_swaps(std::span<const FoundFile> files) {
+    SwapPlan plan;
+    const auto base_of = [](std::string_view name) {
+        return parse_segment_name(name.substr(0, kDigits), "");
+    };
+    Offset first_cleaned{INT64_MAX};
+    for (const FoundFile& file : files) {
+        const auto base = base_of(file.name);
+        if (base && file.name.ends_with(".cleaned")) first_cleaned = std::min(first_cleaned, *base);
+    }
+    for (const FoundFile& file : files) {
+        if (!file.name.ends_with(".swap")) continue;
+        const auto base = parse_segment_name(file.name, ".log.swap");
+        if (base && *base < first_cleaned) {
+            plan.finish.push_back(*base);
+        } else {
+            plan.remove.push_back(file.name);
+        }
+    }
+    std::ranges::sort(plan.finish);
+    return plan;
+}
+
+std::vector<std::string> replaced_by_swap(std::span<const FoundFile> files, Offset base,
+                                          Offset end) {
+    std::vector<std::string> names;
+    for (const FoundFile& file : files) {
+        for (const std::string_view suffix : {".log", ".index", ".timeindex", ".txnindex"}) {
+            const auto at = parse_segment_name(file.name, suffix);
+            if (!at) continue;
+            const bool inside = *at > base && *at < end;
+            if (inside || (*at == base && suffix != ".log")) names.push_back(file.name);
+        }
+    }
+    return names;
+}
+
+std::string print_gaps(Offset dense_from) { return "0\n" + std::to_string(dense_from.v) + "\n"; }
+
+std::optional<Offset> parse_gaps(std::string_view text) {
+    if (!text.starts_with("0\n") || !text.ends_with("\n") || text.size() < 4) return {};
+    const std::string_view digits = text.substr(2, text.size() - 3);
+    if (digits.size() > kDigits) return {};
+    std::string padded(kDigits - digits.size(), '0');
+    return parse_segment_name(padded += digits, "");
+}
+
 RecoveryPlan plan_recovery(std::span<const FoundFile> files, bool clean, Offset recovery_point) {
     RecoveryPlan plan;
     std::map<Offset, SegmentPlan> segments;
@@ -38,7 +85,6 @@ RecoveryPlan plan_recovery(std::span<const FoundFile> files, bool clean, Offset 
     }
     for (const FoundFile& file : files) {
         const std::string_view name = file.name;
-        if (name.ends_with(".swap")) plan.blocker = file.name;
         if (name.ends_with(".deleted") || name.ends_with(".cleaned") || name.ends_with(".tmp")) {
             plan.remove.push_back(file.name);
         }

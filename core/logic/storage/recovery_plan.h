@@ -31,8 +31,25 @@ struct SegmentPlan {
 struct RecoveryPlan {
     std::vector<SegmentPlan> segments;  // ascending; empty: a new log
     std::vector<std::string> remove;    // left over: no crash can make them matter
-    std::string blocker;                // a file that only another program can finish, or ""
 };
+
+// What a compaction left that did not come to its end. It writes N.log.cleaned, and when that is
+// durable renames it to N.log.swap: from then on the swap must be finished, since the segments that
+// it replaces may be gone in part. Kafka renames several files one after the other, the highest
+// first: beside a .cleaned file a .swap of the same base or a higher one does not count yet.
+struct SwapPlan {
+    std::vector<Offset> finish;       // ascending
+    std::vector<std::string> remove;  // what is not finished, and indexes, which are made anew
+};
+SwapPlan plan_swaps(std::span<const FoundFile> files);
+// The names that make way for N.log.swap when its batches end at `end`: every file of a segment
+// that begins between, and the indexes of N's own.
+std::vector<std::string> replaced_by_swap(std::span<const FoundFile> files, Offset base,
+                                          Offset end);
+
+// offset-gaps-checkpoint: "0\n<offset>\n". Empty when `text` is anything else.
+std::string print_gaps(Offset dense_from);
+std::optional<Offset> parse_gaps(std::string_view text);
 
 // A clean log is taken as it is. Otherwise every segment from the one that holds `recovery_point`
 // on is read; those below it are durable as a whole and are checked when they are first read.

@@ -100,7 +100,7 @@ TEST_CASE("retention: what goes is a prefix below the limit", "[storage]") {
     CHECK(plan_retention({}, {500, 0, true}, Offset{0}, Offset{50}, 5400).total == 0);
 }
 
-TEST_CASE("recovery: what is read, what is removed, what blocks", "[storage]") {
+TEST_CASE("recovery: what is read, what is removed", "[storage]") {
     const std::vector<FoundFile> files = {
         {"00000000000000000000.index", 8},       {"00000000000000000000.log", 100},
         {"00000000000000000010.log", 50},        {"00000000000000000020.index", 0},
@@ -116,13 +116,9 @@ TEST_CASE("recovery: what is read, what is removed, what blocks", "[storage]") {
     CHECK(plan.remove == std::vector<std::string>{"00000000000000000099.timeindex",
                                                   "00000000000000000005.log.deleted",
                                                   "leader-epoch-checkpoint.tmp"});
-    CHECK(plan.blocker.empty());
     CHECK(plan_recovery(files, false, Offset{10}).segments[0].scan == false);
     CHECK(plan_recovery(files, false, Offset{9}).segments[0].scan == true);
     for (const auto& s : plan_recovery(files, true, Offset{0}).segments) CHECK(!s.scan);
-    CHECK(
-        plan_recovery(std::vector<FoundFile>{{"00000000000000000000.log.swap", 1}}, true, Offset{0})
-            .blocker == "00000000000000000000.log.swap");
     CHECK(parse_segment_name("99999999999999999999.log", ".log") == std::nullopt);
     CHECK(parse_segment_name("0000000000000000000a.log", ".log") == std::nullopt);
     CHECK(segment_name(Offset{INT64_MAX}, ".log") == "09223372036854775807.log");
