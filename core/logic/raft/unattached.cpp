@@ -28,7 +28,8 @@ void Raft::tick(MonoTime now, Unattached& role) {
     // Whoever is asked for records says who leads.
     const std::vector<NodeId> others = who_may_know();
     role.ask_at = now + config_.request_timeout / 2;
-    if (others.empty()) return;
+    // It asks from what is on the disk, as fetch() does: a leader counts that as held.
+    if (others.empty() || log_.durable < log_.end) return;
     NodeId to = others[rng_.below(others.size())];
     if (state_.leader && *state_.leader != self_.id && rng_.chance(1, 2)) to = *state_.leader;
     send(to, FetchRequest{state_.epoch, self_, log_.last(), high_watermark_, ++fetches_});

@@ -153,6 +153,52 @@ TEST_CASE("raft: a replica that knows no voter but itself asks the bootstrap ser
     CHECK(std::holds_alternative<FetchRequest>(send->message));
 }
 
+TEST_CASE(
+    "raft: nobody is told of records that are not on the disk, in search of a leader either") {
+    const VoterSet two({key(1, 11), key(2, 12)});
+    LogView log;
+    Batch b;
+    b.epoch = Epoch{3};
+    log.append(b);
+    log.durable = log.end;
+    // An observer that follows, takes a record, and loses its leader before that is synced.
+    Raft raft(key(4, 14), {}, {Epoch{3}, NodeId{1}, {}}, std::move(log), VoterHistory(two), Rng(1),
+              MonoTime{});
+    MonoTime now{};
+    const auto claims = [&] {
+        std::vector<Offset> ends;
+        for (const Effect& e : raft.effects()) {
+            const auto* send = std::get_if<Send>(&e);
+            const auto* q = send ? std::get_if<FetchRequest>(&send->message) : nullptr;
+            if (q != nullptr) ends.push_back(q->at.end);
+        }
+        return ends;
+    };
+    REQUIRE(claims().size() == 1);
+    FetchResponse r;
+    r.epoch = r.asked = Epoch{3};
+    r.leader = NodeId{1};
+    b.base = Offset{1};
+    r.batches = {b};
+    r.number = std::get<FetchRequest>(std::get<Send>(raft.effects().back()).message).number;
+    raft.effects().clear();
+    raft.receive(now, NodeId{1}, r);
+    CHECK(raft.log().end == Offset{2});
+    for (int i = 0; i < 1'000; ++i) {
+        now = std::max(now + 1ms, raft.deadline());
+        raft.tick(now);
+    }
+    REQUIRE(std::holds_alternative<Unattached>(raft.role()));
+    CHECK(claims().empty());
+    raft.flushed(now, Offset{2});
+    for (int i = 0; i < 10 && claims().empty(); ++i) {
+        now = std::max(now + 1ms, raft.deadline());
+        raft.tick(now);
+    }
+    REQUIRE(claims().size() == 1);
+    CHECK(claims()[0] == Offset{2});
+}
+
 TEST_CASE("raft: an answer to the process before is not taken for one to this process") {
     const VoterSet two({key(1, 11), key(2, 12)});
     std::set<std::uint64_t> numbers;

@@ -100,6 +100,9 @@ void World::perform(std::size_t i, Effect effect) {
             if (!fresh && !(it->second == *p->state.voted)) broke("a replica voted twice");
         }
     } else if (auto* s = std::get_if<Send>(&effect)) {
+        const auto* fetch = std::get_if<FetchRequest>(&s->message);
+        if (fetch != nullptr && fetch->at.end > r.durable)
+            broke("a fetch claims records that are not on the disk");
         letters.push_back({r.key.id, s->to, std::move(s->message), r.key});
     } else if (auto* f = std::get_if<SendFetched>(&effect)) {
         for (const Batch& b : r.log) {
