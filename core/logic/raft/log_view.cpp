@@ -30,12 +30,16 @@ void LogView::append(const Batch& batch) {
 
 void LogView::truncate(Offset to) {
     FL_ASSERT(to >= start && to <= end);
-    end = to;
-    durable = std::min(durable, to);
+    // INV-124  Nothing is cut while a sync is awaited: its report could not be told from one of
+    // later.
+    FL_INVARIANT(124, durable == end);
+    ++cuts;
+    end = durable = to;
     epochs.truncate_end(to);
 }
 
 void LogView::restart(const LogEnd& at) {
+    ++cuts;
     epochs.clear();
     start = end = durable = at.end;
     snapshot = at;

@@ -10,7 +10,8 @@ namespace faultline::logic::raft {
 struct LogView {
     storage::LeaderEpochs epochs;
     Offset start{0}, end{0}, durable{0};
-    LogEnd snapshot;  // what stands before `start`, when that is above 0
+    std::uint64_t cuts = 0;  // how often it was cut or replaced since the start
+    LogEnd snapshot;         // what stands before `start`, when that is above 0
 
     // The epoch of the last record, and the end.
     LogEnd last() const;

@@ -95,7 +95,8 @@ void Raft::receive(MonoTime now, NodeId from, const Message& message) {
     std::visit([&](const auto& m) { on(now, from, m); }, message);
 }
 
-void Raft::flushed(MonoTime now, Offset end) {
+void Raft::flushed(MonoTime now, Offset end, std::uint64_t cuts) {
+    if (cuts != log_.cuts) return;
     log_.durable = std::max(log_.durable, std::min(end, log_.end));
     if (leads()) {
         advance_leader(now);

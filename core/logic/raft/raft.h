@@ -130,8 +130,15 @@ public:
     // -------------------------------------------------------------
     void tick(MonoTime now);
     void receive(MonoTime now, NodeId from, const Message& message);
-    // The log is durable up to `end`.
-    void flushed(MonoTime now, Offset end);
+    // The log is durable up to `end`: a sync that was begun when all effects were done, and with
+    // cuts() as it was then. A report from before a truncation tells nothing of what was appended
+    // since, and is dropped. No sync is under way that matters then: a log is cut only when it was
+    // reported durable to its end (INV-124).
+    void flushed(MonoTime now, Offset end, std::uint64_t cuts);
+    // For a shell in which no sync is under way while a Truncate is done, nor a snapshot loaded.
+    void flushed(MonoTime now, Offset end) { flushed(now, end, cuts()); }
+    // How often the log was cut or replaced since the start.
+    std::uint64_t cuts() const noexcept { return log_.cuts; }
     // As the leader: appends one batch of `count` offsets. Nothing when this is no leader.
     std::optional<Offset> append(std::int32_t count, std::uint64_t payload);
     // KIP-853: one change at a time; it counts from its append on and is final when committed.

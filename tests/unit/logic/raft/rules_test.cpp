@@ -199,6 +199,37 @@ TEST_CASE(
     CHECK(claims()[0] == Offset{2});
 }
 
+TEST_CASE("raft: a sync from before a truncation does not vouch for what was appended since") {
+    const VoterSet two({key(1, 11), key(2, 12)});
+    LogView log;
+    Batch b;
+    b.epoch = Epoch{3};
+    b.count = 10;
+    log.append(b);
+    log.durable = log.end;
+    Raft raft(key(2, 12), {}, {Epoch{5}, NodeId{1}, {}}, std::move(log), VoterHistory(two), Rng(1),
+              MonoTime{});
+    const std::uint64_t before = raft.cuts();
+    const auto answer = [&](FetchResponse r) {
+        r.epoch = r.asked = Epoch{5};
+        r.leader = NodeId{1};
+        r.number = std::get<FetchRequest>(std::get<Send>(raft.effects().back()).message).number;
+        raft.receive(MonoTime{}, NodeId{1}, r);
+    };
+    FetchResponse cut, more;
+    cut.diverging = LogEnd{Epoch{2}, Offset{4}};
+    answer(cut);
+    REQUIRE(raft.log().end == Offset{0});
+    b.epoch = Epoch{4};
+    more.batches = {b};
+    answer(more);
+    REQUIRE(raft.log().end == Offset{10});
+    raft.flushed(MonoTime{}, Offset{10}, before);
+    CHECK(raft.log().durable == Offset{0});
+    raft.flushed(MonoTime{}, Offset{10}, raft.cuts());
+    CHECK(raft.log().durable == Offset{10});
+}
+
 TEST_CASE("raft: an answer to the process before is not taken for one to this process") {
     const VoterSet two({key(1, 11), key(2, 12)});
     std::set<std::uint64_t> numbers;

@@ -13,6 +13,7 @@ public:
     Run(const Schedule& s, std::uint64_t seed)
         : s_(s), rng_(seed), world_(s.voters, s.observers, seed) {
         world_.flush_at_once = rng_.chance(1, 2);
+        late_reports_ = rng_.chance(1, 2);
         if (rng_.chance(1, 2)) world_.most_batches = 1 + rng_.below(3);
     }
 
@@ -54,7 +55,7 @@ private:
         } else if (what < 870) {
             world_.append(any());
         } else if (what < 960) {
-            world_.flush(any());
+            sync(any());
         } else if (what < 972) {
             world_.crash(any(), rng_.below(3));
         } else if (what < 988) {
@@ -87,6 +88,14 @@ private:
         const std::size_t i = rng_.below(world_.letters.size());
         if (cut(world_.letters[i]) || rng_.chance(1, 20)) return world_.lose(i);
         world_.deliver(i, rng_.chance(1, 20));
+    }
+
+    // Reports of syncs may come late, out of order, and twice for the same records.
+    void sync(std::size_t who) {
+        const Replica& r = world_.replicas[who];
+        if (!late_reports_) return world_.flush(who);
+        if (r.syncs.size() < 3 && rng_.chance(1, 2)) return world_.sync(who);
+        if (!r.syncs.empty()) world_.report(who, rng_.below(r.syncs.size()));
     }
 
     void pass(Duration time) {
@@ -123,6 +132,7 @@ private:
         world_.flush_at_once = true;
         for (std::size_t i = 0; i < world_.replicas.size(); ++i) {
             world_.start(i);
+            while (!world_.replicas[i].syncs.empty()) world_.report(i, 0);
             world_.flush(i);
         }
         const MonoTime end = world_.now + 60s;
@@ -166,6 +176,7 @@ private:
     Rng rng_;
     World world_;
     std::set<NodeId> cut_;
+    bool late_reports_ = false;
 };
 }  // namespace
 

@@ -70,6 +70,8 @@ void World::call(std::size_t i, const std::function<void(Raft&)>& input) {
     ++steps;
     input(*replicas[i].raft);
     run(i);
+    if (replicas[i].raft->log().durable > replicas[i].durable)
+        broke("a replica takes for durable what is not");
 }
 
 void World::run(std::size_t i) {
@@ -195,6 +197,20 @@ void World::flush(std::size_t i) {
     call(i, [&](Raft& raft) { raft.flushed(now, r.durable); });
 }
 
+void World::sync(std::size_t i) {
+    Replica& r = replicas[i];
+    if (!r.raft) return;
+    r.durable = r.log_end();
+    r.syncs.push_back({r.durable, r.raft->cuts()});
+}
+
+void World::report(std::size_t i, std::size_t which) {
+    Replica& r = replicas[i];
+    const Replica::Sync done = r.syncs[which];
+    r.syncs.erase(r.syncs.begin() + static_cast<std::ptrdiff_t>(which));
+    call(i, [&](Raft& raft) { raft.flushed(now, done.end, done.cuts); });
+}
+
 bool World::append(std::size_t i) {
     if (!replicas[i].raft || !replicas[i].raft->leads()) return false;
     call(i, [&](Raft& r) { (void)r.append(1, ++payloads_); });
@@ -204,6 +220,7 @@ bool World::append(std::size_t i) {
 void World::crash(std::size_t i, std::size_t kept) {
     Replica& r = replicas[i];
     r.raft.reset();
+    r.syncs.clear();
     std::size_t left = 0;
     while (left < r.log.size() && r.log[left].end() <= r.durable) ++left;
     r.log.resize(std::min(r.log.size(), left + kept));

@@ -20,6 +20,11 @@ struct Replica {
     QuorumState state;
     std::vector<Batch> log;
     Offset durable{0};
+    struct Sync {
+        Offset end;
+        std::uint64_t cuts;
+    };
+    std::vector<Sync> syncs;  // done, not reported to `raft`
     LogEnd snapshot;
     VoterSet voters;  // before the log's first record
     Offset log_end() const { return log.empty() ? snapshot.end : log.back().end(); }
@@ -41,6 +46,8 @@ public:
     void deliver(std::size_t letter, bool keep);  // keep: it will come again
     void lose(std::size_t letter);
     void flush(std::size_t i);
+    void sync(std::size_t i);  // on the disk, but the report comes with
+    void report(std::size_t i, std::size_t which);
     bool append(std::size_t i);  // false: no leader
     // What was not durable is lost, but for the first `kept` batches of it.
     void crash(std::size_t i, std::size_t kept);
