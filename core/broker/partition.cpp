@@ -230,6 +230,8 @@ ListAnswer Partition::list(const ListPart& part) {
         answer.offset = high_watermark_.v;
     } else if (part.timestamp == kEarliest || part.timestamp == kEarliestLocal) {
         answer.offset = log_->log_start().v;
+        if (log_->log_start() < log_->log_end())
+            answer.leader_epoch = log_->epoch_at(log_->log_start()).value_or(Epoch{-1}).v;
     } else if (part.timestamp == kLatestTiered || part.timestamp == kEarliestPending) {
         answer.leader_epoch = -1;  // no tier: nothing is there
     } else {

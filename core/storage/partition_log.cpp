@@ -109,6 +109,9 @@ Result<void> PartitionLog::assign_epoch(Epoch epoch) {
 void PartitionLog::lead(Epoch epoch) { impl_->epochs_dirty |= impl_->epochs.forget_above(epoch); }
 
 std::optional<Epoch> PartitionLog::latest_epoch() const noexcept { return impl_->epochs.latest(); }
+std::optional<Epoch> PartitionLog::epoch_at(Offset offset) const {
+    return impl_->epochs.at(offset);
+}
 
 std::optional<EpochEnd> PartitionLog::end_offset_for_epoch(Epoch epoch) const {
     const auto end = impl_->epochs.end_of(epoch, impl_->log_end);

@@ -174,6 +174,8 @@ public:
     // A new leader epoch starts at log_end, before its first batch. Durable when it returns. Parks.
     Result<void> assign_epoch(Epoch epoch);
     std::optional<Epoch> latest_epoch() const noexcept;
+    // Of the leader that wrote `offset`; empty when it is not known. Never parks.
+    std::optional<Epoch> epoch_at(Offset offset) const;
     // This node leads in `epoch`: what the log seems to know of later ones is damage. Never parks.
     void lead(Epoch epoch);
     // Empty when no epoch <= `epoch` is known. Never parks.
