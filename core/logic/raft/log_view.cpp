@@ -23,8 +23,9 @@ std::optional<LogView::Match> LogView::match(const LogEnd& other) const {
 
 void LogView::append(const Batch& batch) {
     FL_ASSERT(batch.base == end && batch.count > 0);
-    FL_ASSERT(last().epoch <= batch.epoch);
-    if (epochs.latest() != batch.epoch) epochs.assign(batch.epoch, batch.base);
+    const auto latest = epochs.latest();
+    FL_ASSERT(latest.value_or(snapshot.epoch) <= batch.epoch);
+    if (latest != batch.epoch) epochs.assign(batch.epoch, batch.base);
     end = batch.end();
 }
 

@@ -14,15 +14,8 @@ using namespace faultline::logic::raft;
 namespace {
 // 0: held. 1: broke.
 int one(std::uint64_t seed) {
-    test::Schedule s;
-    s.voters = seed % 4 == 3 ? 5 : 3;
-    s.observers = seed % 3;
-    s.changes = seed % 2 == 1;
-    s.snapshots = seed % 4 == 1;
-    s.wipes = s.changes && seed % 3 == 0;
-    s.steps = 4'000;
     test::Totals totals;
-    const std::string wrong = test::run_random(s, seed, totals);
+    const std::string wrong = test::run_random(test::mixed_schedule(seed), seed, totals);
     if (wrong.empty()) return 0;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), wrong.c_str());
     std::fflush(stdout);

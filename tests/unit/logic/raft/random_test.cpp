@@ -16,7 +16,6 @@ void hold(const Schedule& schedule, std::uint64_t seeds) {
     }
     CHECK(totals.elections > seeds);
     CHECK(totals.committed > 10 * seeds);
-    INFO(totals.steps << " steps, " << totals.elections << " elections");
 }
 }  // namespace
 

@@ -180,6 +180,17 @@ private:
 };
 }  // namespace
 
+Schedule mixed_schedule(std::uint64_t seed) {
+    Schedule s;
+    s.voters = seed % 4 == 3 ? 5 : seed % 8 == 6 ? 2 : 3;
+    s.observers = seed % 3;
+    s.changes = seed % 2 == 1;
+    s.snapshots = seed % 4 < 2;
+    s.wipes = s.changes && seed % 8 < 6;
+    s.steps = 4'000;
+    return s;
+}
+
 std::string run_random(const Schedule& schedule, std::uint64_t seed, Totals& out) {
     return Run(schedule, seed).go(out);
 }

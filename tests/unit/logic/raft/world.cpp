@@ -60,6 +60,7 @@ void World::start(std::size_t i) {
         if (b.voters) voters.append(b.base, *b.voters);
     }
     view.durable = r.durable = r.log_end();
+    r.compared = {};
     r.raft.emplace(r.key, config_, r.state, std::move(view), std::move(voters),
                    seed_.fork(++starts_), now);
     run(i);
@@ -119,6 +120,7 @@ void World::perform(std::size_t i, Effect effect) {
         std::erase_if(r.log, [&](const Batch& b) { return b.base >= t->to; });
         if (r.log_end() != t->to) broke("a log was cut inside a batch");
         r.durable = std::min(r.durable, t->to);
+        r.compared = std::min(r.compared, t->to);
     } else if (auto* n = std::get_if<FetchSnapshot>(&effect)) {
         const Replica& from = replicas[index(n->from)];
         if (from.raft && from.snapshot == n->id) {
@@ -139,12 +141,14 @@ void World::perform(std::size_t i, Effect effect) {
 
 // What a replica calls committed, every other that ever did has too.
 void World::check_committed(std::size_t i, Offset high_watermark) {
-    for (const Batch& b : replicas[i].log) {
-        if (b.base >= high_watermark) break;
-        if (b.end() > high_watermark) broke("half a batch is committed");
-        const auto [it, fresh] = committed_.try_emplace(b.base.v, b);
-        if (!fresh && !(it->second == b)) broke("two replicas committed different records");
+    Replica& r = replicas[i];
+    auto b = std::ranges::lower_bound(r.log, r.compared, {}, &Batch::base);
+    for (; b != r.log.end() && b->base < high_watermark; ++b) {
+        if (b->end() > high_watermark) broke("half a batch is committed");
+        const auto [it, fresh] = committed_.try_emplace(b->base.v, *b);
+        if (!fresh && !(it->second == *b)) broke("two replicas committed different records");
     }
+    r.compared = high_watermark;
 }
 
 // Raft paper, figure 3: election safety and leader completeness.
@@ -153,12 +157,10 @@ void World::check_leader(std::size_t i, Epoch epoch) {
     const Replica& r = replicas[i];
     const auto [it, fresh] = leaders_.try_emplace(epoch, r.key.id);
     if (!fresh && it->second != r.key.id) broke("an epoch has two leaders");
-    std::map<std::int64_t, const Batch*> own;
-    for (const Batch& b : r.log) own[b.base.v] = &b;
-    for (const auto& [base, b] : committed_) {
-        if (Offset{base} < r.snapshot.end) continue;
-        const auto mine = own.find(base);
-        if (mine == own.end() || !(*mine->second == b)) broke("a leader lacks a committed record");
+    auto own = r.log.begin();
+    for (auto b = committed_.lower_bound(r.snapshot.end.v); b != committed_.end(); ++b, ++own) {
+        if (own == r.log.end() || !(*own == b->second))
+            return broke("a leader lacks a committed record");
     }
 }
 

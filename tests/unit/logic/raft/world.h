@@ -25,6 +25,7 @@ struct Replica {
         std::uint64_t cuts;
     };
     std::vector<Sync> syncs;  // done, not reported to `raft`
+    Offset compared{0};       // the log below it, with what others committed
     LogEnd snapshot;
     VoterSet voters;  // before the log's first record
     Offset log_end() const { return log.empty() ? snapshot.end : log.back().end(); }
@@ -104,6 +105,8 @@ struct Schedule {
     bool wipes = false;  // disks are replaced, a minority of any set of voters at a time
     std::uint64_t steps = 5'000;
 };
+// One of each kind in turn: 2, 3 and 5 voters, observers, changes, snapshots, new disks.
+Schedule mixed_schedule(std::uint64_t seed);
 // "" or what went wrong. `out` gets the world's counters.
 struct Totals {
     std::uint64_t steps = 0, elections = 0, committed = 0;
