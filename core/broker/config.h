@@ -28,6 +28,8 @@ struct BrokerConfig {
     bool auto_create_topics = true;
     bool delete_topics = true;
     model::TopicConfig topic_defaults;
+    // Topics may have segments smaller than Kafka's least, 1 MiB: a simulated run fills many.
+    bool tiny_segments = false;
     rpc::ServerLimits limits;
     std::size_t request_bytes_per_shard = 256U << 20;  // of requests under way
     std::int32_t fetch_max_bytes = 55 << 20;           // fetch.max.bytes

@@ -77,7 +77,7 @@ Result<wire::CreateTopicsResponse> Controller::create_topics(
     const wire::CreateTopicsRequest& request) {
     const auto guard = deciding_.lock();
     const logic::TopicDefaults defaults{shared_->config.num_partitions,
-                                        shared_->config.topic_defaults};
+                                        shared_->config.tiny_segments};
     auto decision = logic::create_topics(image_, request, defaults, env_.rng);
     if (decision.records.empty()) return std::move(decision.response);
     if (const auto done = commit(decision.records); !done.ok()) {

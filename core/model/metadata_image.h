@@ -11,6 +11,7 @@
 #include "core/base/ids.h"
 #include "core/base/iobuf.h"
 #include "core/base/result.h"
+#include "core/model/config_keys.h"
 #include "gen/wire/config_record.h"
 #include "gen/wire/partition_change_record.h"
 #include "gen/wire/partition_record.h"
@@ -42,7 +43,7 @@ struct TopicImage {
     std::string name;
     Uuid id;
     std::vector<PartitionImage> partitions;  // by index
-    std::map<std::string, std::string> config;
+    ConfigMap config;
 };
 
 struct BrokerImage {

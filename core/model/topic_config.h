@@ -1,12 +1,13 @@
 // What a topic's configuration means, as typed values. One table knows the keys (topic_config.cpp).
 #pragma once
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/model/config_keys.h"
 #include "core/wire/record_batch.h"
 
 namespace faultline::model {
@@ -38,29 +39,44 @@ struct TopicConfig {
     }
 };
 
-// Sets one key. A sentence in Kafka's manner when the key is unknown or the value is not allowed.
+// A key of a topic: its row in the table, and the member that it sets if it acts.
+struct TopicKey {
+    ConfigKey key;
+    // The broker's keys that give its default; the first that is set wins. Separated by spaces.
+    std::string_view broker_keys;
+    std::int64_t TopicConfig::*number = nullptr;
+    bool TopicConfig::*flag = nullptr;
+
+    constexpr std::string_view name() const { return key.name; }
+    // The one of broker_keys that may be set while the broker runs; empty when there is none.
+    std::string_view broker_key() const { return broker_keys.substr(0, broker_keys.find(' ')); }
+};
+std::span<const TopicKey> topic_keys();  // sorted by name
+// Nothing for a name that is no topic key.
+const TopicKey* find_topic_key(std::string_view name);
+
+// Why Kafka would refuse these as a topic's own keys, in its words; nothing when it would not. The
+// simulator may have segments far smaller than Kafka allows: `tiny_segments`.
+std::optional<std::string> check_topic_config(const ConfigMap& config, bool tiny_segments = false);
+
+// Sets one key. A sentence in Kafka's manner when the key is unknown or the value is not allowed;
+// segment.bytes may be as small as 1024.
 std::optional<std::string> set_topic_key(TopicConfig& config, std::string_view key,
                                          std::string_view value);
 // `overrides` over `defaults`. Keys were checked when they were written.
-TopicConfig with_overrides(TopicConfig defaults,
-                           const std::map<std::string, std::string>& overrides);
-
-struct TopicKey {
-    std::string_view name;
-    std::string value;
-    std::int8_t type;  // of Kafka's ConfigType: 1 boolean, 2 string, 3 int, 5 long, 7 list
-};
-// Every key that acts, with its value, in order of the names.
-std::vector<TopicKey> topic_keys(const TopicConfig& config);
+TopicConfig with_overrides(TopicConfig defaults, const ConfigMap& overrides);
+// What `broker` (log.retention.ms and the like, set while the broker runs) makes of the defaults.
+TopicConfig with_broker_keys(TopicConfig defaults, const ConfigMap& broker);
+// The value of a key that acts, as Kafka shows it; nothing for one that does not.
+std::optional<std::string> topic_value(const TopicConfig& config, const TopicKey& key);
 
 // A key whose value a search for failures may draw: every value from low to high is legal, leaves
-// the broker's promises as they are, and makes rare paths common. The range stands beside the key's
-// own.
+// the broker's promises as they are, and makes rare paths common.
 struct Knob {
     std::string_view name;  // a topic key, or a broker key for the broker's own (broker/config.h)
     std::int64_t low, high;
 };
-std::vector<Knob> topic_knobs();
+std::span<const Knob> topic_knobs();
 
 // A sentence in Kafka's words when this is no legal topic name (INVALID_TOPIC_EXCEPTION).
 std::optional<std::string> bad_topic_name(std::string_view name);

@@ -2,29 +2,35 @@
 
 #include <fmt/format.h>
 
-#include "runtime/config/known_keys.h"
+#include "core/model/config_keys.h"
 #include "runtime/config/node_settings.h"
 #include "runtime/config/settings.h"
 
 namespace faultline::config {
 namespace {
 
-std::string_view type_name(KeyType type) {
+using model::ConfigKey;
+using model::ConfigType;
+
+std::string_view type_name(ConfigType type) {
     switch (type) {
-        case KeyType::boolean: return "boolean";
-        case KeyType::int32: return "int";
-        case KeyType::int64: return "long";
-        case KeyType::real: return "double";
-        case KeyType::text: return "text";
-        case KeyType::list: return "list";
-        case KeyType::secret: return "secret";
+        case ConfigType::boolean: return "boolean";
+        case ConfigType::int16: return "short";
+        case ConfigType::int32: return "int";
+        case ConfigType::int64: return "long";
+        case ConfigType::float64: return "double";
+        case ConfigType::string: return "string";
+        case ConfigType::class_name: return "class";
+        case ConfigType::list: return "list";
+        case ConfigType::password: return "password";
+        case ConfigType::unknown: break;
     }
     return "";
 }
 
-std::string preset_text(const KnownKey& key) {
+std::string preset_text(const ConfigKey& key) {
     if (key.required()) return "required";
-    if (key.preset == kNull) return "none";
+    if (key.preset == model::kNull) return "none";
     if (*key.preset == '\0') return "empty";
     return fmt::format("`{}`", key.preset);
 }
@@ -39,7 +45,8 @@ std::string config_document() {
 
     std::string text =
         "# Configuration keys\n\n"
-        "Written by `./dev docs` from `runtime/config/known_keys.cpp`; a test compares the two.\n\n"
+        "Written by `./dev docs` from `core/model/broker_config_keys.cpp`; a test compares "
+        "the\ntwo.\n\n"
         "Keys are Kafka's, with Kafka's meanings. These act in this version. The other broker keys "
         "of\nKafka 4.3 are known by name, type and bounds: they are checked, and named in one line "
         "at start\nwhen they are given a value other than their default. An unknown key stops the "
@@ -51,7 +58,7 @@ std::string config_document() {
         "that own\npartitions; default one per core).\n\n"
         "| key | type | default | allowed |\n|---|---|---|---|\n";
     for (const auto& name : settings.asked()) {
-        const KnownKey* key = find_key(name);
+        const ConfigKey* key = model::find_broker_key(name);
         text += fmt::format("| `{}` | {} | {} | {} |\n", name, type_name(key->type),
                             preset_text(*key), key->valid);
     }

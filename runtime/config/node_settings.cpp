@@ -135,12 +135,6 @@ private:
         out_.log_dirs = settings_.list("log.dirs");
         if (out_.log_dirs.empty()) out_.log_dirs = settings_.list("log.dir");
         if (out_.log_dirs.empty()) wrong("log.dirs", "is empty", "at least one directory");
-        auto sorted = out_.log_dirs;
-        std::sort(sorted.begin(), sorted.end());
-        const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-        if (twice != sorted.end()) {
-            wrong("log.dirs", fmt::format("has {} twice", *twice), "each directory once");
-        }
         out_.retention_check_ms = settings_.number("log.retention.check.interval.ms");
         out_.checkpoint_ms = settings_.number("log.flush.offset.checkpoint.interval.ms");
         // Kafka's default is never, because its flush.ms is; ours looks once a second then.
@@ -150,36 +144,27 @@ private:
             static_cast<std::uint32_t>(settings_.number("num.recovery.threads.per.data.dir"));
     }
 
+    // The defaults of topic keys, each from the first of its broker keys.
     void log() {
-        storage::LogConfig& log = out_.log;
-        log.segment_bytes = settings_.number("log.segment.bytes");
+        for (const model::TopicKey& key : model::topic_keys()) {
+            if (!key.key.acts() || key.broker_keys.empty()) continue;
+            const auto value = settings_.text_if_any(key.broker_key());
+            if (!value) continue;
+            if (auto why = model::set_topic_key(out_.log, key.name(), *value))
+                wrong(key.broker_key(), *std::move(why), "");
+        }
+        model::TopicConfig& log = out_.log;
         log.segment_ms = millis(settings_, "log.roll.ms", "", "log.roll.hours");
         log.segment_jitter_ms =
             millis(settings_, "log.roll.jitter.ms", "", "log.roll.jitter.hours");
-        log.segment_index_bytes = settings_.number("log.index.size.max.bytes");
-        log.index_interval_bytes = settings_.number("log.index.interval.bytes");
         log.retention_ms =
             millis(settings_, "log.retention.ms", "log.retention.minutes", "log.retention.hours");
-        log.retention_bytes = settings_.number("log.retention.bytes");
-        log.flush_messages = settings_.number("log.flush.interval.messages");
-        if (const auto ms = settings_.number_if_any("log.flush.interval.ms")) log.flush_ms = *ms;
-        out_.flush_before_ack = settings_.flag("log.flush.before.ack");
-        const auto policy = settings_.list("log.cleanup.policy");
-        if (std::find(policy.begin(), policy.end(), "compact") != policy.end()) {
-            wrong("log.cleanup.policy", "asks for compaction",
-                  "delete: this version does not compact");
-        }
-        log.cleanup_delete = !policy.empty();
-        out_.log_append_time = settings_.text("log.message.timestamp.type") == "LogAppendTime";
-        out_.message_max_bytes = static_cast<std::int32_t>(settings_.number("message.max.bytes"));
     }
 
     void topics() {
         out_.num_partitions = static_cast<std::int32_t>(settings_.number("num.partitions"));
         out_.auto_create_topics = settings_.flag("auto.create.topics.enable");
         out_.delete_topics = settings_.flag("delete.topic.enable");
-        out_.min_insync_replicas =
-            static_cast<std::int32_t>(settings_.number("min.insync.replicas"));
         if (const auto factor = settings_.number("default.replication.factor"); factor > 1) {
             wrong("default.replication.factor", fmt::format("is {}", factor),
                   "1: this version is one node");

@@ -6,7 +6,7 @@
 
 #include "core/base/ids.h"
 #include "core/env/net.h"
-#include "core/storage/log_config.h"
+#include "core/model/topic_config.h"
 #include "runtime/config/settings.h"
 
 namespace faultline::config {
@@ -23,12 +23,8 @@ struct NodeSettings {
     std::vector<std::string> log_dirs;        // at least one
     unsigned shards = 0;                      // 0: one per core
     // What a new topic starts with, and what its keys override.
-    storage::LogConfig log;
-    bool flush_before_ack = true;
+    model::TopicConfig log;
     std::int32_t num_partitions = 1;
-    std::int32_t message_max_bytes = 0;
-    std::int32_t min_insync_replicas = 1;
-    bool log_append_time = false;
     bool auto_create_topics = true;
     bool delete_topics = true;
     // Upkeep of the log directories.

@@ -1,4 +1,5 @@
-// A configuration as key and value with the place each came from, checked against known_keys.h.
+// A configuration as key and value with the place each came from, checked against the table of
+// core/model/config_keys.h.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/config_keys.h"
 #include "runtime/config/properties.h"
 
 namespace faultline::config {
@@ -18,7 +20,7 @@ struct Place {
     int line = 0;
 };
 
-// "server.properties:7: log.dirs: is empty; at least one directory"
+// "server.properties:7: log.dirs: is empty; at least one directory". `right` may be empty.
 struct Problem {
     Place place;
     std::string key;
@@ -55,6 +57,8 @@ public:
     // default but never asked for: those have no effect.
     const std::set<std::string, std::less<>>& asked() const { return asked_; }
     std::vector<std::string> without_effect() const;
+    // What was given, secrets included.
+    model::ConfigMap all() const;
     // As it would stand in a file; "[hidden]" for secrets.
     std::string shown(std::string_view key) const;
 
@@ -68,7 +72,4 @@ private:
     std::map<std::string, Value, std::less<>> values_;
     mutable std::set<std::string, std::less<>> asked_;
 };
-
-// "a, b,,c" is a, b, c.
-std::vector<std::string> split_list(std::string_view text);
 }  // namespace faultline::config

@@ -146,7 +146,7 @@ std::string explain(const Configuration& configuration) {
     text += fmt::format("Its data is in {}; {}.\n", join(node.log_dirs),
                         node.shards == 0 ? std::string("one shard per core")
                                          : fmt::format("{} shards", node.shards));
-    text += node.flush_before_ack
+    text += node.log.flush_before_ack
                 ? "An acknowledgement of acks=all means that the records survive power loss.\n"
                 : "An acknowledgement means that the records are in the page cache: a crash of the "
                   "process keeps them, power loss may not.\n";

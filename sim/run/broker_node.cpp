@@ -86,6 +86,7 @@ void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
     config.node = env.node;
     config.listeners.push_back({"PLAINTEXT", {"", kBrokerPort}, {host, kBrokerPort}});
     config.log_dirs = {"data"};
+    config.tiny_segments = true;
     for (std::int32_t i = 2; i <= cluster.log_dirs; ++i)
         config.log_dirs.push_back(fmt::format("data{}", i));
     FL_ASSERT(!configure(config, cluster.config));  // check_config() was asked before

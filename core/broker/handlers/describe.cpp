@@ -34,23 +34,18 @@ DescribeConfigsResponse::DescribeConfigsResourceResult entry(std::string_view na
 void describe_topic(const model::TopicImage& topic, const model::TopicConfig& defaults,
                     const DescribeConfigsRequest::DescribeConfigsResource& asked, bool synonyms,
                     DescribeConfigsResponse::DescribeConfigsResult& out) {
-    constexpr std::int8_t kString = 2;
     const auto wanted = [&](std::string_view name) {
         return !asked.configuration_keys || std::ranges::find(*asked.configuration_keys, name) !=
                                                 asked.configuration_keys->end();
     };
-    const auto keys = model::topic_keys(model::with_overrides(defaults, topic.config));
-    for (const model::TopicKey& key : keys) {
-        if (!wanted(key.name)) continue;
-        const bool overridden = topic.config.contains(std::string(key.name));
-        out.configs.push_back(entry(key.name, key.value, key.type, overridden, synonyms));
-    }
-    // Keys that are kept for the client but do not act.
-    for (const auto& [name, value] : topic.config) {
-        const bool acts = std::ranges::find(keys, name, &model::TopicKey::name) != keys.end();
-        if (!acts && wanted(name)) {
-            out.configs.push_back(entry(name, value, kString, true, synonyms));
-        }
+    const model::TopicConfig config = model::with_overrides(defaults, topic.config);
+    for (const model::TopicKey& key : model::topic_keys()) {
+        const auto own = topic.config.find(key.name());
+        const bool overridden = own != topic.config.end();
+        if (!wanted(key.name()) || (!key.key.acts() && !overridden)) continue;
+        const auto value = model::topic_value(config, key);
+        out.configs.push_back(entry(key.name(), value ? *value : own->second,
+                                    static_cast<std::int8_t>(key.key.type), overridden, synonyms));
     }
 }
 }  // namespace

@@ -123,14 +123,15 @@ std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& top
             fmt::format("Topic '{}' collides with existing topic: {}", topic.name, *other)};
     }
     if (auto refusal = place(image, topic, defaults, replicas)) return refusal;
-    model::TopicConfig scratch = defaults.config;
+    model::ConfigMap own;
     for (const auto& c : topic.configs) {
         if (!c.value)
             return Refusal{KafkaError::invalid_config,
                            fmt::format("Null value not supported for topic configs: {}", c.name)};
-        if (const auto why = model::set_topic_key(scratch, c.name, *c.value))
-            return Refusal{KafkaError::invalid_config, *why};
+        own[c.name] = *c.value;
     }
+    if (const auto why = model::check_topic_config(own, defaults.tiny_segments))
+        return Refusal{KafkaError::invalid_config, *why};
     return std::nullopt;
 }
 

@@ -15,7 +15,7 @@ namespace faultline::logic {
 
 struct TopicDefaults {
     std::int32_t partitions = 1;  // num.partitions
-    model::TopicConfig config;
+    bool tiny_segments = false;   // model::check_topic_config
 };
 
 template <class Response>

@@ -55,7 +55,7 @@ TEST_CASE("node settings: Kafka's sample for a lone node starts as it is", "[con
     CHECK(found.node.log.retention_ms == 604'800'000);
     CHECK(found.node.log.segment_bytes == 1'073'741'824);
     CHECK(found.node.request_max_bytes == 104'857'600);
-    CHECK(found.node.flush_before_ack);
+    CHECK(found.node.log.flush_before_ack);
     // num.io.threads=8 and its like are what holds without them.
     CHECK(found.without_effect ==
           std::vector<std::string>{"inter.broker.listener.name", "offsets.topic.replication.factor",
@@ -69,6 +69,36 @@ TEST_CASE("node settings: the finest unit of a time counts", "[config]") {
     CHECK(read(kLone + "log.retention.hours=1\nlog.retention.ms=5\n").node.log.retention_ms == 5);
     CHECK(read(kLone + "log.retention.hours=-1\n").node.log.retention_ms == -1);
     CHECK(read(kLone + "log.roll.hours=2\n").node.log.segment_ms == 7'200'000);
+}
+
+TEST_CASE("node settings: a topic's defaults come from the broker's keys", "[config]") {
+    const auto log = read(kLone +
+                          "log.message.timestamp.before.max.ms=5\nmessage.max.bytes=6\n"
+                          "log.message.timestamp.type=LogAppendTime\n"
+                          "log.flush.before.ack=FALSE\nmin.insync.replicas=2\n")
+                         .node.log;
+    CHECK(log.timestamp_before_max_ms == 5);
+    CHECK(log.max_message_bytes == 6);
+    CHECK(log.log_append_time);
+    CHECK_FALSE(log.flush_before_ack);
+    CHECK(log.min_insync_replicas == 2);
+    CHECK(
+        read(kLone + "log.roll.ms=0\n").problems ==
+        std::vector<std::string>{"s:3: log.roll.ms: Invalid value 0 for configuration segment.ms: "
+                                 "Value must be at least 1"});
+}
+
+TEST_CASE("node settings: the keys that are read are those that the table says act", "[config]") {
+    Settings settings;
+    settings.set("node.id", "1", {"t", 1});
+    settings.set("process.roles", "broker,controller", {"t", 2});
+    std::vector<Problem> problems;
+    (void)read_node_settings(settings, problems);
+    std::set<std::string, std::less<>> acting;
+    for (const auto& key : model::broker_keys()) {
+        if (key.acts()) acting.emplace(key.name);
+    }
+    CHECK(settings.asked() == acting);
 }
 
 TEST_CASE("node settings: what this version lacks is named with its line", "[config]") {
@@ -86,7 +116,7 @@ TEST_CASE("node settings: what this version lacks is named with its line", "[con
     CHECK(first(kLone + "listeners=9092\n").find("\"9092\" is no listener") != std::string::npos);
     CHECK(first(kLone + "log.cleanup.policy=compact\n").find("does not compact") !=
           std::string::npos);
-    CHECK(first(kLone + "log.dirs=/a,/b,/a\n").find("has /a twice") != std::string::npos);
+    CHECK(first(kLone + "log.dirs=/a,/b,/a\n").find("must not be duplicated") != std::string::npos);
     CHECK(first(kLone + "default.replication.factor=3\n").find("is one node") != std::string::npos);
     CHECK(first(kLone + "advertised.listeners=PLAINTEXT://0.0.0.0:9092\n").find("can connect to") !=
           std::string::npos);

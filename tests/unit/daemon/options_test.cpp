@@ -46,7 +46,7 @@ TEST_CASE("daemon: --dev needs no file, and --set wins", "[daemon]") {
     const auto configuration = read_configuration(*options, problems);
     CHECK(problems == std::vector<std::string>{});
     CHECK(configuration.node.num_partitions == 7);
-    CHECK_FALSE(configuration.node.flush_before_ack);
+    CHECK_FALSE(configuration.node.log.flush_before_ack);
     CHECK(configuration.node.log_dirs == std::vector<std::string>{"/tmp/x"});
     CHECK(configuration.node.listeners.at(0).bind == Endpoint{"127.0.0.1", 0});
     const std::string said = explain(configuration);

@@ -54,7 +54,7 @@ TEST_CASE("values land in their members") {
 }
 
 TEST_CASE("text and overflow are no numbers") {
-    for (const char* value : {"", "abc", "1x", " 1", "9223372036854775808", "1.5"}) {
+    for (const char* value : {"", "abc", "1x", "0x1", "9223372036854775808", "1.5"}) {
         INFO(value);
         CHECK(set("retention.ms", value));
     }
@@ -68,8 +68,13 @@ TEST_CASE("words are checked") {
     CHECK(set("compression.type", "none"));
     CHECK(set("message.timestamp.type", "createtime"));
     CHECK(set("flush.before.ack", "yes"));
+    CHECK(!set("flush.before.ack", " TRUE "));
     CHECK(!set("cleanup.policy", "delete"));
+    CHECK(!set("cleanup.policy", " delete , delete "));
+    CHECK(!set("cleanup.policy", ""));
     CHECK(set("cleanup.policy", "keep"));
+    CHECK(*set("cleanup.policy", "delete,") ==
+          "Configuration 'cleanup.policy' values must not be empty.");
     // Not served: accepting it would keep data for ever.
     CHECK(set("cleanup.policy", "compact"));
     CHECK(set("cleanup.policy", "compact,delete"));
@@ -89,17 +94,49 @@ TEST_CASE("overrides lie over the broker's defaults") {
     CHECK(c.segment_ms == 6);
 }
 
-TEST_CASE("every key is listed once, and takes the value that is listed") {
+TEST_CASE("broker keys that are set while the broker runs give the defaults") {
+    TopicConfig defaults;
+    defaults.segment_ms = 6;
+    const TopicConfig c = with_broker_keys(
+        defaults, {{"log.retention.ms", "7"}, {"message.max.bytes", "8"}, {"log.roll.hours", "9"}});
+    CHECK(c.retention_ms == 7);
+    CHECK(c.max_message_bytes == 8);
+    CHECK(c.segment_ms == 6);  // log.roll.hours is read at start only
+}
+
+TEST_CASE("every key that acts takes the value that it shows") {
     const TopicConfig defaults;
-    const auto keys = topic_keys(defaults);
-    CHECK(keys.size() == 17);
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        INFO(keys[i].name);
-        if (i > 0) CHECK(keys[i - 1].name < keys[i].name);
+    int acting = 0;
+    for (const TopicKey& key : topic_keys()) {
+        INFO(key.name());
+        const auto value = topic_value(defaults, key);
+        if (!value) {
+            CHECK_FALSE(key.key.acts());
+            continue;
+        }
+        acting += key.key.acts() ? 1 : 0;
+        CHECK(*value == key.key.preset);
         TopicConfig c;
-        CHECK(!set_topic_key(c, keys[i].name, keys[i].value));
-        CHECK(topic_keys(c)[i].value == keys[i].value);
+        CHECK(!set_topic_key(c, key.name(), *value));
+        CHECK(topic_value(c, key) == value);
     }
+    CHECK(acting == 16);
+}
+
+TEST_CASE("a topic's keys are judged together") {
+    CHECK(!check_topic_config({}));
+    CHECK(!check_topic_config({{"min.compaction.lag.ms", "5"}, {"retention.ms", "-1"}}));
+    CHECK(*check_topic_config({{"retention.ms", "x"}, {"segment.msx", "1"}}) ==
+          "Unknown topic config name: segment.msx");
+    CHECK(*check_topic_config({{"min.compaction.lag.ms", "10"}, {"max.compaction.lag.ms", "5"}}) ==
+          "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)");
+    CHECK(*check_topic_config({{"remote.storage.enable", "true"}}) ==
+          "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with "
+          "remote log storage.");
+    CHECK(*check_topic_config({{"segment.bytes", "2048"}}) ==
+          "Invalid value 2048 for configuration segment.bytes: Value must be at least 1048576");
+    CHECK(!check_topic_config({{"segment.bytes", "2048"}}, true));
+    CHECK(check_topic_config({{"segment.bytes", "1000"}}, true));
 }
 
 TEST_CASE("topic names as Kafka has them") {

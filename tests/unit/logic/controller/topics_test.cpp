@@ -26,7 +26,7 @@ CreateTopicsRequest::CreatableTopic topic(std::string name, std::int32_t partiti
 
 struct Desk {
     model::MetadataImage image = one_broker();
-    TopicDefaults defaults{.partitions = 3, .config = {}};
+    TopicDefaults defaults{.partitions = 3};
     Rng rng{7};
 
     Decision<wire::CreateTopicsResponse> decide(
