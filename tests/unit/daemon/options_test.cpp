@@ -73,7 +73,10 @@ TEST_CASE("daemon: every problem of a configuration has its place", "[daemon]") 
     problems.clear();
     (void)read_configuration(options, problems);
     REQUIRE(problems.size() == 2);
-    CHECK(problems[0] == "--set:1: num.partitions: -2 is out of bounds; at least 1");
+    CHECK(
+        problems[0] ==
+        "--set:1: num.partitions: Invalid value -2 for configuration num.partitions: Value must be "
+        "at least 1");
     CHECK(problems[1] == std::string(name) +
                              ":3: num.partitons: is no key of Kafka 4.3 or "
                              "Faultline; did you mean num.partitions?");
