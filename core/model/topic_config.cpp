@@ -22,7 +22,7 @@ constexpr TopicKey kKeys[] = {
     {{"compression.lz4.level", int32, "9", "1..17", cluster_wide, known}, "compression.lz4.level"},
     {{"compression.type", string, "producer", "one of: uncompressed zstd lz4 snappy gzip producer", cluster_wide, known}, "compression.type"},
     {{"compression.zstd.level", int32, "3", "-131072..22", cluster_wide, known}, "compression.zstd.level"},
-    {{"delete.retention.ms", int64, "86400000", "0..", cluster_wide, known}, "log.cleaner.delete.retention.ms"},
+    {{"delete.retention.ms", int64, "86400000", "0..", cluster_wide, known}, "log.cleaner.delete.retention.ms", &TopicConfig::delete_retention_ms},
     {{"file.delete.delay.ms", int64, "60000", "0..", cluster_wide, known}, "log.segment.delete.delay.ms"},
     {{"flush.before.ack", boolean, "true", "", cluster_wide, acts}, "log.flush.before.ack", nullptr, &TopicConfig::flush_before_ack},
     {{"flush.messages", int64, "9223372036854775807", "1..", cluster_wide, acts}, "log.flush.interval.messages", &TopicConfig::flush_messages},
@@ -33,13 +33,13 @@ constexpr TopicKey kKeys[] = {
     {{"leader.replication.throttled.replicas", list, "", "throttled", cluster_wide, known}, ""},
     {{"local.retention.bytes", int64, "-2", "-2..", cluster_wide, known}, "log.local.retention.bytes"},
     {{"local.retention.ms", int64, "-2", "-2..", cluster_wide, known}, "log.local.retention.ms"},
-    {{"max.compaction.lag.ms", int64, "9223372036854775807", "1..", cluster_wide, known}, "log.cleaner.max.compaction.lag.ms"},
+    {{"max.compaction.lag.ms", int64, "9223372036854775807", "1..", cluster_wide, known}, "log.cleaner.max.compaction.lag.ms", &TopicConfig::max_compaction_lag_ms},
     {{"max.message.bytes", int32, "1048588", "0..", cluster_wide, acts}, "message.max.bytes", &TopicConfig::max_message_bytes},
     {{"message.timestamp.after.max.ms", int64, "3600000", "0..", cluster_wide, acts}, "log.message.timestamp.after.max.ms", &TopicConfig::timestamp_after_max_ms},
     {{"message.timestamp.before.max.ms", int64, "9223372036854775807", "0..", cluster_wide, acts}, "log.message.timestamp.before.max.ms", &TopicConfig::timestamp_before_max_ms},
     {{"message.timestamp.type", string, "CreateTime", "one of: CreateTime LogAppendTime", cluster_wide, acts}, "log.message.timestamp.type"},
-    {{"min.cleanable.dirty.ratio", float64, "0.5", "0..1", cluster_wide, known}, "log.cleaner.min.cleanable.ratio"},
-    {{"min.compaction.lag.ms", int64, "0", "0..", cluster_wide, known}, "log.cleaner.min.compaction.lag.ms"},
+    {{"min.cleanable.dirty.ratio", float64, "0.5", "0..1", cluster_wide, known}, "log.cleaner.min.cleanable.ratio", nullptr, nullptr, &TopicConfig::min_cleanable_dirty_ratio},
+    {{"min.compaction.lag.ms", int64, "0", "0..", cluster_wide, known}, "log.cleaner.min.compaction.lag.ms", &TopicConfig::min_compaction_lag_ms},
     {{"min.insync.replicas", int32, "1", "1..", cluster_wide, acts}, "min.insync.replicas", &TopicConfig::min_insync_replicas},
     {{"preallocate", boolean, "false", "", cluster_wide, known}, "log.preallocate"},
     {{"remote.log.copy.disable", boolean, "false", "", cluster_wide, known}, ""},
@@ -90,7 +90,12 @@ void assign(TopicConfig& c, const TopicKey& key, std::string_view value) {
     const std::string_view name = key.name();
     if (key.number != nullptr) c.*key.number = *parse_integer(value);
     if (key.flag != nullptr) c.*key.flag = *parse_boolean(value);
-    if (name == "cleanup.policy") c.cleanup_delete = !parse_list(value).empty();
+    if (key.ratio != nullptr) c.*key.ratio = *parse_double(value);
+    if (name == "cleanup.policy") {
+        const auto policy = parse_list(value);
+        c.cleanup_delete = std::ranges::find(policy, "delete") != policy.end();
+        c.cleanup_compact = std::ranges::find(policy, "compact") != policy.end();
+    }
     const auto text = shown_value(key.key, value);
     if (name == "message.timestamp.type") c.log_append_time = text == "LogAppendTime";
     if (name == "compression.type") c.compression_type = text;
@@ -171,7 +176,11 @@ std::optional<std::string> topic_value(const TopicConfig& c, const TopicKey& key
     const std::string_view name = key.name();
     if (key.number != nullptr) return fmt::format("{}", c.*key.number);
     if (key.flag != nullptr) return c.*key.flag ? "true" : "false";
-    if (name == "cleanup.policy") return c.cleanup_delete ? "delete" : "";
+    if (key.ratio != nullptr) return double_text(c.*key.ratio);
+    if (name == "cleanup.policy") {
+        if (c.cleanup_compact) return c.cleanup_delete ? "compact,delete" : "compact";
+        return c.cleanup_delete ? "delete" : "";
+    }
     if (name == "message.timestamp.type") return c.log_append_time ? "LogAppendTime" : "CreateTime";
     if (name == "compression.type") return c.compression_type;
     return std::nullopt;

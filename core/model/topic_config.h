@@ -27,6 +27,10 @@ struct TopicConfig {
     std::int64_t timestamp_before_max_ms = INT64_MAX;
     std::int64_t timestamp_after_max_ms = 3'600'000;
     std::int64_t min_insync_replicas = 1;
+    double min_cleanable_dirty_ratio = 0.5;
+    std::int64_t min_compaction_lag_ms = 0;
+    std::int64_t max_compaction_lag_ms = INT64_MAX;
+    std::int64_t delete_retention_ms = 86'400'000;
     bool flush_before_ack = true;
     bool log_append_time = false;
     bool cleanup_delete = true;
@@ -46,6 +50,7 @@ struct TopicKey {
     std::string_view broker_keys;
     std::int64_t TopicConfig::*number = nullptr;
     bool TopicConfig::*flag = nullptr;
+    double TopicConfig::*ratio = nullptr;
 
     constexpr std::string_view name() const { return key.name; }
     // The one of broker_keys that may be set while the broker runs; empty when there is none.
@@ -67,7 +72,7 @@ std::optional<std::string> set_topic_key(TopicConfig& config, std::string_view k
 TopicConfig with_overrides(TopicConfig defaults, const ConfigMap& overrides);
 // What `broker` (log.retention.ms and the like, set while the broker runs) makes of the defaults.
 TopicConfig with_broker_keys(TopicConfig defaults, const ConfigMap& broker);
-// The value of a key that acts, as Kafka shows it; nothing for one that does not.
+// The value of a key that has a member, as Kafka shows it; nothing for one without.
 std::optional<std::string> topic_value(const TopicConfig& config, const TopicKey& key);
 
 // A key whose value a search for failures may draw: every value from low to high is legal, leaves
