@@ -37,7 +37,7 @@ constexpr FaultInfo kFaults[] = {
     {read_error, kDisk, "read_error", "Reads fail with EIO."},
     {write_error, kDisk, "write_error", "Writes fail with EIO."},
     {latent_sector, kDisk, "latent_sector", "A sector of 512 bytes cannot be read until it is written again.", true},
-    {bit_rot, kDisk, "bit_rot", "One bit of a file is flipped, on the platter and in the cache.", true},
+    {bit_rot, kDisk, "bit_rot", "One bit of a file flips on the platter. A node that runs goes on seeing its page cache: it has an effect when the file is read from the disk again, after a power loss for example.", true},
     {misdirected_write, kDisk, "misdirected_write", "A write lands in another place than it should; the place it was meant for keeps its old bytes.", true},
     {lying_sync, kDisk, "lying_sync", "fsync says ok and does nothing.", true},
     {disk_capacity, kDisk, "disk_capacity", "The disk is this small, then as before."},

@@ -105,12 +105,32 @@ bool SimDisk::flip_bit(const std::string& glob, std::uint64_t at, FaultId fault,
     if (cached) {
         const std::byte flipped = inode.cache[at] ^ bit;
         overwrite(inode, at, IoBuf::copy_of({&flipped, 1}));
+        faults_.effect(fault, node_, "one bit of " + file->first + " flipped");
     } else {
         inode.platter[at] ^= bit;
         inode.forgot = true;
+        inode.rot[at] = fault;
     }
-    faults_.effect(fault, node_, "one bit of " + file->first + " flipped");
     return true;
+}
+
+// Bytes [from, to) of the platter were written.
+void SimDisk::rot_gone(Inode& inode, std::uint64_t from, std::uint64_t to) {
+    inode.rot.erase(inode.rot.lower_bound(from), inode.rot.lower_bound(to));
+}
+
+// The cache was read anew from the platter.
+void SimDisk::rot_seen(const std::string& path, Inode& inode) {
+    for (auto it = inode.rot.begin(); it != inode.rot.end();) {
+        const auto [at, fault] = *it;
+        // What is not yet written back hides it.
+        if (at >= inode.cache.size() || inode.cache[at] != inode.platter[at]) {
+            ++it;
+            continue;
+        }
+        it = inode.rot.erase(it);
+        faults_.effect(fault, node_, "one bit of " + path + " flipped");
+    }
 }
 
 void SimDisk::end_fault(FaultId fault) {
@@ -238,6 +258,7 @@ std::optional<IoBuf> SimDisk::misdirected(const std::string& path, Inode& inode,
         old[i] = inode.cache[off + i];
     const std::uint64_t fits = std::min<std::uint64_t>(data.size(), target->platter.size() - at);
     data.copy_out(0, {target->platter.data() + at, fits});
+    rot_gone(*target, at, at + fits);
     inode.forgot = target->forgot = true;
     faults_.effect(fault->fault, node_, "a write to " + path + " landed elsewhere");
     return IoBuf::copy_of(old);
@@ -251,6 +272,7 @@ void SimDisk::overwrite(Inode& inode, std::uint64_t off, const IoBuf& data) {
     if (off < inode.platter.size()) {
         const std::uint64_t n = std::min<std::uint64_t>(end, inode.platter.size()) - off;
         data.copy_out(0, {inode.platter.data() + off, n});
+        rot_gone(inode, off, off + n);
     }
     for (PendingWrite& w : inode.pending) {
         inode.forgot = true;  // a truncate between them may leave the two images different

@@ -127,6 +127,7 @@ public:
             }
         }
         inode_->forgot = false;
+        disk_.rot_seen(path_, *inode_);
         return {};
     }
 

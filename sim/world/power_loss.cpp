@@ -38,8 +38,10 @@ Fate SimDisk::fate_of(const PowerLoss& loss, const PendingWrite& w, bool last,
 void SimDisk::apply(Inode& inode, const PendingWrite& w, std::uint64_t from, std::uint64_t to) {
     if (w.truncate) {
         inode.platter.resize(w.off);
+        rot_gone(inode, w.off, UINT64_MAX);
         return;
     }
+    rot_gone(inode, from, to);
     if (inode.platter.size() < to) inode.platter.resize(to);
     w.data.copy_out(from - w.off, {inode.platter.data() + from, to - from});
 }
@@ -62,6 +64,7 @@ void SimDisk::lose_tail(Inode& inode, const PendingWrite& w, Fate fate, std::uin
         for (std::uint64_t at = cut; at < stop; ++at) {
             inode.platter[at] = static_cast<std::byte>(mix64(where ^ at));
         }
+        rot_gone(inode, cut, stop);
     }
     lost(inode, cut, end - cut, fate == Fate::garbage ? LossKind::garbage : LossKind::torn);
 }
@@ -142,6 +145,7 @@ void SimDisk::lose_power(const PowerLoss& loss) {
         inode->cache = inode->platter;
         inode->poison = 0;
         inode->forgot = false;
+        rot_seen(path, *inode);
     }
     locks_.clear();
     at_most_ = used();

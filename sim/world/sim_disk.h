@@ -47,6 +47,7 @@ struct Inode {
     std::vector<std::byte> cache, platter;
     std::vector<PendingWrite> pending;
     std::map<std::uint64_t, FaultId> bad_sectors;  // by number: reading them fails
+    std::map<std::uint64_t, FaultId> rot;          // bytes wrong on the platter, not seen by anyone
     std::uint64_t key = 0;                         // of the name that it was made under
     std::uint64_t operations = 0, reads = 0;       // on it so far
     bool forgot = false;       // a failed sync, or rot, left the platter unlike the cache
@@ -124,7 +125,7 @@ public:
     void end_fault(FaultId fault);
     // Flips one bit at `at` of a file that matches and is long enough, drawn for the fault. On the
     // platter alone unless `cached`: a machine that runs keeps seeing its page cache until power is
-    // lost.
+    // lost or the file is reloaded. That is when it counts as an effect, unless it was written over.
     bool flip_bit(const std::string& glob, std::uint64_t at, FaultId fault, bool cached = true);
     // Calls fn once, after the nth operation of this kind on a matching path.
     void on_operation(DiskOp op, std::string glob, std::uint32_t nth, std::function<void()> fn);
@@ -179,6 +180,8 @@ private:
     std::pair<const std::string, InodeRef>* victim(const std::string& glob, std::uint64_t at,
                                                    bool cached, Rng& draw);
     static void overwrite(Inode& inode, std::uint64_t off, const IoBuf& data);
+    static void rot_gone(Inode& inode, std::uint64_t from, std::uint64_t to);
+    void rot_seen(const std::string& path, Inode& inode);
     std::uint64_t capacity() const;
 
     NodeId node_;

@@ -1,4 +1,6 @@
 // What can go wrong with a disk that has power. Each case runs with the fault and without it.
+#include <bit>
+
 #include "tests/unit/sim/disk_rig.h"
 
 using namespace faultline;
@@ -318,4 +320,49 @@ TEST_CASE("sim disk: a wiped disk is empty", "[disk]") {
         CHECK(make_file(env, "a", "new")->sync(SyncMode::data).ok());
     });
     CHECK(r.content("a") == "new");
+}
+
+TEST_CASE("disk faults: rot under a node that runs has no effect before somebody reads the disk",
+          "[disk]") {
+    DiskRig rig;
+    FileRef file;
+    const auto flipped = [&](const std::string& text) {
+        int bits = 0;
+        for (std::size_t i = 0; i < text.size(); ++i)
+            bits += std::popcount(static_cast<unsigned char>(text[i] ^ "abc"[i]));
+        return bits;
+    };
+    rig.run([&](Env& env) {
+        for (const char* path : {"lost.log", "reloaded.log", "over.log", "cut.log"}) {
+            const FileRef f = make_file(env, path, "abc");
+            CHECK(f->sync(SyncMode::data).ok());
+        }
+        CHECK(env.disk.sync_dir(".").ok());
+        SimDisk& disk = rig.disk();
+        CHECK(disk.flip_bit("lost.log", 1, 0, false));
+        CHECK(disk.flip_bit("reloaded.log", 1, 1, false));
+        CHECK(disk.flip_bit("over.log", 1, 2, false));
+        CHECK(disk.flip_bit("cut.log", 2, 3, false));
+        const FileRef reloaded = *env.disk.open("reloaded.log", OpenMode::read);
+        CHECK(read_all(*reloaded) == "abc");
+        for (FaultId id = 0; id < 4; ++id) CHECK(rig.effects(id) == 0);
+        CHECK(reloaded->reload().ok());
+        CHECK(flipped(read_all(*reloaded)) == 1);
+        CHECK(rig.effects(1) == 1);
+        // What is written over, or cut off, nobody ever sees.
+        const FileRef over = *env.disk.open("over.log", OpenMode::read_write);
+        CHECK(over->write(0, bytes("abc")).ok());
+        CHECK(over->sync(SyncMode::data).ok());
+        const FileRef cut = *env.disk.open("cut.log", OpenMode::read_write);
+        CHECK(cut->truncate(1).ok());
+        CHECK(cut->sync(SyncMode::data).ok());
+    });
+    rig.world.lose_power(rig.node, {Fate::kept, false, kNoFault});
+    CHECK(flipped(rig.content("lost.log")) == 1);
+    CHECK(rig.content("over.log") == "abc");
+    CHECK(rig.content("cut.log") == "a");
+    CHECK(rig.effects(0) == 1);
+    CHECK(rig.effects(1) == 1);
+    CHECK(rig.effects(2) == 0);
+    CHECK(rig.effects(3) == 0);
 }
