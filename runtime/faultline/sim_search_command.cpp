@@ -31,8 +31,8 @@ bool read_part(const std::string& text, sim::SweepOptions& o) {
     const auto all =
         slash == std::string::npos ? std::nullopt : sim::parse_seeds(text.substr(slash + 1));
     if (!first || !all || first->first < 1 || first->first > all->first) return false;
-    o.part = first->first;
-    o.parts = all->first;
+    o.share.part = first->first;
+    o.share.parts = all->first;
     return true;
 }
 
@@ -41,7 +41,7 @@ int sweep(SweepFlags& f) {
     if (!seeds)
         return tools::bad_input(
             fmt::format("faultline: --seeds {}: not A..B, as 1..1000", f.seeds));
-    f.sweep.seeds = *seeds;
+    f.sweep.share.seeds = *seeds;
     if (!f.time.empty()) {
         f.sweep.time = parse_duration(f.time);
         if (!f.sweep.time)
@@ -75,7 +75,8 @@ void add_limits(CLI::App* sub, sim::Limits& limits) {
     limits.jobs = cores();
     sub->add_option("--jobs", limits.jobs, "runs at a time; default: the cores of this machine")
         ->check(CLI::Range(1, 1024));
-    sub->add_option("--cpu-limit", limits.cpu_seconds, "seconds of processor time for one run");
+    sub->add_option("--cpu-limit", limits.cpu_seconds, "seconds of processor time for one run")
+        ->check(CLI::Range(1, 86'400));
 }
 
 void add_sweep(CLI::App& top, std::vector<tools::Command>& commands) {
@@ -84,7 +85,8 @@ void add_sweep(CLI::App& top, std::vector<tools::Command>& commands) {
         "Example:  faultline sim sweep scenarios/swarm --seeds 1..10000 --out report.json\n\n"
         "Runs many seeds, each in a process of its own, and gathers what fails. An interrupted "
         "sweep "
-        "goes on from its report. Exit 0 everything holds, 1 something failed, 2 bad input.");
+        "goes on from its report. Exit 0 everything holds, 1 something failed, 2 bad input, 3 "
+        "nothing ran or every run was vacuous.");
     auto f = std::make_shared<SweepFlags>();
     sub->add_option("paths", f->sweep.paths, "scenarios, or directories of them")->required();
     sub->add_option("--seeds", f->seeds, "A..B, both included; default 1..100");

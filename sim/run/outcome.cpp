@@ -52,6 +52,14 @@ std::optional<std::string> Outcome::violation_line() const {
                        format_seconds(finding->at - MonoTime{}), finding->sentence);
 }
 
+std::optional<std::string> Outcome::expectation_line() const {
+    if (expected_violation == 0 || (finding && finding->invariant == expected_violation))
+        return std::nullopt;
+    return fmt::format("expected a violation of INV-{} (expect.violates), but {}",
+                       expected_violation,
+                       finding ? "this is another one" : "every invariant held");
+}
+
 std::string to_text(const Outcome& o) {
     std::string out;
     for (const std::string& sentence : o.story) out += sentence + "\n";
@@ -72,6 +80,7 @@ std::string to_text(const Outcome& o) {
                            fmt::join(ids, ", "));
     }
     if (const auto line = o.violation_line()) out += *line + "\n";
+    if (const auto line = o.expectation_line()) out += *line + "\n";
     return out + o.last_line() + "\n";
 }
 
@@ -90,6 +99,8 @@ std::string to_json(const Outcome& o) {
                           {"at_s", static_cast<double>(o.finding->at.ns) / 1e9},
                           {"sentence", o.finding->sentence}};
     }
+    if (o.expected_violation != 0)
+        j["expected"] = {{"invariant", o.expected_violation}, {"came", !o.expectation_line()}};
     j["faults"] = nlohmann::ordered_json::array();
     for (const FaultReport& f : o.faults) {
         j["faults"].push_back({{"id", f.id}, {"do", to_string(f.kind)}, {"effects", f.effects}});

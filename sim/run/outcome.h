@@ -45,7 +45,7 @@ struct Outcome {
     std::vector<std::string> vacuous() const;
     // "holds", "violated" or "vacuous".
     std::string_view verdict() const;
-    // 0 holds (or the expected violation came), 1 violated, 3 vacuous.
+    // 0 holds (or the expected violation came), 1 violated (or it did not come), 3 vacuous.
     int exit_code() const;
     // The contract's last line: verdict=... seed=... hash=... sim_s=... wall_s=... events=...
     // faults=...
@@ -54,6 +54,8 @@ struct Outcome {
     std::string hash_line() const;
     // "violated INV-80 acked-is-durable at 4.213s: ...", or nothing.
     std::optional<std::string> violation_line() const;
+    // Why it is not as the scenario's expect.violates says, or nothing.
+    std::optional<std::string> expectation_line() const;
 };
 
 // The whole report for a person, or one JSON object.

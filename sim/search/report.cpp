@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
+#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/base/hash128.h"
+#include "sim/run/files.h"
+
 namespace faultline::sim {
 namespace {
 using Json = nlohmann::ordered_json;
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 bool whole(std::string_view text, std::uint64_t& out) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -58,6 +59,22 @@ void add_all(Map& to, const Map& from) {
 }
 }  // namespace
 
+std::string hash_of(std::string_view bytes) {
+    Hash128 hash;
+    for (std::size_t at = 0; at < bytes.size(); at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes.data() + at, std::min<std::size_t>(8, bytes.size() - at));
+        hash.add(word);
+    }
+    hash.add(bytes.size());
+    return hash.hex();
+}
+
+std::string build_id() {
+    static const std::string id = hash_of(read_text("/proc/self/exe").value_or(""));
+    return id;
+}
+
 std::optional<SeedRange> parse_seeds(const std::string& text) {
     SeedRange range;
     const auto dots = text.find("..");
@@ -65,7 +82,7 @@ std::optional<SeedRange> parse_seeds(const std::string& text) {
     if (dots == std::string::npos) {
         if (!whole(all, range.first)) return std::nullopt;
         range.last = range.first;
-        return range;
+        return range.last > INT64_MAX ? std::nullopt : std::optional(range);
     }
     if (!whole(all.substr(0, dots), range.first) || !whole(all.substr(dots + 2), range.last) ||
         range.first > range.last || range.last > INT64_MAX) {
@@ -89,6 +106,14 @@ void SeedSet::add(SeedRange range) {
 bool SeedSet::contains(std::uint64_t seed) const {
     const auto it = std::ranges::upper_bound(ranges_, seed, {}, &SeedRange::first);
     return it != ranges_.begin() && std::prev(it)->last >= seed;
+}
+
+std::optional<std::uint64_t> SeedSet::common(const SeedSet& other) const {
+    for (const SeedRange& r : ranges_) {
+        const auto it = std::ranges::lower_bound(other.ranges_, r.first, {}, &SeedRange::last);
+        if (it != other.ranges_.end() && it->first <= r.last) return std::max(r.first, it->first);
+    }
+    return std::nullopt;
 }
 
 std::uint64_t SeedSet::size() const {
@@ -130,6 +155,8 @@ void Report::add(const std::string& file, std::uint64_t seed, const RunResult& r
 }
 
 void Report::merge(const Report& other) {
+    build = other.build;
+    scenarios.insert(other.scenarios.begin(), other.scenarios.end());
     for (const auto& [file, seeds] : other.done) {
         for (const SeedRange& r : seeds.ranges()) done[file].add(r);
     }
@@ -159,10 +186,49 @@ void Report::merge(const Report& other) {
     wall_ns = std::max(wall_ns, other.wall_ns);
 }
 
+namespace {
+std::optional<std::string> other_inputs(const Report& one, const Report& other) {
+    if (one.build != other.build) return "was made by another build of faultline";
+    for (const auto& [file, hash] : other.scenarios) {
+        const auto it = one.scenarios.find(file);
+        if (it != one.scenarios.end() && it->second != hash)
+            return fmt::format("is about another version of {}", file);
+    }
+    return std::nullopt;
+}
+}  // namespace
+
+std::optional<std::string> not_one_sweep(const Report& one, const Report& other) {
+    if (auto why = other_inputs(one, other)) return why;
+    for (const auto& [file, seeds] : other.done) {
+        const auto it = one.done.find(file);
+        if (it == one.done.end()) continue;
+        if (const auto seed = seeds.common(it->second))
+            return fmt::format("has seed {} of {}, which another one has too", *seed, file);
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> not_of_sweep(const Report& before, const Report& fresh,
+                                        const Share& share) {
+    if (auto why = other_inputs(fresh, before)) return why;
+    for (const auto& [file, seeds] : before.done) {
+        const bool known = fresh.scenarios.contains(file);
+        for (const SeedRange& r : seeds.ranges()) {
+            for (std::uint64_t seed = r.first; seed <= r.last; ++seed) {
+                if (!known || !share.has(seed))
+                    return fmt::format("has seed {} of {}, which is not asked for", seed, file);
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 std::string to_json(const Report& r) {
-    Json j{{"faultline_sweep", kVersion}, {"runs", r.runs},      {"failed", r.failed},
-           {"vacuous", r.vacuous},        {"events", r.events},  {"sim_ns", r.sim_ns},
-           {"cpu_ns", r.cpu_ns},          {"wall_ns", r.wall_ns}};
+    Json j{{"faultline_sweep", kVersion}, {"build", r.build},     {"runs", r.runs},
+           {"failed", r.failed},          {"vacuous", r.vacuous}, {"events", r.events},
+           {"sim_ns", r.sim_ns},          {"cpu_ns", r.cpu_ns},   {"wall_ns", r.wall_ns}};
+    j["scenarios"] = r.scenarios;
     j["done"] = Json::object();
     for (const auto& [file, seeds] : r.done) {
         Json ranges = Json::array();
@@ -181,12 +247,16 @@ std::string to_json(const Report& r) {
 
 std::optional<Report> parse_report(const std::string& text, std::string& why) {
     const Json j = Json::parse(text, nullptr, false);
-    if (!j.is_object() || j.value("faultline_sweep", 0) != kVersion) {
+    const bool number = j.is_object() && j.contains("faultline_sweep") &&
+                        j["faultline_sweep"].is_number_integer();
+    if (!number || j["faultline_sweep"].get<int>() != kVersion) {
         why = "is not a report of `faultline sim sweep`";
         return std::nullopt;
     }
     try {
         Report r;
+        j.at("build").get_to(r.build);
+        j.at("scenarios").get_to(r.scenarios);
         j.at("runs").get_to(r.runs);
         j.at("failed").get_to(r.failed);
         j.at("vacuous").get_to(r.vacuous);
@@ -195,8 +265,9 @@ std::optional<Report> parse_report(const std::string& text, std::string& why) {
         j.at("cpu_ns").get_to(r.cpu_ns);
         j.at("wall_ns").get_to(r.wall_ns);
         for (const auto& [file, ranges] : j.at("done").items()) {
+            SeedSet& seeds = r.done[file];
             for (const Json& s : ranges)
-                r.done[file].add({s.at(0).get<std::uint64_t>(), s.at(1).get<std::uint64_t>()});
+                seeds.add({s.at(0).get<std::uint64_t>(), s.at(1).get<std::uint64_t>()});
         }
         for (const Json& f : j.at("failures"))
             r.failures[f.at("key").get<std::string>()] = failure_of(f);
@@ -213,24 +284,17 @@ std::optional<Report> parse_report(const std::string& text, std::string& why) {
 }
 
 std::optional<Report> load_report(const std::string& path, std::string& why) {
-    if (!std::filesystem::exists(path)) return Report{};
-    std::ifstream in(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) return Report{};
+    const auto text = read_text(path);
+    if (!text) {
         why = "cannot be read";
         return std::nullopt;
     }
-    return parse_report(text, why);
+    return parse_report(*text, why);
 }
 
 bool save_report(const std::string& path, const Report& report) {
-    const std::string beside = path + ".tmp";
-    {
-        std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-        out << to_json(report);
-        out.flush();
-        if (!out) return false;
-    }
-    return std::rename(beside.c_str(), path.c_str()) == 0;
+    return write_text(path, to_json(report));
 }
 }  // namespace faultline::sim

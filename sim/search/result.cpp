@@ -8,16 +8,31 @@ namespace faultline::sim {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+constexpr const char* kExpectedViolation = "expected-violation";
+}  // namespace
+
 std::string what_broke(std::int32_t invariant, const std::string& name) {
-    if (invariant == 0) return "died";
+    if (invariant == 0) return name == kExpectedViolation ? name : "died";
     return name.empty() ? fmt::format("INV-{}", invariant)
                         : fmt::format("INV-{} {}", invariant, name);
 }
 
+std::string RunResult::place() const {
+    if (verdict == "died") return transition;
+    if (invariant == kNoAbort) return sentence;  // file, line and condition
+    return "";
+}
+
 std::string RunResult::cluster() const {
-    return fmt::format("{} at {} with {}", what_broke(invariant, ""),
-                       transition.empty() ? "-" : transition,
+    const std::string at = invariant == kNoAbort ? place() : transition;
+    return fmt::format("{} at {} with {}", what_broke(invariant, invariant == 0 ? name : ""),
+                       at.empty() ? "-" : at,
                        kinds.empty() ? "no fault" : fmt::format("{}", fmt::join(kinds, "+")));
+}
+
+bool same_failure(const RunResult& a, const RunResult& b) {
+    return a.verdict == b.verdict && a.invariant == b.invariant && a.place() == b.place();
 }
 
 RunResult summarize(const Outcome& o) {
@@ -30,6 +45,9 @@ RunResult summarize(const Outcome& o) {
         r.transition = o.finding->transition;
         r.sentence = o.finding->sentence;
         r.at_ns = o.finding->at.ns;
+    } else if (const auto line = o.expectation_line()) {
+        r.name = kExpectedViolation;
+        r.sentence = *line;
     }
     for (const FaultReport& f : o.faults) {
         r.effects[f.id] = f.effects;

@@ -12,6 +12,8 @@ namespace faultline::sim {
 
 struct RunResult {
     // holds, violated, vacuous as in Outcome; died: the process ended without a verdict.
+    // A run that was to violate an invariant and did not failed too: it has no invariant, and
+    // exit_code 1.
     std::string verdict = "died";
     int exit_code = 1;  // as `sim run` would give
     std::int32_t invariant = 0;
@@ -26,11 +28,18 @@ struct RunResult {
     std::string hash;
 
     bool failed() const { return exit_code == 1; }
+    // Where it broke, when what broke does not say enough: how the process died, which assertion
+    // failed. Else "".
+    std::string place() const;
     // Equal for runs that show the same defect, as far as one can tell.
     std::string cluster() const;
 };
 
-// "INV-80 acked-is-durable"; "died" for a run whose process ended without a verdict.
+// The same verdict, about the same invariant and place.
+bool same_failure(const RunResult& a, const RunResult& b);
+
+// "INV-80 acked-is-durable"; "died" for a run whose process ended without a verdict;
+// "expected-violation" for one that was to violate something and did not.
 std::string what_broke(std::int32_t invariant, const std::string& name);
 
 RunResult summarize(const Outcome& outcome);

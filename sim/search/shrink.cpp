@@ -13,6 +13,8 @@
 namespace faultline::sim {
 namespace {
 
+constexpr std::int64_t kLeastCpuSeconds = 5;
+
 std::int64_t now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 // Times a fault by others: those that wait for a fault which is gone would wait for ever.
@@ -74,12 +76,13 @@ Shrinker::Shrinker(Scenario scenario, RunResult result, Limits limits, Duration 
       result_(std::move(result)),
       limits_(limits),
       deadline_ns_(now_ns() + time.count()),
-      say_(std::move(say)),
-      invariant_(result_.invariant) {
+      say_(std::move(say)) {
     // A candidate that needs far longer than the original is no simplification.
-    limits_.cpu_seconds = static_cast<unsigned>(
-        std::clamp<std::int64_t>(result_.cpu_ns * 10 / 1'000'000'000, 5, limits.cpu_seconds));
-    best_.expect.violates = invariant_;
+    limits_.cpu_seconds =
+        std::min(limits.cpu_seconds,
+                 static_cast<unsigned>(std::clamp<std::int64_t>(
+                     result_.cpu_ns * 10 / 1'000'000'000, kLeastCpuSeconds, INT32_MAX)));
+    best_.expect.violates = result_.invariant;
     best_.expect.vacuous = {"*"};
 }
 
@@ -87,13 +90,9 @@ bool Shrinker::over() const { return now_ns() > deadline_ns_; }
 
 bool Shrinker::take(const char* what, const Candidates& candidates) {
     if (candidates.empty() || over()) return false;
-    RunResult seen;
-    std::map<std::string, RunResult> results;
     const auto hit = first_that(candidates, limits_, [&](const RunResult& r) {
         ++runs_;
-        const bool same = r.verdict == result_.verdict && r.invariant == invariant_;
-        if (same) results[r.hash] = r;
-        return same;
+        return same_failure(r, result_);
     });
     if (!hit) return false;
     const std::size_t before = count_elements(best_);
@@ -138,7 +137,7 @@ Shrunk Shrinker::run() {
     Limits alone = limits_;
     alone.jobs = 1;
     out.result = run_isolated(best_, alone);
-    std::erase_if(out.scenario.expect.vacuous, [](const std::string&) { return true; });
+    out.scenario.expect.vacuous.clear();
     for (const auto& [id, effects] : out.result.effects) {
         if (effects == 0) out.scenario.expect.vacuous.push_back(id);
     }
@@ -154,15 +153,15 @@ void Shrinker::cut_tail() {
     const Duration at = rounded(Duration{result_.at_ns} + 50ms, 100ms);
     if (at < best_.length) propose(candidates, best_, [&](Scenario& s) { s.length = at; });
     take("cut the tail", candidates);
-    repeat("faults without effect", [&](Candidates& out) {
-        propose(out, best_, [&](Scenario& s) {
-            std::erase_if(s.faults, [&](const FaultSpec& f) {
-                const auto it = result_.effects.find(f.id);
-                return it != result_.effects.end() && it->second == 0;
-            });
-            drop_orphans(s);
+    candidates.clear();
+    propose(candidates, best_, [&](Scenario& s) {
+        std::erase_if(s.faults, [&](const FaultSpec& f) {
+            const auto it = result_.effects.find(f.id);
+            return it != result_.effects.end() && it->second == 0;
         });
+        drop_orphans(s);
     });
+    take("faults without effect", candidates);
 }
 
 void Shrinker::drop_kinds() {

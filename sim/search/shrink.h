@@ -25,13 +25,10 @@ struct Shrunk {
     RunResult result;      // of the last run
 };
 
-// Does one run show the failure that is being shrunk?
-using Fails = std::function<bool(const RunResult&)>;
-
 class Shrinker {
 public:
-    // `scenario` has its swarm drawn and its seed set; it fails as `fails` says. `say` is called
-    // with a line of progress.
+    // `scenario` has its swarm drawn and its seed set; it fails as `result` says (same_failure()).
+    // `say` is called with a line of progress.
     Shrinker(Scenario scenario, RunResult result, Limits limits, Duration time,
              std::function<void(const std::string&)> say);
     Shrunk run();
@@ -61,7 +58,6 @@ private:
     std::int64_t deadline_ns_;
     std::function<void(const std::string&)> say_;
     std::uint64_t runs_ = 0;
-    std::int32_t invariant_;
 };
 
 // Minimises a list by delta debugging (Zeller, Hildebrandt 2002): `test` gets candidates in order

@@ -1,12 +1,11 @@
 #include <cstdio>
-#include <fstream>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
+#include "sim/run/files.h"
 #include "sim/run/load.h"
 #include "sim/scenario/scenario_json.h"
 #include "sim/scenario/swarm.h"
@@ -42,8 +41,20 @@ std::optional<Start> failing(const ShrinkOptions& o, int& code) {
     return std::nullopt;
 }
 
+// What a run without one of the faults came to.
+std::string without_it(const RunResult& r, const RunResult& with) {
+    if (same_failure(r, with)) return r.verdict == "died" ? "it dies in the same way" : "the same violation";
+    if (r.verdict == "died") return fmt::format("the run dies: {}", r.sentence);
+    if (r.invariant == 0) return "the run holds";
+    if (r.invariant == with.invariant) return fmt::format("it breaks elsewhere: {}", r.sentence);
+    return fmt::format("another one: {}", what_broke(r.invariant, r.name));
+}
+
+// "violated INV-80 ...", "died: ...".
 std::string violation(const RunResult& r) {
-    return fmt::format("{} at {}: {}", what_broke(r.invariant, r.name),
+    if (r.verdict == "died") return "died: " + r.sentence;
+    return "violated " +
+           fmt::format("{} at {}: {}", what_broke(r.invariant, r.name),
                        format_seconds(Duration{r.at_ns}), r.sentence);
 }
 }  // namespace
@@ -56,7 +67,7 @@ int shrink_command(const ShrinkOptions& o) {
     say(fmt::format("{} elements, {}", count_elements(start->scenario), violation(start->result)));
     Shrinker shrinker(start->scenario, start->result, o.limits, o.time, say);
     Shrunk shrunk = shrinker.run();
-    if (shrunk.result.invariant != start->result.invariant) {
+    if (!same_failure(shrunk.result, start->result)) {
         fmt::print(stderr,
                    "shrink: the smaller scenario does not fail again; nothing was written\n");
         return 1;
@@ -65,10 +76,7 @@ int shrink_command(const ShrinkOptions& o) {
     s.name = fmt::format("{}-{}-min", start->scenario.name, s.seed);
     s.about =
         fmt::format("Shrunk from {} with seed {}. {}", o.file, s.seed, violation(shrunk.result));
-    std::ofstream out(o.out, std::ios::binary | std::ios::trunc);
-    out << scenario_to_json(s);
-    out.flush();
-    if (!out) {
+    if (!write_text(o.out, scenario_to_json(s))) {
         fmt::print(stderr, "{}: cannot be written; name a file in a directory that exists\n",
                    o.out);
         return 2;
@@ -85,7 +93,7 @@ int shrink_command(const ShrinkOptions& o) {
         return 0;
     }
     fmt::print(
-        "{}violated {}\nshrunk={} elements_before={} elements={} faults={} runs={} seed={}\n",
+        "{}{}\nshrunk={} elements_before={} elements={} faults={} runs={} seed={}\n",
         scenario_to_json(s), violation(shrunk.result), o.out, shrunk.before, shrunk.after,
         s.faults.size(), shrunk.runs, s.seed);
     return 0;
@@ -122,14 +130,9 @@ int explain_command(const ShrinkOptions& o) {
         const RunResult& r = results[i];
         const std::uint64_t effects =
             start->result.effects.contains(f.id) ? start->result.effects.at(f.id) : 0;
-        const bool same =
-            r.invariant == start->result.invariant && r.failed() == start->result.failed();
-        const bool needed = !same;
+        const bool needed = !same_failure(r, start->result);
         if (needed) necessary.push_back(f.id);
-        const std::string then =
-            same               ? "the same violation"
-            : r.invariant == 0 ? std::string("the run holds")
-                               : fmt::format("another one: {}", what_broke(r.invariant, r.name));
+        const std::string then = without_it(r, start->result);
         told.push_back({{"fault", f.id},
                         {"do", to_string(f.kind)},
                         {"necessary", needed},
@@ -147,7 +150,7 @@ int explain_command(const ShrinkOptions& o) {
         fmt::print("{}\n", j.dump(1));
         return 0;
     }
-    fmt::print("violated {}\n{}", violation(start->result), text);
+    fmt::print("{}\n{}", violation(start->result), text);
     if (necessary.empty())
         fmt::print("no single fault is necessary: several of them suffice, or none is needed\n");
     fmt::print("necessary={} incidental={} seed={}\n", necessary.size(),

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include "core/env/probe.h"
 #include "sim/oracle/oracle.h"
 #include "sim/run/load.h"
+#include "sim/scenario/scenario_json.h"
 #include "sim/scenario/swarm.h"
 
 namespace faultline::sim {
@@ -21,6 +23,7 @@ namespace {
 
 using WallClock = std::chrono::steady_clock;
 constexpr auto kSaveEvery = std::chrono::seconds(5);
+constexpr int kVacuous = 3;
 
 volatile std::sig_atomic_t g_interrupted = 0;
 void interrupt(int) { g_interrupted = 1; }
@@ -40,13 +43,9 @@ public:
           terminal_(::isatty(STDERR_FILENO) == 1) {}
 
     const Report& run() {
-        for (const auto& [file, scenario] : scenarios_) {
-            for (const SeedRange& r : report_.done[file].ranges()) {
-                for (std::uint64_t s = r.first; s <= r.last; ++s) finished_ += mine(s) ? 1 : 0;
-            }
-        }
+        for (const auto& [file, scenario] : scenarios_) finished_ += report_.done[file].size();
         resumed_ = finished_;
-        seed_ = options_.seeds.first;
+        seed_ = options_.share.seeds.first;
         run_pool(
             options_.limits, [this] { return next(); },
             [this](std::uint64_t id, const RunResult& r) { return done(id, r); },
@@ -64,14 +63,10 @@ public:
     }
 
 private:
-    bool mine(std::uint64_t seed) const {
-        return seed >= options_.seeds.first && seed <= options_.seeds.last &&
-               (seed - options_.seeds.first) % options_.parts == options_.part - 1;
-    }
     std::uint64_t count_seeds() const {
-        const std::uint64_t n = options_.seeds.last - options_.seeds.first + 1;
-        const std::uint64_t of_part =
-            n / options_.parts + (options_.part - 1 < n % options_.parts ? 1 : 0);
+        const Share& s = options_.share;
+        const std::uint64_t n = s.seeds.last - s.seeds.first + 1;
+        const std::uint64_t of_part = n / s.parts + (s.part - 1 < n % s.parts ? 1 : 0);
         return of_part * scenarios_.size();
     }
     bool over() const {
@@ -79,7 +74,7 @@ private:
     }
 
     std::optional<Job> next() {
-        while (!over() && seed_ <= options_.seeds.last && seed_ >= options_.seeds.first) {
+        while (!over() && seed_ <= options_.share.seeds.last) {
             const std::size_t which = scenario_;
             const std::uint64_t seed = seed_;
             if (++scenario_ == scenarios_.size()) {
@@ -87,7 +82,7 @@ private:
                 ++seed_;
             }
             const auto& [file, scenario] = scenarios_[which];
-            if (!mine(seed) || report_.done[file].contains(seed)) continue;
+            if (!options_.share.has(seed) || report_.done[file].contains(seed)) continue;
             running_[next_id_] = {which, seed};
             return Job{next_id_++, draw_swarm(scenario, seed)};
         }
@@ -187,17 +182,54 @@ std::string last_line(const Report& r, double rate) {
     return fmt::format(
         "verdict={} seeds={} failures={} distinct={} vacuous={} wall_s={:.3f} cpu_s={:.3f} "
         "sim_s={:.0f} seeds_per_s={:.1f}",
-        r.failed == 0 ? "holds" : "violated", r.runs, r.failed, r.failures.size(), r.vacuous,
+        r.failed > 0         ? "violated"
+        : r.proves_nothing() ? "vacuous"
+                             : "holds",
+        r.runs, r.failed, r.failures.size(), r.vacuous,
         static_cast<double>(r.wall_ns) / 1e9, static_cast<double>(r.cpu_ns) / 1e9,
         static_cast<double>(r.sim_ns) / 1e9, rate);
+}
+// 0 holds, 1 violated, 3 vacuous, and then why.
+int exit_code(const Report& r) {
+    if (r.failed > 0) return 1;
+    if (!r.proves_nothing()) return 0;
+    fmt::print(stderr, "{}\n",
+               r.runs == 0 ? "sweep: nothing ran, which proves nothing: no seed is in this part, or "
+                             "there was no time"
+                           : "sweep: every run was vacuous: faults had no effect where the "
+                             "scenario does not allow it");
+    return kVacuous;
+}
+
+// What an earlier call has left at options.out, or an empty report; nothing and one line on stderr
+// when that is not of this sweep.
+std::optional<Report> begun(const SweepOptions& options,
+                            const std::vector<std::pair<std::string, Scenario>>& scenarios) {
+    Report fresh;
+    fresh.build = build_id();
+    for (const auto& [file, scenario] : scenarios)
+        fresh.scenarios[file] = hash_of(scenario_to_json(scenario));
+    if (options.out.empty()) return fresh;
+    std::string why;
+    auto before = load_report(options.out, why);
+    if (before && before->runs > 0) why = not_of_sweep(*before, fresh, options.share).value_or("");
+    if (!why.empty()) {
+        fmt::print(stderr, "{}: {}; name another file or remove it\n", options.out, why);
+        return std::nullopt;
+    }
+    if (before->runs == 0) return fresh;
+    fmt::print(stderr, "sweep: going on after the {} runs of {}\n", before->runs, options.out);
+    before->scenarios = fresh.scenarios;
+    return before;
 }
 }  // namespace
 
 std::vector<std::string> scenario_files(const std::string& path) {
     namespace fs = std::filesystem;
-    if (!fs::is_directory(path)) return {path};
+    std::error_code error;
+    if (!fs::is_directory(path, error)) return {path};
     std::vector<std::string> files;
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
         const std::string name = entry.path().string();
         if (name.ends_with(".json") && !name.ends_with(".schema.json")) files.push_back(name);
     }
@@ -222,22 +254,11 @@ int sweep_command(const SweepOptions& options) {
             scenarios.emplace_back(file, std::move(scenario));
         }
     }
-    Report report;
-    if (!options.out.empty()) {
-        std::string why;
-        auto before = load_report(options.out, why);
-        if (!before) {
-            fmt::print(stderr, "{}: {}; name another file or remove it\n", options.out, why);
-            return 2;
-        }
-        report = std::move(*before);
-        if (report.runs > 0)
-            fmt::print(stderr, "sweep: going on after the {} runs of {}\n", report.runs,
-                       options.out);
-    }
+    auto report = begun(options, scenarios);
+    if (!report) return 2;
     g_interrupted = 0;
     const auto old_int = std::signal(SIGINT, interrupt), old_term = std::signal(SIGTERM, interrupt);
-    Sweep sweep(options, std::move(scenarios), std::move(report));
+    Sweep sweep(options, std::move(scenarios), std::move(*report));
     const Report& found = sweep.run();
     std::signal(SIGINT, old_int);
     std::signal(SIGTERM, old_term);
@@ -252,14 +273,16 @@ int sweep_command(const SweepOptions& options) {
                                        : "the same command goes on where this one ended");
     }
     if (!options.json) fmt::print("{}\n", last_line(found, sweep.rate()));
-    return found.failed == 0 ? 0 : 1;
+    return exit_code(found);
 }
 
 int merge_command(const std::vector<std::string>& reports, const std::string& out) {
     Report all;
+    std::set<std::string> given;
     for (const std::string& path : reports) {
         std::string why;
-        if (!std::filesystem::exists(path)) {
+        std::error_code error;
+        if (!std::filesystem::exists(path, error)) {
             fmt::print(stderr, "{}: cannot be read; name reports of `faultline sim sweep --out`\n",
                        path);
             return 2;
@@ -267,6 +290,15 @@ int merge_command(const std::vector<std::string>& reports, const std::string& ou
         const auto one = load_report(path, why);
         if (!one) {
             fmt::print(stderr, "{}: {}\n", path, why);
+            return 2;
+        }
+        if (!given.insert(to_json(*one)).second) {
+            fmt::print(stderr, "{}: was given before, and counts once\n", path);
+            continue;
+        }
+        const auto other = given.size() > 1 ? not_one_sweep(all, *one) : std::nullopt;
+        if (other) {
+            fmt::print(stderr, "{}: {}; join parts of one sweep\n", path, *other);
             return 2;
         }
         all.merge(*one);
@@ -278,6 +310,6 @@ int merge_command(const std::vector<std::string>& reports, const std::string& ou
     print_report(all);
     const double wall = static_cast<double>(all.wall_ns) / 1e9;
     fmt::print("{}\n", last_line(all, wall > 0 ? static_cast<double>(all.runs) / wall : 0));
-    return all.failed == 0 ? 0 : 1;
+    return exit_code(all);
 }
 }  // namespace faultline::sim

@@ -52,7 +52,7 @@ TEST_CASE("search: seeds are read as A..B", "[search]") {
     CHECK(parse_seeds("7") == SeedRange{7, 7});
     CHECK(parse_seeds("1..1000") == SeedRange{1, 1000});
     for (const char* bad :
-         {"", "..", "1..", "..3", "3..1", "a..b", "1...4", "-1..4", "1..99999999999999999999"})
+         {"", "..", "1..", "..3", "18446744073709551615", "9223372036854775808", "3..1", "a..b", "1...4", "-1..4", "1..99999999999999999999"})
         CHECK_FALSE(parse_seeds(bad));
 }
 
@@ -101,11 +101,114 @@ TEST_CASE("search: a report survives its file, and merging adds up", "[search]")
     CHECK(a.sites.at("seen") == 4);
     CHECK(a.premises.at(86) == 0);
     for (const char* bad :
-         {"", "{", "[]", "{\"faultline_sweep\": 2}", "{\"faultline_sweep\": 1}"}) {
+         {"", "{", "[]", "{\"faultline_sweep\": 1}", "{\"faultline_sweep\": 2}",
+          "{\"faultline_sweep\": \"2\"}"}) {
         why.clear();
         CHECK_FALSE(parse_report(bad, why));
         CHECK_FALSE(why.empty());
     }
+}
+
+TEST_CASE("search: only the parts of one sweep are joined", "[search]") {
+    Report a, b;
+    for (Report* r : {&a, &b}) {
+        r->build = "one";
+        r->scenarios = {{"x.json", "content"}};
+    }
+    a.add("x.json", 1, held());
+    a.add("x.json", 2, held());
+    b.add("x.json", 3, held());
+    CHECK_FALSE(not_one_sweep(a, b));
+    b.add("x.json", 2, held());
+    CHECK(not_one_sweep(a, b) == "has seed 2 of x.json, which another one has too");
+    b = a;
+    b.done.clear();
+    b.scenarios["x.json"] = "changed";
+    CHECK(not_one_sweep(a, b) == "is about another version of x.json");
+    b.scenarios = {{"y.json", "content"}};
+    CHECK_FALSE(not_one_sweep(a, b));
+    b.build = "two";
+    CHECK(not_one_sweep(a, b) == "was made by another build of faultline");
+    a.merge(Report{.build = "one", .scenarios = {{"y.json", "z"}}, .done = {}});
+    CHECK(a.scenarios.size() == 2);
+}
+
+TEST_CASE("search: a sweep goes on with nothing but its own report", "[search]") {
+    Report fresh, before;
+    fresh.build = "one";
+    fresh.scenarios = {{"x.json", "content"}, {"y.json", "content"}};
+    before = fresh;
+    before.scenarios.erase("y.json");
+    before.add("x.json", 3, held());
+    before.add("x.json", 5, held());
+    CHECK_FALSE(not_of_sweep(before, fresh, {.seeds = {1, 10}}));
+    CHECK_FALSE(not_of_sweep(before, fresh, {.seeds = {1, 10}, .part = 1, .parts = 2}));
+    CHECK(not_of_sweep(before, fresh, {.seeds = {1, 4}}) ==
+          "has seed 5 of x.json, which is not asked for");
+    CHECK(not_of_sweep(before, fresh, {.seeds = {1, 10}, .part = 2, .parts = 2}) ==
+          "has seed 3 of x.json, which is not asked for");
+    before.done["z.json"].add(1);
+    CHECK(not_of_sweep(before, fresh, {.seeds = {1, 10}}) ==
+          "has seed 1 of z.json, which is not asked for");
+    before.scenarios["x.json"] = "other";
+    CHECK(not_of_sweep(before, fresh, {.seeds = {1, 10}}) == "is about another version of x.json");
+    CHECK(build_id().size() == 32);
+    CHECK(hash_of("a") != hash_of(std::string_view("a\0", 2)));
+}
+
+TEST_CASE("search: nothing run, or nothing but vacuous runs, proves nothing", "[search]") {
+    Report r;
+    CHECK(r.proves_nothing());
+    RunResult vacuous = held();
+    vacuous.verdict = "vacuous";
+    vacuous.exit_code = 3;
+    r.add("x.json", 1, vacuous);
+    CHECK(r.proves_nothing());
+    r.add("x.json", 2, held());
+    CHECK_FALSE(r.proves_nothing());
+}
+
+TEST_CASE("search: a failure is the same when it is at the same place", "[search]") {
+    CHECK(same_failure(violated(80, {"crash"}, "LogOpened"), violated(80, {}, "end")));
+    CHECK_FALSE(same_failure(violated(80, {}, "end"), violated(81, {}, "end")));
+    CHECK_FALSE(same_failure(violated(80, {}, "end"), held()));
+    RunResult a = violated(kNoAbort, {}, "LogOpened"), b = violated(kNoAbort, {}, "end");
+    a.sentence = b.sentence = "core/a.cpp:7: x > 0";
+    CHECK(same_failure(a, b));
+    CHECK(a.cluster() == b.cluster());
+    b.sentence = "core/a.cpp:9: x > 0";
+    CHECK_FALSE(same_failure(a, b));
+    CHECK(a.cluster() != b.cluster());
+    RunResult hangs, signal;
+    hangs.transition = "hangs";
+    signal.transition = "signal 11";
+    CHECK_FALSE(same_failure(hangs, signal));
+    signal.transition = "hangs";
+    CHECK(same_failure(hangs, signal));
+}
+
+TEST_CASE("search: an expected violation that does not come is no death", "[search]") {
+    Scenario s = quick(1);
+    s.expect.violates = 80;
+    const RunResult r = run_isolated(s, {});
+    CHECK(r.verdict == "holds");
+    CHECK(r.failed());
+    CHECK(what_broke(r.invariant, r.name) == "expected-violation");
+    CHECK(r.sentence ==
+          "expected a violation of INV-80 (expect.violates), but every invariant held");
+    CHECK(r.cluster().starts_with("expected-violation at "));
+}
+
+TEST_CASE("search: shrinking keeps to a limit of a second", "[search]") {
+    Scenario s = quick(1);
+    s.producers[0].delivery_timeout = 1ms;  // nobody answers so fast
+    s.expect.all_acked = true;
+    s.network.latency_min = s.network.latency_max = 5ms;
+    const RunResult r = run_isolated(s, {.jobs = 1, .cpu_seconds = 1});
+    REQUIRE(r.invariant == kProgress);
+    const Shrunk shrunk = Shrinker(s, r, {.jobs = 1, .cpu_seconds = 1}, 20s, {}).run();
+    CHECK(same_failure(shrunk.result, r));
+    CHECK(shrunk.after <= shrunk.before);
 }
 
 TEST_CASE("search: a half-written report is not taken for one", "[search]") {
@@ -125,6 +228,12 @@ TEST_CASE("search: a half-written report is not taken for one", "[search]") {
     }
     std::filesystem::remove_all(dir);
     CHECK(load_report(path, why)->runs == 0);  // no file: nothing was run yet
+    std::filesystem::create_directories(path);
+    CHECK_FALSE(load_report(path, why));  // a directory
+    CHECK(why == "cannot be read");
+    CHECK_FALSE(save_report(path, r));
+    CHECK(std::distance(std::filesystem::directory_iterator(dir), {}) == 1);  // no rest of it
+    std::filesystem::remove_all(dir);
 }
 
 TEST_CASE("search: a result survives the pipe", "[search]") {
