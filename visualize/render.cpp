@@ -1,8 +1,11 @@
 #include "visualize/render.h"
 
 #include <charconv>
+#include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -56,12 +59,46 @@ std::expected<std::string, std::string> draw(const Trace& trace, const Form& for
 }
 
 std::expected<Trace, std::string> trace_of_file(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error))
+        return std::unexpected(fmt::format("{}: is a directory; name a trace in it", path));
     std::ifstream in(path, std::ios::binary);
     if (!in) return std::unexpected(fmt::format("{}: cannot be read", path));
     const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     auto trace = read_trace(bytes);
     if (!trace) return std::unexpected(fmt::format("{}: {}", path, to_string(trace.error())));
     return std::move(*trace);
+}
+
+// Why a picture may not take the place of what is there under its name; "" when it may.
+std::string in_the_way(const RenderOptions& options, const Form& form) {
+    std::error_code error;
+    for (const std::string& trace : {options.trace, options.compare}) {
+        if (std::filesystem::equivalent(trace, options.output, error))
+            return "is the trace itself; name another file";
+    }
+    if (form.extension != "json" && form.extension != "jsonl") return "";
+    // A scenario, a sweep's report: people name their files as the trace that came of them.
+    constexpr std::string_view kOurs = "{\"head\":";
+    std::ifstream in(options.output, std::ios::binary);
+    if (!in || std::filesystem::is_directory(options.output, error)) return "";
+    std::string begin(kOurs.size(), '\0');
+    in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+    if (in.gcount() == 0 || begin == kOurs) return "";
+    return "is there already and is no timeline; name another file, or remove it";
+}
+
+// Beside it first: nobody sees half a picture, and a full disk leaves the old one.
+bool write_whole(const std::string& path, const std::string& text) {
+    const std::string beside = fmt::format("{}.{}.tmp", path, ::getpid());
+    {
+        std::ofstream out(beside, std::ios::binary | std::ios::trunc);
+        out << text;
+        out.close();
+        if (out && std::rename(beside.c_str(), path.c_str()) == 0) return true;
+    }
+    std::remove(beside.c_str());
+    return false;
 }
 
 // "" when the whole run is there.
@@ -93,6 +130,8 @@ std::expected<Rendered, std::string> render(const RenderOptions& options) {
     }
     const auto trace = trace_of_file(options.trace);
     if (!trace) return std::unexpected(trace.error());
+    if (const std::string why = in_the_way(options, **form); !why.empty())
+        return std::unexpected(fmt::format("{}: {}", options.output, why));
     std::optional<Trace> other;
     if (!options.compare.empty()) {
         auto read = trace_of_file(options.compare);
@@ -102,10 +141,8 @@ std::expected<Rendered, std::string> render(const RenderOptions& options) {
     const auto drawn =
         draw(*trace, **form, options.filter, options.full, other ? &*other : nullptr);
     if (!drawn) return std::unexpected(fmt::format("{}: {}", options.trace, drawn.error()));
-    std::ofstream out(options.output, std::ios::binary | std::ios::trunc);
-    out << *drawn;
-    out.close();
-    if (!out) return std::unexpected(fmt::format("{}: cannot be written", options.output));
+    if (!write_whole(options.output, *drawn))
+        return std::unexpected(fmt::format("{}: cannot be written", options.output));
     std::string note = incomplete(options.trace, *trace);
     if (other && !other->complete) {
         note += (note.empty() ? "" : "\n") + incomplete(options.compare, *other);

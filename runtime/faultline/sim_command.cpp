@@ -1,6 +1,3 @@
-#include <cinttypes>
-#include <cstdio>
-
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -8,6 +5,7 @@
 #include "sim/run/command.h"
 #include "sim/run/hashes.h"
 #include "sim/run/replay.h"
+#include "sim/search/report.h"
 #include "visualize/render.h"
 
 namespace faultline::binary {
@@ -53,22 +51,34 @@ void add_hash(CLI::App& top, std::vector<tools::Command>& commands) {
     sub->add_flag("--reverse", o->reverse, "the last run first");
     sub->add_flag("--check", o->check, "run all again in perturbed processes and compare");
     commands.push_back({sub, [o, seeds] {
-                            std::uint64_t from = 0, to = 0;
-                            char rest = 0;
                             if (!seeds->empty()) {
-                                if (std::sscanf(seeds->c_str(), "%" SCNu64 "..%" SCNu64 "%c", &from,
-                                                &to, &rest) != 2 ||
-                                    from > to) {
+                                const auto range = sim::parse_seeds(*seeds);
+                                if (!range) {
                                     return tools::bad_input(fmt::format(
                                         "faultline: --seeds {}: not A..B, as 1..20", *seeds));
                                 }
-                                o->from = from;
-                                o->to = to;
+                                o->from = range->first;
+                                o->to = range->last;
                             }
                             return sim::hash_command(*o);
                         }});
 }
 }  // namespace
+
+// Read as text: the library's own reading makes a huge number of a negative one.
+void add_seed(CLI::App* sub, std::optional<std::uint64_t>& seed, const std::string& help) {
+    sub->add_option_function<std::string>(
+        "--seed",
+        [&seed](const std::string& text) {
+            const auto range = sim::parse_seeds(text);
+            if (!range || range->first != range->last) {
+                throw CLI::ValidationError(
+                    "--seed " + text, fmt::format("not a whole number from 0 to {}", INT64_MAX));
+            }
+            seed = range->first;
+        },
+        help);
+}
 
 void add_sim(CLI::App& app, std::vector<tools::Command>& commands) {
     CLI::App* top = app.add_subcommand(
@@ -80,10 +90,11 @@ void add_sim(CLI::App& app, std::vector<tools::Command>& commands) {
         "run",
         "Example:  faultline sim run scenarios/smoke/crash-torn-tail.json --timeline "
         "run.svg\n\nOne execution of a scenario: story, verdict, last line. Exit 0 holds, "
-        "1 violated, 2 bad input, 3 vacuous or not deterministic.");
+        "1 violated, or not violated as expect.violates says, 2 bad input, 3 vacuous or not "
+        "deterministic.");
     auto o = std::make_shared<SimOptions>();
     sub->add_option("file", o->run.file, "the scenario")->required();
-    sub->add_option("--seed", o->run.seed, "else the scenario's");
+    add_seed(sub, o->run.seed, "else the scenario's");
     sub->add_option("--set", o->set, "POINTER=VALUE, may be given again");
     sub->add_option("--trace", o->run.trace, "write the trace here");
     sub->add_option("--timeline", o->run.timelines, "draw it, may be given again");

@@ -114,7 +114,7 @@ void add_merge(CLI::App& top, std::vector<tools::Command>& commands) {
 
 void add_shrink_options(CLI::App* sub, ShrinkFlags& f) {
     sub->add_option("file", f.shrink.file, "the scenario")->required();
-    sub->add_option("--seed", f.shrink.seed, "a seed that fails; else the scenario's");
+    add_seed(sub, f.shrink.seed, "a seed that fails; else the scenario's");
     sub->add_option("--set", f.set, "POINTER=VALUE, may be given again");
     sub->add_flag("--json", f.shrink.json, "for programs");
     add_limits(sub, f.shrink.limits);

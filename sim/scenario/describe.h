@@ -16,6 +16,10 @@ void complete(Scenario& scenario);
 // A JSON pointer and a sentence when something refers to what is not there.
 struct BadReference {
     std::string pointer, what;
+    // Of a client: the member of its entry in `workload`, and how many entries with that member
+    // stand before it. The pointer is then "/workload".
+    std::string member = "";
+    std::size_t before = 0;
 };
 std::optional<BadReference> bad_reference(const Scenario& scenario);
 }  // namespace faultline::sim

@@ -63,22 +63,26 @@ private:
         }
     }
 
-    void client(const std::string& id) {
-        if (!nodes_.insert(id).second)
-            bad("/workload", fmt::format("uses the id \"{}\" twice", id));
+    void client(const std::string& id, const char* member, std::size_t before) {
+        if (!nodes_.insert(id).second && !bad_)
+            bad_ = BadReference{"/workload", fmt::format("uses the id \"{}\" twice", id), member,
+                                before};
+    }
+
+    template <class Spec>
+    void clients_of(const std::vector<Spec>& clients, const char* member) {
+        for (std::size_t i = 0; i < clients.size(); ++i) {
+            client(clients[i].id, member, i);
+            if (topics_.contains(clients[i].topic) || bad_) continue;
+            bad_ =
+                BadReference{"/workload", not_there("topic", clients[i].topic, topics_), member, i};
+        }
     }
 
     void clients() {
-        const auto with_topic = [&](const std::string& id, const std::string& topic) {
-            client(id);
-            if (topics_.contains(topic)) return;
-            bad("/workload",
-                fmt::format("\"{}\" uses topic \"{}\", which cluster.topics does not name", id,
-                            topic));
-        };
-        for (const ProducerSpec& p : s_.producers) with_topic(p.id, p.topic);
-        for (const ConsumerSpec& c : s_.consumers) with_topic(c.id, c.topic);
-        for (const AdminSpec& a : s_.admins) client(a.id);
+        clients_of(s_.producers, "producer");
+        clients_of(s_.consumers, "consumer");
+        for (std::size_t i = 0; i < s_.admins.size(); ++i) client(s_.admins[i].id, "admin", i);
     }
 
     void node_entries() {

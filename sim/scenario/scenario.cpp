@@ -1,6 +1,7 @@
 #include "sim/scenario/scenario.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -31,6 +32,39 @@ std::optional<ScenarioError> parse_json(std::string_view file, std::string_view 
     return std::nullopt;
 }
 
+// The JSON pointer of a member whose name its object has already; nothing when there is none. Needs
+// text that parses: the parser itself keeps the last.
+std::optional<std::string> duplicate_member(std::string_view text) {
+    struct Level {
+        std::string name;           // of the member that is being read
+        std::int64_t element = -1;  // -1: an object
+        std::set<std::string> names;
+    };
+    std::vector<Level> levels;
+    std::optional<std::string> found;
+    using Event = Json::parse_event_t;
+    const auto look = [&](int, Event event, Json& value) {
+        const bool begins = event == Event::object_start || event == Event::array_start;
+        if (event == Event::object_end || event == Event::array_end) levels.pop_back();
+        if (event == Event::key) {
+            Level& level = levels.back();
+            level.name = value.get<std::string>();
+            if (!level.names.insert(level.name).second && !found) {
+                found = "";
+                for (const Level& l : levels)
+                    *found += "/" + (l.element < 0 ? pointer_token(l.name)
+                                                   : std::to_string(l.element - 1));
+            }
+        }
+        if ((begins || event == Event::value) && !levels.empty() && levels.back().element >= 0)
+            ++levels.back().element;
+        if (begins) levels.push_back({"", event == Event::array_start ? 0 : -1, {}});
+        return true;
+    };
+    const Json all = Json::parse(text, look, false);
+    return all.is_discarded() ? std::nullopt : found;
+}
+
 std::optional<ScenarioError> apply(const std::vector<Override>& overrides, Json& json) {
     for (const Override& o : overrides) {
         try {
@@ -44,6 +78,18 @@ std::optional<ScenarioError> apply(const std::vector<Override>& overrides, Json&
         }
     }
     return std::nullopt;
+}
+
+// Where the text has the client that a bad reference is about.
+std::string pointer_of(const BadReference& bad, const Json& json) {
+    if (bad.member.empty() || !json.contains("workload")) return bad.pointer;
+    std::size_t before = 0, at = 0;
+    for (const Json& client : json["workload"]) {
+        if (client.contains(bad.member) && before++ == bad.before)
+            return fmt::format("{}/{}/{}", bad.pointer, at, bad.member);
+        ++at;
+    }
+    return bad.pointer;  // from a name that was made up for it
 }
 
 // "segment.rolled" of "SegmentRolled".
@@ -77,6 +123,8 @@ std::optional<ScenarioError> parse_scenario(std::string_view file, std::string_v
     Json json;
     if (auto error = parse_json(file, text, json)) return error;
     Document document{.file = file, .positions = json_positions(text), .error = {}};
+    if (const auto twice = duplicate_member(text))
+        document.fail(*twice, "is given twice; which one is meant?");
     if (auto error = apply(overrides, json)) return error;
     out = Scenario{};
     ObjectReader reader(document, "", json);
@@ -84,7 +132,7 @@ std::optional<ScenarioError> parse_scenario(std::string_view file, std::string_v
     reader.done();
     if (document.error.empty()) {
         complete(out);
-        if (const auto bad = bad_reference(out)) document.fail(bad->pointer, bad->what);
+        if (const auto bad = bad_reference(out)) document.fail(pointer_of(*bad, json), bad->what);
     }
     if (!document.error.empty()) return ScenarioError{std::move(document.error)};
     return std::nullopt;

@@ -247,8 +247,8 @@ std::string to_json(const Report& r) {
 
 std::optional<Report> parse_report(const std::string& text, std::string& why) {
     const Json j = Json::parse(text, nullptr, false);
-    const bool number = j.is_object() && j.contains("faultline_sweep") &&
-                        j["faultline_sweep"].is_number_integer();
+    const bool number =
+        j.is_object() && j.contains("faultline_sweep") && j["faultline_sweep"].is_number_integer();
     if (!number || j["faultline_sweep"].get<int>() != kVersion) {
         why = "is not a report of `faultline sim sweep`";
         return std::nullopt;

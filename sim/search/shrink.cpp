@@ -78,10 +78,9 @@ Shrinker::Shrinker(Scenario scenario, RunResult result, Limits limits, Duration 
       deadline_ns_(now_ns() + time.count()),
       say_(std::move(say)) {
     // A candidate that needs far longer than the original is no simplification.
-    limits_.cpu_seconds =
-        std::min(limits.cpu_seconds,
-                 static_cast<unsigned>(std::clamp<std::int64_t>(
-                     result_.cpu_ns * 10 / 1'000'000'000, kLeastCpuSeconds, INT32_MAX)));
+    limits_.cpu_seconds = std::min(
+        limits.cpu_seconds, static_cast<unsigned>(std::clamp<std::int64_t>(
+                                result_.cpu_ns * 10 / 1'000'000'000, kLeastCpuSeconds, INT32_MAX)));
     best_.expect.violates = result_.invariant;
     best_.expect.vacuous = {"*"};
 }

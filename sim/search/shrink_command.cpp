@@ -43,7 +43,8 @@ std::optional<Start> failing(const ShrinkOptions& o, int& code) {
 
 // What a run without one of the faults came to.
 std::string without_it(const RunResult& r, const RunResult& with) {
-    if (same_failure(r, with)) return r.verdict == "died" ? "it dies in the same way" : "the same violation";
+    if (same_failure(r, with))
+        return r.verdict == "died" ? "it dies in the same way" : "the same violation";
     if (r.verdict == "died") return fmt::format("the run dies: {}", r.sentence);
     if (r.invariant == 0) return "the run holds";
     if (r.invariant == with.invariant) return fmt::format("it breaks elsewhere: {}", r.sentence);
@@ -53,9 +54,8 @@ std::string without_it(const RunResult& r, const RunResult& with) {
 // "violated INV-80 ...", "died: ...".
 std::string violation(const RunResult& r) {
     if (r.verdict == "died") return "died: " + r.sentence;
-    return "violated " +
-           fmt::format("{} at {}: {}", what_broke(r.invariant, r.name),
-                       format_seconds(Duration{r.at_ns}), r.sentence);
+    return "violated " + fmt::format("{} at {}: {}", what_broke(r.invariant, r.name),
+                                     format_seconds(Duration{r.at_ns}), r.sentence);
 }
 }  // namespace
 
@@ -92,10 +92,9 @@ int shrink_command(const ShrinkOptions& o) {
         fmt::print("{}\n", j.dump());
         return 0;
     }
-    fmt::print(
-        "{}{}\nshrunk={} elements_before={} elements={} faults={} runs={} seed={}\n",
-        scenario_to_json(s), violation(shrunk.result), o.out, shrunk.before, shrunk.after,
-        s.faults.size(), shrunk.runs, s.seed);
+    fmt::print("{}{}\nshrunk={} elements_before={} elements={} faults={} runs={} seed={}\n",
+               scenario_to_json(s), violation(shrunk.result), o.out, shrunk.before, shrunk.after,
+               s.faults.size(), shrunk.runs, s.seed);
     return 0;
 }
 

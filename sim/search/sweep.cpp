@@ -185,19 +185,19 @@ std::string last_line(const Report& r, double rate) {
         r.failed > 0         ? "violated"
         : r.proves_nothing() ? "vacuous"
                              : "holds",
-        r.runs, r.failed, r.failures.size(), r.vacuous,
-        static_cast<double>(r.wall_ns) / 1e9, static_cast<double>(r.cpu_ns) / 1e9,
-        static_cast<double>(r.sim_ns) / 1e9, rate);
+        r.runs, r.failed, r.failures.size(), r.vacuous, static_cast<double>(r.wall_ns) / 1e9,
+        static_cast<double>(r.cpu_ns) / 1e9, static_cast<double>(r.sim_ns) / 1e9, rate);
 }
 // 0 holds, 1 violated, 3 vacuous, and then why.
 int exit_code(const Report& r) {
     if (r.failed > 0) return 1;
     if (!r.proves_nothing()) return 0;
     fmt::print(stderr, "{}\n",
-               r.runs == 0 ? "sweep: nothing ran, which proves nothing: no seed is in this part, or "
-                             "there was no time"
-                           : "sweep: every run was vacuous: faults had no effect where the "
-                             "scenario does not allow it");
+               r.runs == 0
+                   ? "sweep: nothing ran, which proves nothing: no seed is in this part, or "
+                     "there was no time"
+                   : "sweep: every run was vacuous: faults had no effect where the "
+                     "scenario does not allow it");
     return kVacuous;
 }
 

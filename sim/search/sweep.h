@@ -15,7 +15,7 @@ struct SweepOptions {
     std::vector<std::string> paths;  // scenario files, or directories of them
     Share share;
     std::optional<Duration> time;  // ends after so long, finished or not
-    std::string out;  // the report; read and gone on with when it is there
+    std::string out;               // the report; read and gone on with when it is there
     bool json = false;
     Limits limits;
 };

@@ -125,7 +125,8 @@ public:
     void end_fault(FaultId fault);
     // Flips one bit at `at` of a file that matches and is long enough, drawn for the fault. On the
     // platter alone unless `cached`: a machine that runs keeps seeing its page cache until power is
-    // lost or the file is reloaded. That is when it counts as an effect, unless it was written over.
+    // lost or the file is reloaded. That is when it counts as an effect, unless it was written
+    // over.
     bool flip_bit(const std::string& glob, std::uint64_t at, FaultId fault, bool cached = true);
     // Calls fn once, after the nth operation of this kind on a matching path.
     void on_operation(DiskOp op, std::string glob, std::uint32_t nth, std::function<void()> fn);

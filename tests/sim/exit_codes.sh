@@ -32,6 +32,13 @@ python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); assert d["verdict"]
 sed 's/"consumer"/"consumr"/' "$dir/good.json" >"$dir/typo.json"
 expect typo 2 "$dir/typo.json"
 one_error_line typo 'typo.json:3:47: /workload/1'
+# A member that is there twice, a topic that is not there: their places.
+sed 's/"count": 20/"count": 20, "rate": 5, "count": 30/' "$dir/good.json" >"$dir/twice.json"
+expect twice 2 "$dir/twice.json"
+one_error_line twice 'twice.json:3:.*: /workload/0/count: is given twice'
+sed 's/"consumer": "t"/"consumer": "tt"/' "$dir/good.json" >"$dir/topic.json"
+expect topic 2 "$dir/topic.json"
+one_error_line topic 'topic.json:3:48: /workload/1/consumer: no topic "tt", did you mean "t"?; there is t'
 expect missing 2 "$dir/nowhere.json"
 one_error_line missing 'cannot be read'
 expect key 2 "$dir/good.json" --set '/cluster/config/log.retentoin.ms=5'

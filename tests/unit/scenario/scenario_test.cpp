@@ -83,12 +83,29 @@ TEST_CASE("scenario: errors name file, line, column, pointer, what is allowed, n
           "x.json:6:5: /cluster/shards: is 0; must be a whole number from 1 to 16");
     CHECK(error_of(replaced("\"name\": \"crash\",", "")) ==
           "x.json:1:1: /: \"name\" is missing; it must be given");
-    CHECK(error_of(replaced("\"consumer\": \"orders\"", "\"consumer\": \"order\""))
-              .find("\"reader\" uses topic \"order\"") != std::string::npos);
+    CHECK(error_of(replaced("\"consumer\": \"orders\"", "\"consumer\": \"order\"")) ==
+          "x.json:12:22: /workload/1/consumer: no topic \"order\", did you mean \"orders\"?; there "
+          "is orders");
+    CHECK(error_of(replaced("{\"id\": \"reader\",",
+                            "{\"id\": \"x\", \"consumer\": \"orders\"},\n{\"id\": \"x\","))
+              .starts_with("x.json:13:13: /workload/2/consumer: uses the id \"x\" twice"));
     CHECK(error_of("{\"name\": 1,}").starts_with("x.json:1:12: /: not JSON: syntax error"));
     CHECK(error_of("[]") == "x.json:1:1: /: is an array; must be an object");
     CHECK(error_of(replaced("\"unsynced\": \"torn\"", "\"factor\": 3"))
               .find("/faults/0/factor: is not known here") != std::string::npos);
+}
+
+TEST_CASE("scenario: a member that is given twice is refused where it stands", "[scenario]") {
+    CHECK(error_of(replaced("\"seed\": 7,", "\"seed\": 7, \"seed\": 8,")) ==
+          "x.json:3:3: /seed: is given twice; which one is meant?");
+    CHECK(error_of(replaced("\"compression\": \"lz4\"", "\"rate\": 100"))
+              .find(" /workload/0/rate: is given twice") != std::string::npos);
+    CHECK(error_of(replaced("\"nth\": 2", "\"\\u006eth\": 2, \"nth\": 2"))
+              .find(" /faults/1/when/nth: is given twice") != std::string::npos);
+    CHECK(error_of(replaced("\"log.segment.bytes\": 65536", "\"a/b\": 1, \"a/b\": 1"))
+              .find(" /cluster/config/a~1b: is given twice") != std::string::npos);
+    // The same name in two objects is not the same member.
+    CHECK(error_of(replaced("\"log.segment.bytes\": 65536", "\"log.roll.ms\": 65536")).empty());
 }
 
 TEST_CASE("scenario: --set changes one place", "[scenario]") {

@@ -51,8 +51,8 @@ Scenario quick(std::uint64_t seed) {
 TEST_CASE("search: seeds are read as A..B", "[search]") {
     CHECK(parse_seeds("7") == SeedRange{7, 7});
     CHECK(parse_seeds("1..1000") == SeedRange{1, 1000});
-    for (const char* bad :
-         {"", "..", "1..", "..3", "18446744073709551615", "9223372036854775808", "3..1", "a..b", "1...4", "-1..4", "1..99999999999999999999"})
+    for (const char* bad : {"", "..", "1..", "..3", "18446744073709551615", "9223372036854775808",
+                            "3..1", "a..b", "1...4", "-1..4", "1..99999999999999999999"})
         CHECK_FALSE(parse_seeds(bad));
 }
 
@@ -100,9 +100,8 @@ TEST_CASE("search: a report survives its file, and merging adds up", "[search]")
     CHECK(a.failures.at("x.json INV-80 at LogOpened with crash").count == 2);
     CHECK(a.sites.at("seen") == 4);
     CHECK(a.premises.at(86) == 0);
-    for (const char* bad :
-         {"", "{", "[]", "{\"faultline_sweep\": 1}", "{\"faultline_sweep\": 2}",
-          "{\"faultline_sweep\": \"2\"}"}) {
+    for (const char* bad : {"", "{", "[]", "{\"faultline_sweep\": 1}", "{\"faultline_sweep\": 2}",
+                            "{\"faultline_sweep\": \"2\"}"}) {
         why.clear();
         CHECK_FALSE(parse_report(bad, why));
         CHECK_FALSE(why.empty());
