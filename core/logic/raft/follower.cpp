@@ -22,7 +22,7 @@ void Raft::become_follower(MonoTime now, Epoch epoch, NodeId leader) {
 }
 
 void Raft::tick(MonoTime now, Follower& role) {
-    if (now >= role.lost_at && !role.installing) {
+    if (now >= role.lost_at) {
         if (stands()) return become_prospective(now);
         return become_unattached(now, state_.epoch);
     }
@@ -30,6 +30,12 @@ void Raft::tick(MonoTime now, Follower& role) {
         role.asking = false;
         fetch(now);
     }
+}
+
+void Raft::fetch_later(MonoTime now) {
+    auto& role = std::get<Follower>(role_);
+    role.asking = true;
+    role.ask_again_at = now + config_.request_timeout / 10;
 }
 
 // Asks from what is on the disk: the leader counts it as held.
@@ -72,19 +78,53 @@ void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     if (!role->asking || role->installing || r.number != role->number) return;
     role->asking = false;
     if (r.error != RaftError::none) {
-        role->asking = true;  // again, but not at once
-        role->ask_again_at = now + config_.request_timeout / 10;
-        return;
+        return fetch_later(now);
     }
     role->lost_at = now + config_.fetch_timeout;
     role->heard = true;
     if (r.snapshot) {
         role->installing = true;
+        role->wanted = *r.snapshot;
         effects_.push_back(FetchSnapshot{from, *r.snapshot});
         return;
     }
     take(r);
     fetch(now);
+}
+
+bool Raft::awaits_snapshot(const LogEnd& id) const {
+    const auto* role = std::get_if<Follower>(&role_);
+    return role != nullptr && role->installing && role->wanted == id;
+}
+
+bool Raft::snapshot_part(MonoTime now, NodeId from, const FetchSnapshotResponse& r) {
+    if (catch_up(now, r.epoch, r.leader)) return false;
+    auto* role = std::get_if<Follower>(&role_);
+    if (role == nullptr || role->leader != from || r.epoch != state_.epoch) return false;
+    if (r.error != RaftError::none || !awaits_snapshot(r.id)) return false;
+    role->lost_at = now + config_.fetch_timeout;
+    role->heard = true;
+    return true;
+}
+
+void Raft::snapshot_loaded(MonoTime now, const LogEnd& id, VoterSet voters) {
+    // INV-125  Only a follower that was told to loads a snapshot; its log is another one then.
+    FL_INVARIANT(125, awaits_snapshot(id));
+    FL_INVARIANT(121, id.end >= high_watermark_);
+    log_.restart(id);
+    voters_.restart(id.end, std::move(voters));
+    raise_high_watermark(id.end);
+    auto& role = std::get<Follower>(role_);
+    role.installing = false;
+    role.lost_at = now + config_.fetch_timeout;
+    fetch(now);
+}
+
+void Raft::snapshot_failed(MonoTime now) {
+    auto* role = std::get_if<Follower>(&role_);
+    if (role == nullptr || !role->installing) return;
+    role->installing = false;
+    fetch_later(now);
 }
 
 void Raft::take(const FetchResponse& r) {

@@ -118,7 +118,7 @@ std::optional<FetchResponse> Raft::refuse(const FetchRequest& q) const {
 void Raft::on(MonoTime now, NodeId from, const FetchRequest& q) {
     auto refusal = refuse(q);
     // Who fetches in this epoch is alive, even where its log has to be cut first.
-    if (leads() && q.epoch == state_.epoch) note_progress(now, from, q);
+    if (leads() && q.epoch == state_.epoch) note_progress(now, from, q.replica);
     if (refusal) return send(from, std::move(*refusal));
     auto& role = std::get<Leader>(role_);
     role.progress[from].held = q.at.end;
@@ -134,9 +134,24 @@ void Raft::on(MonoTime now, NodeId from, const FetchRequest& q) {
     advance_leader(now);
 }
 
-void Raft::note_progress(MonoTime now, NodeId from, const FetchRequest& q) {
+FetchSnapshotResponse Raft::serve_snapshot(MonoTime now, NodeId from,
+                                           const FetchSnapshotRequest& q) {
+    FetchSnapshotResponse r{RaftError::none, state_.epoch, state_.leader, q.id};
+    if (q.epoch < state_.epoch) {
+        r.error = RaftError::fenced_leader_epoch;
+    } else if (q.epoch > state_.epoch) {
+        r.error = RaftError::unknown_leader_epoch;
+    } else if (!leads()) {
+        r.error = RaftError::not_leader;
+    } else {
+        note_progress(now, from, q.replica);
+    }
+    return r;
+}
+
+void Raft::note_progress(MonoTime now, NodeId from, const ReplicaKey& replica) {
     Progress& p = std::get<Leader>(role_).progress[from];
-    if (p.replica != q.replica) p = Progress{q.replica};  // another disk: what was held is gone
+    if (p.replica != replica) p = Progress{replica};  // another disk: what was held is gone
     p.last_fetch = now;
 }
 

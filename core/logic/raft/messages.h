@@ -94,6 +94,21 @@ struct FetchResponse {
     Epoch asked;
     std::uint64_t number = 0;
 };
+
+// A part of a snapshot is asked for and given (KIP-630): what decides. Position, size and bytes are
+// the shell's, and so are the errors SNAPSHOT_NOT_FOUND and POSITION_OUT_OF_RANGE.
+struct FetchSnapshotRequest {
+    Epoch epoch;
+    ReplicaKey replica;
+    LogEnd id;
+};
+struct FetchSnapshotResponse {
+    RaftError error = RaftError::none;
+    Epoch epoch;
+    std::optional<NodeId> leader;
+    LogEnd id;
+};
+
 using Message =
     std::variant<VoteRequest, VoteResponse, BeginQuorumEpochRequest, BeginQuorumEpochResponse,
                  EndQuorumEpochRequest, FetchRequest, FetchResponse>;

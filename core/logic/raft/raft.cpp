@@ -120,25 +120,6 @@ bool Raft::ready() const noexcept {
     return leader != nullptr && high_watermark_ > leader->epoch_start;
 }
 
-void Raft::snapshot_loaded(MonoTime now, const LogEnd& id, VoterSet voters) {
-    FL_INVARIANT(121, id.end >= high_watermark_);
-    log_.restart(id);
-    voters_.restart(id.end, std::move(voters));
-    raise_high_watermark(id.end);
-    if (auto* follower = std::get_if<Follower>(&role_)) {
-        follower->installing = false;
-        follower->lost_at = now + config_.fetch_timeout;
-        fetch(now);
-    }
-}
-
-void Raft::snapshot_failed(MonoTime now) {
-    if (auto* follower = std::get_if<Follower>(&role_)) {
-        follower->installing = false;
-        fetch(now);
-    }
-}
-
 void Raft::trimmed(const LogEnd& id) {
     FL_INVARIANT(121, id.end <= high_watermark_);
     log_.trim(id);
@@ -159,7 +140,6 @@ MonoTime Raft::deadline() const {
             return next;
         }
         MonoTime operator()(const Follower& r) const {
-            if (r.installing) return MonoTime::never();  // the shell says when that is over
             return r.asking ? std::min(r.lost_at, r.ask_again_at) : r.lost_at;
         }
         MonoTime operator()(const Resigned& r) const { return r.until; }

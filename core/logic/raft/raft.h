@@ -50,7 +50,9 @@ struct AppendBatches {  // then flushed() when they are durable
 struct Truncate {
     Offset to;
 };
-struct FetchSnapshot {  // then snapshot_loaded()
+// Part by part, each answer to snapshot_part(); then snapshot_loaded() or snapshot_failed(). It
+// ends the one before it, of which nothing is reported any more.
+struct FetchSnapshot {
     NodeId from;
     LogEnd id;
 };
@@ -102,6 +104,7 @@ struct Follower {
     bool heard = false;       // in this epoch
     bool asking = false;      // a fetch is under way
     bool installing = false;  // a snapshot is
+    LogEnd wanted{};          // that one
     MonoTime ask_again_at{};
     std::uint64_t number = 0;  // of that fetch
 };
@@ -135,7 +138,7 @@ public:
     // since, and is dropped. No sync is under way that matters then: a log is cut only when it was
     // reported durable to its end (INV-124).
     void flushed(MonoTime now, Offset end, std::uint64_t cuts);
-    // For a shell in which no sync is under way while a Truncate is done, nor a snapshot loaded.
+    // What is durable of the log as it is now; requires that all effects are done.
     void flushed(MonoTime now, Offset end) { flushed(now, end, cuts()); }
     // How often the log was cut or replaced since the start.
     std::uint64_t cuts() const noexcept { return log_.cuts; }
@@ -146,9 +149,20 @@ public:
     ChangeRefusal remove_voter(const ReplicaKey& replica);
     // Gives up leadership, naming the followers that hold most as successors.
     void resign(MonoTime now);
+
+    // --- snapshots (KIP-630) ---
+    // A part is asked of this replica. With error none the shell gives it, if it has it; who asks
+    // is heard of as by a fetch.
+    FetchSnapshotResponse serve_snapshot(MonoTime now, NodeId from, const FetchSnapshotRequest& q);
+    // A part came, or why it did not. True: the snapshot is still awaited, and the leader is there.
+    bool snapshot_part(MonoTime now, NodeId from, const FetchSnapshotResponse& r);
+    // Whether FetchSnapshot asked for `id` last and nothing has ended that. The shell asks before
+    // it replaces the log, and there is no other input between that and snapshot_loaded().
+    bool awaits_snapshot(const LogEnd& id) const;
     // The snapshot that FetchSnapshot asked for replaced the log; `voters` are those that it holds.
+    // Requires awaits_snapshot(id).
     void snapshot_loaded(MonoTime now, const LogEnd& id, VoterSet voters);
-    // FetchSnapshot failed: goes on fetching.
+    // FetchSnapshot failed (no answer, the leader has it no more, the disk): fetches again, soon.
     void snapshot_failed(MonoTime now);
     // The shell has a snapshot up to `id`, which is committed, and deleted the log before it.
     void trimmed(const LogEnd& id);
@@ -202,7 +216,7 @@ private:
     void on(MonoTime now, NodeId from, const FetchRequest& q);
     void on(MonoTime now, NodeId from, const BeginQuorumEpochResponse& r);
     std::optional<FetchResponse> refuse(const FetchRequest& q) const;
-    void note_progress(MonoTime now, NodeId from, const FetchRequest& q);
+    void note_progress(MonoTime now, NodeId from, const ReplicaKey& replica);
     void answer_waiting();
     void answer(NodeId to, const FetchRequest& q);
     void advance_leader(MonoTime now);
@@ -214,6 +228,7 @@ private:
     void on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q);
     void on(MonoTime now, NodeId from, const FetchResponse& r);
     void fetch(MonoTime now);
+    void fetch_later(MonoTime now);
     void take(const FetchResponse& r);
 
     ReplicaKey self_;

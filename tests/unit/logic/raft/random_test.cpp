@@ -16,6 +16,7 @@ void hold(const Schedule& schedule, std::uint64_t seeds) {
     }
     CHECK(totals.elections > seeds);
     CHECK(totals.committed > 10 * seeds);
+    if (schedule.snapshots) CHECK(totals.installed > seeds / 2);
 }
 }  // namespace
 

@@ -27,6 +27,7 @@ public:
         out.steps += world_.steps;
         out.elections += world_.elections;
         out.committed += world_.committed().size();
+        out.installed += world_.installed;
         return wrong;
     }
 
@@ -66,7 +67,9 @@ private:
         } else if (what < 994) {
             world_.call(any(), [&](Raft& r) { r.resign(world_.now); });
         } else if (what < 996 && s_.snapshots) {
-            world_.snapshot(any());
+            const std::size_t who = any();
+            const auto at = leader();
+            world_.snapshot(at && rng_.chance(1, 2) ? *at : who);
         } else if (s_.wipes && rng_.chance(1, 3)) {
             wipe(any());
         } else if (s_.changes) {
@@ -84,10 +87,18 @@ private:
     }
 
     void post() {
-        if (world_.letters.empty()) return pass(1ms);
-        const std::size_t i = rng_.below(world_.letters.size());
+        if (world_.letters.size() + world_.parts.size() == 0) return pass(1ms);
+        const std::size_t i = rng_.below(world_.letters.size() + world_.parts.size());
+        if (i >= world_.letters.size()) return post_part(i - world_.letters.size());
         if (cut(world_.letters[i]) || rng_.chance(1, 20)) return world_.lose(i);
         world_.deliver(i, rng_.chance(1, 20));
+    }
+
+    void post_part(std::size_t i) {
+        const Part& part = world_.parts[i];
+        const bool cut = cut_.contains(part.from) != cut_.contains(part.to);
+        if (cut || world_.parts.size() > 20 || rng_.chance(1, 20)) return world_.lose_part(i);
+        world_.deliver_part(i, rng_.chance(1, 20));
     }
 
     // Reports of syncs may come late, out of order, and twice for the same records.
@@ -102,7 +113,10 @@ private:
         world_.now = world_.now + time;
         for (std::size_t i = 0; i < world_.replicas.size(); ++i) {
             const auto& raft = world_.replicas[i].raft;
-            if (raft && raft->deadline() <= world_.now) world_.tick(i);
+            const auto& download = world_.replicas[i].download;
+            if (raft &&
+                (raft->deadline() <= world_.now || (download && download->ask_at <= world_.now)))
+                world_.tick(i);
         }
     }
 
@@ -141,6 +155,8 @@ private:
             // A defect may talk for ever without time passing.
             for (int n = 0; n < 2'000 && !world_.letters.empty() && world_.broken().empty(); ++n)
                 world_.deliver(rng_.below(world_.letters.size()), false);
+            for (int n = 0; n < 100 && !world_.parts.empty() && world_.broken().empty(); ++n)
+                world_.deliver_part(rng_.below(world_.parts.size()), false);
             if (!world_.broken().empty()) return world_.broken();
             if (const auto at = leader(); at && asked < 3) {
                 world_.append(*at);

@@ -122,21 +122,75 @@ void World::perform(std::size_t i, Effect effect) {
         r.durable = std::min(r.durable, t->to);
         r.compared = std::min(r.compared, t->to);
     } else if (auto* n = std::get_if<FetchSnapshot>(&effect)) {
-        const Replica& from = replicas[index(n->from)];
-        if (from.raft && from.snapshot == n->id) {
-            r.log.clear();
-            r.snapshot = from.snapshot;
-            r.voters = from.voters;
-            r.durable = r.snapshot.end;
-            r.raft->snapshot_loaded(now, r.snapshot, r.voters);
-        } else {
-            r.raft->snapshot_failed(now);
-        }
+        r.download = Replica::Download{n->from, n->id};
+        ask_part(i);
     } else if (auto* c = std::get_if<Committed>(&effect)) {
         check_committed(i, c->high_watermark);
     } else if (auto* l = std::get_if<BecameLeader>(&effect)) {
         check_leader(i, l->epoch);
     }
+}
+
+// --- the shell's part of KIP-630: one part at a time, asked for again when none comes
+// -------------
+
+void World::ask_part(std::size_t i) {
+    Replica& r = replicas[i];
+    r.download->ask_at = now + config_.request_timeout;
+    parts.push_back({r.key.id, r.download->from, r.download->parts,
+                     FetchSnapshotRequest{r.raft->state().epoch, r.key, r.download->id}});
+}
+
+void World::deliver_part(std::size_t part, bool keep) {
+    const Part p = parts[part];
+    if (!keep) lose_part(part);
+    if (!replicas[index(p.to)].raft) return;
+    std::holds_alternative<FetchSnapshotRequest>(p.message) ? serve(p) : take(p);
+}
+
+void World::lose_part(std::size_t part) {
+    std::swap(parts[part], parts.back());
+    parts.pop_back();
+}
+
+void World::serve(const Part& part) {
+    const auto& q = std::get<FetchSnapshotRequest>(part.message);
+    const Replica& r = replicas[index(part.to)];
+    FetchSnapshotResponse answer;
+    call(index(part.to), [&](Raft& raft) { answer = raft.serve_snapshot(now, part.from, q); });
+    const bool last = part.number + 1 >= 1 + q.id.end.v % 3;
+    parts.push_back({part.to, part.from, part.number, answer, r.snapshot == q.id, last});
+}
+
+void World::take(const Part& part) {
+    const std::size_t i = index(part.to);
+    Replica& r = replicas[i];
+    const auto& answer = std::get<FetchSnapshotResponse>(part.message);
+    bool awaited = false;
+    call(i, [&](Raft& raft) { awaited = raft.snapshot_part(now, part.from, answer); });
+    const auto& d = r.download;
+    if (!d || d->from != part.from || d->id != answer.id || d->parts != part.number) return;
+    if (!awaited) {
+        if (!r.raft->awaits_snapshot(d->id)) r.download.reset();
+        return;
+    }
+    if (!part.found) {
+        r.download.reset();
+        return call(i, [&](Raft& raft) { raft.snapshot_failed(now); });
+    }
+    ++r.download->parts;
+    part.last ? install(i) : ask_part(i);
+}
+
+void World::install(std::size_t i) {
+    Replica& r = replicas[i];
+    r.log.clear();
+    r.snapshot = r.download->id;
+    r.voters = snapshots_.at(r.snapshot).voters;
+    r.durable = r.compared = r.snapshot.end;
+    r.download.reset();
+    ++installed;
+    call(i, [&](Raft& raft) { raft.snapshot_loaded(now, r.snapshot, r.voters); });
 }
 
 // What a replica calls committed, every other that ever did has too.
@@ -177,6 +231,14 @@ void World::check_vote(const Letter& letter) {
 }
 
 void World::tick(std::size_t i) {
+    auto& d = replicas[i].download;
+    if (d && replicas[i].raft && now >= d->ask_at) {
+        if (!replicas[i].raft->awaits_snapshot(d->id)) {
+            d.reset();
+        } else {
+            ask_part(i);
+        }
+    }
     call(i, [&](Raft& r) { r.tick(now); });
 }
 
@@ -223,6 +285,7 @@ void World::crash(std::size_t i, std::size_t kept) {
     Replica& r = replicas[i];
     r.raft.reset();
     r.syncs.clear();
+    r.download.reset();
     std::size_t left = 0;
     while (left < r.log.size() && r.log[left].end() <= r.durable) ++left;
     r.log.resize(std::min(r.log.size(), left + kept));
@@ -258,6 +321,8 @@ void World::snapshot(std::size_t i) {
     }
     r.voters = r.raft->voters().before(at);
     r.snapshot = id;
+    const auto [it, fresh] = snapshots_.try_emplace(id, Content{r.voters});
+    if (!fresh && !(it->second == Content{r.voters})) broke("two snapshots of one end differ");
     std::erase_if(r.log, [&](const Batch& b) { return b.end() <= at; });
     r.raft->trimmed(id);
 }

@@ -28,6 +28,13 @@ struct Replica {
     Offset compared{0};       // the log below it, with what others committed
     LogEnd snapshot;
     VoterSet voters;  // before the log's first record
+    struct Download {
+        NodeId from;
+        LogEnd id;
+        int parts = 0;
+        MonoTime ask_at{};  // again
+    };
+    std::optional<Download> download;  // gone with the process
     Offset log_end() const { return log.empty() ? snapshot.end : log.back().end(); }
 };
 
@@ -35,6 +42,14 @@ struct Letter {
     NodeId from, to;
     Message message;
     ReplicaKey sender{};  // who it was when it wrote
+};
+
+// A part of a snapshot, asked for or given. It has no bytes: what it is made of is known by its id.
+struct Part {
+    NodeId from, to;
+    int number = 0;
+    std::variant<FetchSnapshotRequest, FetchSnapshotResponse> message;
+    bool found = true, last = false;
 };
 
 class World {
@@ -46,6 +61,8 @@ public:
     void tick(std::size_t i);                     // with the world's time
     void deliver(std::size_t letter, bool keep);  // keep: it will come again
     void lose(std::size_t letter);
+    void deliver_part(std::size_t part, bool keep);
+    void lose_part(std::size_t part);
     void flush(std::size_t i);
     void sync(std::size_t i);  // on the disk, but the report comes with
     void report(std::size_t i, std::size_t which);
@@ -70,10 +87,11 @@ public:
 
     std::vector<Replica> replicas;
     std::vector<Letter> letters;
+    std::vector<Part> parts;
     MonoTime now{1'000'000};
     bool flush_at_once = true;
     std::size_t most_batches = 1'000;  // in one answer to a fetch
-    std::uint64_t steps = 0, elections = 0;
+    std::uint64_t steps = 0, elections = 0, installed = 0;
     const std::map<std::int64_t, Batch>& committed() const { return committed_; }
 
 private:
@@ -84,6 +102,14 @@ private:
     void check_committed(std::size_t i, Offset high_watermark);
     void check_leader(std::size_t i, Epoch epoch);
     void check_vote(const Letter& letter);
+    void ask_part(std::size_t i);
+    void serve(const Part& part);
+    void take(const Part& part);
+    void install(std::size_t i);
+    struct Content {  // of a snapshot
+        VoterSet voters;
+        friend bool operator==(const Content&, const Content&) = default;
+    };
     void broke(std::string what);
     std::size_t index(NodeId id) const { return static_cast<std::size_t>(id.v) - 1; }
 
@@ -92,6 +118,7 @@ private:
     Rng seed_;
     std::uint64_t starts_ = 0, payloads_ = 0, directories_ = 0;
     std::map<std::int64_t, Batch> committed_;  // by base offset
+    std::map<LogEnd, Content> snapshots_;      // every one that was taken
     std::map<Epoch, NodeId> leaders_;
     std::map<std::pair<std::int64_t, Epoch>, ReplicaKey> votes_;  // by directory and epoch
     std::string broken_;
@@ -109,7 +136,7 @@ struct Schedule {
 Schedule mixed_schedule(std::uint64_t seed);
 // "" or what went wrong. `out` gets the world's counters.
 struct Totals {
-    std::uint64_t steps = 0, elections = 0, committed = 0;
+    std::uint64_t steps = 0, elections = 0, committed = 0, installed = 0;
 };
 std::string run_random(const Schedule& schedule, std::uint64_t seed, Totals& out);
 }  // namespace faultline::logic::raft::test
