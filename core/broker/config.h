@@ -34,6 +34,7 @@ struct BrokerConfig {
     std::size_t request_bytes_per_shard = 256U << 20;  // of requests under way
     std::int32_t fetch_max_bytes = 55 << 20;           // fetch.max.bytes
     std::int32_t max_request_partitions = 2000;        // max.request.partition.size.limit
+    std::size_t fetch_session_slots = 1000;            // max.incremental.fetch.session.cache.slots
     std::size_t max_connections = INT32_MAX;
     std::int64_t retention_check_ms = 300'000;
     std::int64_t checkpoint_ms = 60'000;

@@ -28,6 +28,14 @@ ShardId owner_of(const TopicPartition& p, unsigned shards) {
     const auto spread = stable_hash(p.topic) + static_cast<std::uint64_t>(p.index.v);
     return ShardId{static_cast<std::uint16_t>(spread % shards)};
 }
+
+// The shards share the slots, as the shards of Kafka's cache do.
+logic::FetchSessionLimits session_limits(const BrokerConfig& config, Env& env) {
+    const unsigned shards = env.shards.count();
+    return {.slots = (config.fetch_session_slots + shards - 1) / shards,
+            .divisor = static_cast<std::int32_t>(shards),
+            .remainder = env.shard.v};
+}
 }  // namespace
 
 Shard::Shard(Env& env, SharedRef shared)
@@ -36,7 +44,8 @@ Shard::Shard(Env& env, SharedRef shared)
       background_(env.fibers),
       connections_(env.fibers),
       context_{env.node, env.clock, env.fibers, background_, env.probe, [this] { data_arrived(); }},
-      budget_(shared_->config.request_bytes_per_shard) {
+      budget_(shared_->config.request_bytes_per_shard),
+      fetch_sessions_(session_limits(shared_->config, env)) {
     shared_->shards[env.shard.v] = this;
 }
 

@@ -11,6 +11,7 @@
 #include "core/broker/partition.h"
 #include "core/broker/types.h"
 #include "core/env/env.h"
+#include "core/logic/fetch/fetch_sessions.h"
 #include "core/model/metadata_image.h"
 #include "core/rpc/server_conn.h"
 #include "core/storage/log_manager.h"
@@ -87,6 +88,7 @@ public:
     const Snapshot<model::MetadataImage>& image() const noexcept { return image_; }
     const BrokerConfig& config() const noexcept { return shared_->config; }
     storage::LogManager& logs() noexcept { return *logs_; }
+    logic::FetchSessions& fetch_sessions() noexcept { return fetch_sessions_; }
     Env& env() noexcept { return env_; }
     ShardId owner(const TopicPartition& partition) const;
     // A partition of this shard; null, with why, when it is not served here. Never parks.
@@ -112,6 +114,7 @@ private:
     Snapshot<model::MetadataImage> image_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     fiber::Semaphore budget_;
+    logic::FetchSessions fetch_sessions_;
     fiber::Condition data_;
     std::uint64_t data_version_ = 0;
     bool telling_ = false;  // a notice to the other shards is under way

@@ -184,7 +184,7 @@ constexpr ConfigKey kKeys[] = {
     {"max.connections", int32, "2147483647", "0..", cluster_wide, acts},
     {"max.connections.per.ip", int32, "2147483647", "0..", cluster_wide},
     {"max.connections.per.ip.overrides", string, "", "", cluster_wide},
-    {"max.incremental.fetch.session.cache.slots", int32, "1000", "0..", read_only},
+    {"max.incremental.fetch.session.cache.slots", int32, "1000", "0..", read_only, acts},
     {"max.request.partition.size.limit", int32, "2000", "1..", read_only, acts},
     {"message.max.bytes", int32, "1048588", "0..", cluster_wide, acts},
     {"metadata.log.dir", string, kNull, "", read_only},

@@ -178,6 +178,7 @@ private:
         out_.request_max_bytes = number("socket.request.max.bytes");
         out_.fetch_max_bytes = number("fetch.max.bytes");
         out_.max_request_partitions = number("max.request.partition.size.limit");
+        out_.fetch_session_slots = number("max.incremental.fetch.session.cache.slots");
         out_.max_connections = number("max.connections");
         out_.connections_max_idle_ms = settings_.number("connections.max.idle.ms");
         out_.queued_max_requests = number("queued.max.requests");

@@ -36,6 +36,7 @@ struct NodeSettings {
     std::int32_t request_max_bytes = 0;
     std::int32_t fetch_max_bytes = 0;
     std::int32_t max_request_partitions = 0;
+    std::int32_t fetch_session_slots = 0;
     std::int32_t max_connections = 0;
     std::int64_t connections_max_idle_ms = 0;
     std::int32_t queued_max_requests = 0;

@@ -22,6 +22,7 @@ broker::BrokerConfig broker_config(const config::NodeSettings& node) {
     c.limits.idle = std::chrono::milliseconds(node.connections_max_idle_ms);
     c.fetch_max_bytes = node.fetch_max_bytes;
     c.max_request_partitions = node.max_request_partitions;
+    c.fetch_session_slots = static_cast<std::size_t>(node.fetch_session_slots);
     c.max_connections = static_cast<std::size_t>(node.max_connections);
     c.retention_check_ms = node.retention_check_ms;
     c.checkpoint_ms = node.checkpoint_ms;

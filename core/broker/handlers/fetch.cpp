@@ -1,7 +1,7 @@
-// Fetch: long polls, answers out of files. Sessions (KIP-227) are not kept: a client that asks for
-// one is given id 0 and sends whole requests.
+// Fetch: long polls, answers out of files. Sessions (KIP-227): core/broker/fetch_session.
 #include <algorithm>
 
+#include "core/broker/fetch_session.h"
 #include "core/broker/handlers/respond.h"
 #include "gen/wire/fetch_request.h"
 #include "gen/wire/fetch_response.h"
@@ -18,7 +18,7 @@ struct Poll {
     std::vector<std::pair<std::size_t, std::size_t>> places;
     Deadline deadline;
     std::uint64_t min_bytes = 0, max_bytes = 0;
-    bool hopeless = false;  // some partition is an error already: answer at once
+    bool unknown = false;  // some partition is not here
 };
 
 void take_parts(const FetchRequest& request, const model::MetadataImage& image, bool by_id,
@@ -40,7 +40,7 @@ void take_parts(const FetchRequest& request, const model::MetadataImage& image, 
                 data.error_code = known == nullptr && by_id
                                       ? KafkaError::unknown_topic_id
                                       : KafkaError::unknown_topic_or_partition;
-                poll.hopeless = true;
+                poll.unknown = true;
             } else {
                 poll.places.emplace_back(poll.response.responses.size(), out.partitions.size());
                 poll.parts.push_back(
@@ -85,7 +85,8 @@ Holes poll_until_ready(Shard& shard, Poll& poll, fiber::StopToken stop) {
     const probe::Probe& probe = shard.env().probe;
     for (bool woken = false;; woken = true) {
         const std::uint64_t seen = shard.data_version();
-        bool errors = poll.hopeless;
+        // As Kafka: partitions that are unknown do not end a wait for others.
+        bool errors = poll.parts.empty();
         const std::uint64_t bytes = look(shard, poll, holes, errors);
         if (errors || bytes >= poll.min_bytes) {
             if (woken && !errors) probe.reached(probe::Site::fetch_woken_by_data);
@@ -105,23 +106,27 @@ bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) 
     FetchRequest request;
     if (!decode(r, request)) return false;
     Poll poll;
-    if (request.session_id != 0) {
-        poll.response.error_code = KafkaError::fetch_session_id_not_found;
+    Shard& shard = context.shard;
+    const bool by_id = r.version.v >= 13;
+    auto session = begin_fetch(shard, request, by_id);
+    if (session.kind == logic::FetchPlan::Kind::refused) {
+        poll.response.error_code = session.error;
         respond(responder, r, poll.response);
         return true;
     }
-    Shard& shard = context.shard;
-    take_parts(request, *shard.image(), r.version.v >= 13, poll);
-    if (poll.hopeless) shard.env().probe.reached(probe::Site::fetch_partition_unknown);
+    take_parts(request, *shard.image(), by_id, poll);
+    if (poll.unknown) shard.env().probe.reached(probe::Site::fetch_partition_unknown);
     poll.deadline =
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.max_wait_ms, 0)));
     poll.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
     poll.max_bytes = static_cast<std::uint64_t>(
         std::clamp(request.max_bytes, 0, shard.config().fetch_max_bytes));
     context.fibers.spawn(
-        {.name = "fetch"}, [&shard, poll = std::move(poll), api = r.api, version = r.version,
-                            correlation = r.correlation, responder](fiber::StopToken stop) mutable {
+        {.name = "fetch"}, [&shard, poll = std::move(poll), session = std::move(session),
+                            api = r.api, version = r.version, correlation = r.correlation,
+                            responder](fiber::StopToken stop) mutable {
             Holes holes = poll_until_ready(shard, poll, stop);
+            finish_fetch(shard, session, poll.response);
             respond(responder, api, version, correlation, poll.response, std::move(holes));
         });
     return true;

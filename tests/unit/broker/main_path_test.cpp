@@ -164,6 +164,7 @@ TEST_CASE("broker: fetches beyond the log, of unknown topics and of wrong epochs
               KafkaError::unknown_topic_id);
         request = fetch_request("t", 0, 0);
         request.session_id = 5;
+        request.session_epoch = 1;
         CHECK(c.call<wire::FetchResponse>(12, request).error_code ==
               KafkaError::fetch_session_id_not_found);
         // From the middle of a batch the whole batch comes.
