@@ -2,6 +2,7 @@
 // new starts are on disk before the answer, where Kafka writes them within a minute.
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "core/broker/handlers/respond.h"
 #include "core/broker/scatter.h"
@@ -32,15 +33,30 @@ std::vector<DeletePart> take_parts(const DeleteRecordsRequest& request) {
 Result<void> write_down(Shard& shard) {
     Env& env = shard.env();
     if (env.shard.v == 0) return shard.logs().checkpoint_log_starts();
-    FL_TRY(const Result<Unit> written,
-           env.shards.call(ShardId{0}, env.clock.in(30s), [shared = shard.shared()](Env& first) {
-               Result<Unit> result = Unit{};
-               const auto done = shared->at(first).logs().checkpoint_log_starts();
-               if (!done.ok()) result = done.error();
-               return result;
-           }));
-    if (!written.ok()) return written.error();
-    return {};
+    // Not by call(): the first shard calls the others in turn, to hear their starts.
+    struct Reply {
+        Result<void> written = Error{Errc::cancelled, 0, "handlers.delete_records"};
+        fiber::Waiter* waiter = nullptr;
+    };
+    fiber::Waiter waiter;
+    const auto reply = std::make_shared<Reply>();
+    reply->waiter = &waiter;
+    struct Abandon {
+        Reply& reply;
+        ~Abandon() { reply.waiter = nullptr; }
+    } abandon{*reply};
+    FL_CHECK(env.shards.post(
+        ShardId{0}, [shared = shard.shared(), reply, home = env.shard](Env& first) mutable {
+            const auto written = shared->at(first).logs().checkpoint_log_starts();
+            // Going down: nobody waits.
+            (void)first.shards.post(home, [reply = std::move(reply), written](Env&) {
+                reply->written = written;
+                if (reply->waiter != nullptr) reply->waiter->wake();
+            });
+        }));
+    if (waiter.park(env.clock.in(30s)) == fiber::Wake::timed_out)
+        return Error{Errc::timed_out, 0, "handlers.delete_records"};
+    return reply->written;
 }
 }  // namespace
 

@@ -144,4 +144,24 @@ TEST_CASE("delete records: a start that cannot be written down is not answered a
         CHECK(delete_before(c, {"t", 0, 1}).second == KafkaError::kafka_storage_error);
     });
 }
+
+TEST_CASE("delete records: by a connection of any shard, of partitions of any shard") {
+    Bench b({}, 3);
+    b.run([&](Env& env) {
+        Client c(env);
+        create(c, "t", 6);
+        std::vector<std::unique_ptr<Client>> clients;  // the connections go round the shards
+        for (std::int64_t round = 0; round < 6; ++round) {
+            clients.push_back(std::make_unique<Client>(env));
+            for (std::int32_t p = 0; p < 6; ++p) {
+                produce(c, "t", p, batch(env, {"a"}));
+                CHECK(delete_before(*clients.back(), {"t", p, -1}) ==
+                      Answer{round + 1, KafkaError::none});
+            }
+        }
+        b.world.disk(b.server).fail_syncs("*log-start-offset-checkpoint*", 1, sim::kNoFault);
+        produce(c, "t", 0, batch(env, {"a"}));
+        CHECK(delete_before(c, {"t", 0, -1}).second == KafkaError::kafka_storage_error);
+    });
+}
 }  // namespace faultline::broker::test
