@@ -71,6 +71,8 @@ struct HistoryCheck {
     std::int32_t invariant;
     std::string_view name;
     Anomaly (*check)(const History&);
+    // Of the beginning of a history it says nothing: what is missing may still come.
+    bool needs_end = false;
 };
 // All of them, in order of their invariant.
 std::span<const HistoryCheck> history_checks();

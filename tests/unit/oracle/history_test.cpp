@@ -2,7 +2,10 @@
 // checker).
 #include "sim/oracle/history.h"
 
+#include <algorithm>
+
 #include "tests/support/catch.h"
+#include "tests/unit/oracle/made_history.h"
 
 using namespace faultline::sim;
 
@@ -119,4 +122,26 @@ TEST_CASE("history: aborted read") {
     h.sends[1].aborted = false;
     h.sends[1].outcome = SendOutcome::failed;
     CHECK(aborted_read(h).found());
+}
+
+TEST_CASE("history: of a long one the beginning is judged, and the verdict says so", "[oracle]") {
+    for (const bool twice : {false, true}) {
+        for (const bool longer : {false, true}) {
+            MadeHistory h;
+            h.acked(0, 0, 0).acked(0, 1, 1).delivered(kConsumer, 0, 0, 0);
+            h.probe(faultline::probe::ProduceSent{h.p, 0, 2, 1});
+            h.written(2).delivered(kConsumer, 1, 0, 1).delivered(kConsumer, 2, 0, twice ? 1 : 2);
+            h.delivered(kAuditor, 0, 0, 0).delivered(kAuditor, 1, 0, 1);
+            if (longer) h.probe(faultline::probe::ProduceSent{h.p, 0, 3, 100'000});
+            CHECK(h.verdict() == (twice ? 96 : 0));
+            const auto oracle = [&](std::int32_t invariant) -> const Oracle& {
+                return **std::ranges::find_if(
+                    h.oracles, [&](const auto& o) { return o->invariant() == invariant; });
+            };
+            CHECK(oracle(96).premises() > 0);
+            CHECK((oracle(98).premises() == 0) == longer);
+            CHECK(oracle(95).remark().starts_with("history of clients: longer than 100,000") ==
+                  longer);
+        }
+    }
 }
