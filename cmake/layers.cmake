@@ -40,7 +40,7 @@ fl_layer(sim/search MAY core sim sim/trace sim/run)
 # The real world. It knows all of core and nothing of sim.
 fl_layer(runtime MAY core)
 # The binary `faultline` is put together from both worlds and the pictures: docs/adr/0014.
-fl_layer(runtime/faultline MAY core runtime sim sim/run sim/search visualize)
+fl_layer(runtime/faultline MAY core runtime sim sim/trace sim/run sim/search visualize)
 
 # Pictures are made of the trace format alone.
 fl_layer(visualize MAY core/base sim/trace)

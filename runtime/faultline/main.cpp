@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     binary::add_timeline(app, commands);
 #ifdef FAULTLINE_WITH_SIM
     binary::add_sim(app, commands);
+    binary::add_scenario(app, commands);
 #endif
     if (const std::string line = unknown_command(app, argc, argv); !line.empty())
         return tools::bad_input(line);

@@ -113,4 +113,13 @@ std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast
     all.push_back(make_failed_send_read(judge, cast));
     return all;
 }
+
+std::vector<std::unique_ptr<Oracle>> make_client_oracles(Judge& judge, const Cast& cast) {
+    std::vector<std::unique_ptr<Oracle>> all;
+    all.push_back(make_no_phantom(judge, cast));
+    all.push_back(make_producer_order(judge, cast));
+    add_history_oracles(all, judge, cast);
+    all.push_back(make_failed_send_read(judge, cast));
+    return all;
+}
 }  // namespace faultline::sim

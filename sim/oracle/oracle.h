@@ -114,6 +114,8 @@ std::span<const OracleInfo> oracle_table();
 
 // All oracles that today's broker can violate, in order of their invariant.
 std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast);
+// Those that need no more than what clients saw: they judge a cluster of real daemons as well.
+std::vector<std::unique_ptr<Oracle>> make_client_oracles(Judge& judge, const Cast& cast);
 
 std::unique_ptr<Oracle> make_acked_is_durable(Judge&, const Cast&);        // INV-80
 std::unique_ptr<Oracle> make_dense_offsets(Judge&, const Cast&);           // INV-81

@@ -37,6 +37,10 @@ int Outcome::exit_code() const {
 
 std::string Outcome::last_line() const {
     const auto biting = std::ranges::count_if(faults, [](const auto& f) { return f.effects > 0; });
+    if (!world.empty()) {
+        return fmt::format("verdict={} seed={} world={} wall_s={} events={} faults={}", verdict(),
+                           seed, world, seconds(wall_time), events, biting);
+    }
     return fmt::format("verdict={} seed={} hash={} sim_s={} wall_s={} events={} faults={}",
                        verdict(), seed, hash, seconds(sim_time), seconds(wall_time), events,
                        biting);

@@ -27,6 +27,7 @@ struct OracleReport {
 
 struct Outcome {
     std::string scenario;
+    std::string world;  // of a real run, which has no hash and no simulated time; else empty
     std::uint64_t seed = 0;
     std::string hash;                 // 32 hex digits over every event
     std::uint64_t schedule_hash = 0;  // over what the scheduler drew (SimDriver::schedule)

@@ -13,6 +13,8 @@ Example:  ./dev cluster up 3 && ./dev cluster cut 1 && ./dev cluster heal && ./d
   cut N --all    ... and no packet between node N and the clients
   heal           continue, connect and start everything
   down           end all nodes and remove their data
+  serve          verbs from stdin, one per line, "ID VERB..."; answers "ID EXIT-CODE TEXT" when each is done, in any order;
+                 at the end of stdin the cluster that it has started is down (for programs: `faultline scenario run`)
 
 Exit: 0 done, 1 a node did not do it, 2 asked for what cannot be (one line).
 """
@@ -20,6 +22,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 
 import links
 from local_cluster import ROOT, LocalCluster, Misuse, NodeEnded
@@ -39,6 +42,7 @@ def arguments(argv):
     up.add_argument('nodes', nargs='?', type=int, default=3)
     up.add_argument('--kafka', action='store_true', help='nodes of Apache Kafka')
     up.add_argument('--bin', default=f'{ROOT}/build/release/bin')
+    up.add_argument('--log-dirs', type=int, default=1)
     up.add_argument('--links', choices=sorted(links.KINDS), help='default: namespaces where they work')
     up.add_argument('--port', type=int, default=19090, help='proxy: node N listens on PORT+10N')
     up.add_argument('--power', action='store_true', help='with the library that `power` needs')
@@ -53,7 +57,12 @@ def arguments(argv):
     power = verbs.add_parser('power', add_help=False)
     power.add_argument('nodes', type=int, nargs='+')
     power.add_argument('--seed', type=int, default=1)
-    for verb in ('status', 'heal', 'bootstrap'):
+    power.add_argument('--writes', choices=('keep', 'drop', 'torn', 'random'), default='random')
+    power.add_argument('--names', choices=('keep', 'drop', 'random'), default='random')
+    drop = verbs.add_parser('drop', add_help=False)
+    drop.add_argument('pairs', nargs='?', default='', help='A>B,C>D: exactly these are cut, in this direction; 0: the clients')
+    verbs.add_parser('launch', add_help=False).add_argument('node', type=int)
+    for verb in ('status', 'heal', 'bootstrap', 'serve'):
         verbs.add_parser(verb, add_help=False)
     verbs.add_parser('down', add_help=False).add_argument('--keep', action='store_true', help='leave configuration and data')
     return parser.parse_args(argv)
@@ -68,13 +77,17 @@ def up(a):
     try:
         cluster = LocalCluster.up(a.dir, a.nodes, kind='kafka' if a.kafka else 'faultline', links_kind=a.links, port=a.port,
                                   binary=os.path.abspath(f'{a.bin}/faultlined'),
-                                  power=os.path.abspath(f'{a.bin}/power_cut.so') if a.power else None, changes=dict(p.split('=', 1) for p in a.set))
+                                  power=os.path.abspath(f'{a.bin}/power_cut.so') if a.power else None, changes=dict(p.split('=', 1) for p in a.set),
+                                  log_dirs=a.log_dirs)
     except (NodeEnded, OSError) as e:
         if os.path.exists(f'{a.dir}/cluster.json'):
             LocalCluster(a.dir).down(keep=True)
         raise NodeEnded(f'{e}; nothing runs, configuration and logs are left in {a.dir}') from e
-    print('\n'.join(cluster.status()))
-    print(f'links={cluster.links.kind} data={cluster.dir} bootstrap={cluster.bootstrap()}')
+    return told(cluster)
+
+
+def told(cluster):
+    return cluster.status() + [f'links={cluster.links.kind} data={cluster.dir} bootstrap={cluster.bootstrap()}']
 
 
 def cut(cluster, a):
@@ -91,38 +104,77 @@ def cut(cluster, a):
             others.append(links.CLIENTS)
     if not cluster.cut([a.node], others, both=not a.one_way):
         raise Misuse(f'cut: node {a.node} is cut there already; `heal` connects all')
-    print('\n'.join(cluster.status()))
+    return cluster.status()
+
+
+def drop(cluster, pairs):
+    """From a program that counts itself who is cut from whom by how many faults."""
+    cluster.set_drops({tuple(int(n) for n in pair.split('>')) for pair in pairs.split(',') if pair})
+    return []
 
 
 def act(a):
+    """Returns what to tell, by lines."""
     if a.verb == 'up':
         return up(a)
     cluster = LocalCluster(a.dir)
     if a.verb == 'status':
-        print('\n'.join(cluster.status()))
-        print(f'links={cluster.links.kind} data={cluster.dir} bootstrap={cluster.bootstrap()}')
-    elif a.verb == 'bootstrap':
-        print(cluster.bootstrap())
-    elif a.verb == 'cut':
-        cut(cluster, a)
-    elif a.verb == 'power':
+        return told(cluster)
+    if a.verb == 'bootstrap':
+        return [cluster.bootstrap()]
+    if a.verb == 'cut':
+        return cut(cluster, a)
+    if a.verb == 'drop':
+        return drop(cluster, a.pairs)
+    if a.verb == 'power':
         for node in a.nodes:
             cluster.check(node)
-        print('\n'.join(cluster.power(sorted(set(a.nodes)), seed=a.seed)))
-    elif a.verb == 'heal':
-        print('\n'.join(cluster.heal()) or 'nothing to heal')
-    elif a.verb == 'down':
+        return cluster.power(sorted(set(a.nodes)), seed=a.seed, writes=a.writes, names=a.names)
+    if a.verb == 'heal':
+        return cluster.heal() or ['nothing to heal']
+    if a.verb == 'down':
         cluster.down(keep=a.keep)
-        print(f'{cluster.state["nodes"]} nodes ended')
+        return [f'{cluster.state["nodes"]} nodes ended']
+    cluster.check(a.node)
+    if a.verb == 'restart':
+        cluster.stop(a.node)
+        cluster.start(a.node)
     else:
-        cluster.check(a.node)
-        if a.verb == 'restart':
-            cluster.stop(a.node)
-            cluster.start(a.node)
-        else:
-            getattr(cluster, a.verb)(a.node)
-        print(cluster.status()[a.node - 1])
-    return None
+        getattr(cluster, a.verb)(a.node)
+    return [] if a.verb == 'launch' else [cluster.status()[a.node - 1]]
+
+
+def attempt(argv):
+    """Exit code and lines."""
+    try:
+        a = arguments(argv)
+        if a.verb is None:
+            raise Misuse('which verb? ./dev cluster help tells')
+        if a.verb == 'serve':
+            return 0, serve(a.dir)
+        return 0, act(a)
+    except Misuse as e:
+        return 2, [f'cluster: {e}']
+    except (NodeEnded, OSError) as e:
+        return 1, [f'cluster: {e}']
+
+
+def serve(directory):
+    def answer(number, words):
+        code, lines = attempt(['--dir', directory, *words])
+        sys.stdout.write(f'{number} {code} {"; ".join(lines)}\n')
+        sys.stdout.flush()
+
+    workers = []
+    for line in sys.stdin:
+        number, *words = line.split()
+        workers.append(threading.Thread(target=answer, args=(number, words), daemon=True))
+        workers[-1].start()
+    for worker in workers:
+        worker.join(5)
+    if os.path.exists(f'{directory}/cluster.json'):
+        LocalCluster(directory).down()
+    return []
 
 
 def main(argv):
@@ -130,18 +182,10 @@ def main(argv):
     if not argv or argv[0] in ('help', '-h', '--help'):
         print(__doc__.strip())
         return 0
-    try:
-        a = arguments(argv)
-        if a.verb is None:
-            raise Misuse('which verb? ./dev cluster help tells')
-        act(a)
-        return 0
-    except Misuse as e:
-        print(f'cluster: {e}', file=sys.stderr)
-        return 2
-    except (NodeEnded, OSError) as e:
-        print(f'cluster: {e}', file=sys.stderr)
-        return 1
+    code, lines = attempt(argv)
+    if lines:
+        print('\n'.join(lines), file=sys.stderr if code else sys.stdout)
+    return code
 
 
 if __name__ == '__main__':

@@ -119,6 +119,27 @@ class Tool(unittest.TestCase):
         for row in self.say('status').splitlines()[:3]:
             self.assertTrue(row.endswith('answers'), row)
 
+    def test_a_program_speaks_through_pipes(self):
+        where = f'{self.dir}/served'
+        tool = subprocess.Popen([sys.executable, f'{HERE}/cluster.py', '--dir', where, 'serve'], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+        def ask(text):
+            tool.stdin.write(text + '\n')
+            tool.stdin.flush()
+            return tool.stdout.readline().strip()
+
+        self.assertRegex(ask(f'1 up 2 --bin {self.dir}/bin --links {self.kind} --port {PORT + 200}'), '^1 0 .*bootstrap=')
+        self.assertEqual(ask('2 drop 1>2,2>0'), '2 0')
+        self.assertRegex(ask('3 status'), '^3 0 node 1 .*cut from 2; node 2 .* cut from clients; ')
+        self.assertRegex(ask('4 kill 2'), '^4 0 node 2 .*does not run')
+        self.assertEqual(ask('5 launch 2'), '5 0')
+        self.assertRegex(ask('6 kill 9'), '^6 2 cluster: there is no node 9')
+        tool.stdin.close()
+        self.assertEqual(tool.wait(30), 0)
+        tool.stdout.close()
+        self.refused(2, 'no cluster in', '--dir', where, 'status')
+
     def test_misuse_is_told_in_one_line(self):
         self.refused(2, 'there is no node 4; there are 1 to 3', 'kill', '4')
         self.refused(2, 'invalid choice', 'frob')

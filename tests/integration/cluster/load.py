@@ -27,8 +27,8 @@ def make_topic(bootstrap, topic, partitions, replicas):
 class Foreign:
     """A librdkafka producer with idempotence. Value "NAME:n", key of n."""
 
-    def __init__(self, bootstrap, topic, name, rate):
-        self.bootstrap, self.topic, self.name, self.rate = bootstrap, topic, name, rate
+    def __init__(self, bootstrap, topic, name, rate, in_flight):
+        self.bootstrap, self.topic, self.name, self.rate, self.in_flight = bootstrap, topic, name, rate, in_flight
         self.sent, self.acked, self.unknown, self.restarts = 0, {}, {}, 0
         self.times = collections.defaultdict(list)  # by partition: when acknowledgements came
         self.going = True
@@ -37,13 +37,14 @@ class Foreign:
 
     def producer(self):
         return Producer({'bootstrap.servers': self.bootstrap, **COMMON, 'enable.idempotence': True, 'acks': 'all',
-                         'linger.ms': 2, 'delivery.timeout.ms': 600000, 'request.timeout.ms': 3000,
+                         'linger.ms': 2, 'max.in.flight': self.in_flight, 'delivery.timeout.ms': 600000, 'request.timeout.ms': 3000,
                          'queue.buffering.max.messages': 1000000})
 
     def answered(self, error, message):
         n = int(message.value().split(b':')[1])
         if error is None:
-            self.acked[n] = (message.partition(), message.offset())
+            # No offset: the broker knew it already from an attempt whose answer was lost.
+            self.acked[n] = (message.partition(), -1 if message.offset() is None else message.offset())
             self.times[message.partition()].append(time.monotonic())
         else:
             self.unknown[n] = str(error)

@@ -42,6 +42,7 @@ class Judge(unittest.TestCase):
 
     def test_a_record_at_another_place_is_seen(self):
         self.assertEqual(self.found([(0, 1, 'a:0')], {0: (0, 0)}), {'misplaced': 1})
+        self.assertEqual(self.found([(0, 1, 'a:0')], {0: (0, -1)}), {})
 
     def test_a_record_of_nobody_is_seen(self):
         for value in ('a:3', 'b:0', 'nonsense'):

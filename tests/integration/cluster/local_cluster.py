@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -83,6 +84,8 @@ def process(pid):
 
 
 class LocalCluster:
+    changing_links = threading.Lock()
+
     def __init__(self, directory):
         self.dir = os.path.abspath(directory)
         try:
@@ -279,6 +282,12 @@ class LocalCluster:
         return set(map(tuple, self.state['drops']))
 
     def set_drops(self, new):
+        with LocalCluster.changing_links:
+            self.replace_drops(new)
+
+    def replace_drops(self, new):
+        with open(f'{self.dir}/cluster.json', encoding='utf-8') as f:
+            self.state = json.load(f)  # another verb may have been faster
         self.links.set_drops(self.drops(), new)
         self.state['drops'] = sorted(new)
         self.save()
