@@ -7,7 +7,7 @@ Example:  rounds.py --rounds 20                                      three nodes
   kill      kill -9 of a partition's leader        power     its power fails: what it did not sync is dropped or torn
   pause     SIGSTOP, later SIGCONT                 blackout  the power of all nodes fails at the same time
   cut       no link to the other nodes;            restart   all nodes one after the other, SIGTERM and start
-            clients still reach it
+            clients still reach it           busy      every core computes for --busy seconds; no leader may change
 
 The load: librdkafka with idempotence, and `faultline produce`. Afterwards every acknowledged record must be there, once, in
 the order in which its producer sent it. A line per round, then one for each fault, and the verdict:
@@ -20,6 +20,7 @@ import argparse
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ import load
 from local_cluster import ROOT, LocalCluster, Misuse, NodeEnded, why_no_kafka
 
 TOPIC = 'orders'
+FAULTS = ('kill', 'pause', 'cut', 'power', 'restart', 'blackout', 'busy')
 PATIENCE_S = float(os.environ.get('FL_CLUSTER_PATIENCE_S', 120))
 
 
@@ -46,6 +48,7 @@ class Rounds:
         self.foreign = [load.Foreign(self.boot, TOPIC, f'librdkafka{i}', options.rate, 1 if i % 2 else 5)
                         for i in range(options.producers)]
         self.own = [] if options.no_own else [load.Own(f'{options.bin}/faultline', self.boot, TOPIC, 'faultline0', options.rate)]
+        self.false_fences = []
         self.silences = {fault: [] for fault in options.faults}
 
     def partitions(self):
@@ -94,6 +97,24 @@ class Rounds:
             return c.power(list(c.numbers()), seed=seed)
         return []
 
+    def busy(self):
+        """Load alone is no reason to elect anybody."""
+        before = self.whole()
+        burners = [subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(os.cpu_count() or 1)]
+        try:
+            deadline = time.monotonic() + self.o.busy
+            while time.monotonic() < deadline:
+                time.sleep(0.2)
+                now = self.partitions()
+                for p, (leader, _) in (now or {}).items():
+                    if leader != before[p][0]:
+                        self.false_fences.append(f'{TOPIC}-{p} went from node {before[p][0]} to {leader} under load alone')
+                        before[p] = now[p]
+        finally:
+            for burner in burners:
+                burner.kill()
+                burner.wait()
+
     def rolling_restart(self):
         for node in self.cluster.numbers():
             self.cluster.stop(node)
@@ -105,11 +126,14 @@ class Rounds:
         time.sleep(self.draw.uniform(0.2, 1.2))
         now = self.partitions() or now
         victim = now[self.draw.choice(sorted(now))][0]
-        hit = [p for p, (leader, _) in now.items() if leader == victim or fault in ('blackout', 'restart')]
+        hit = [p for p, (leader, _) in now.items() if leader == victim or fault in ('blackout', 'restart', 'busy')]
         struck = time.monotonic()
         if fault == 'restart':
             told, victim = [], 'all'
             self.rolling_restart()
+        elif fault == 'busy':
+            told, victim = [], 'all'
+            self.busy()
         else:
             told = self.strike(fault, victim, self.o.seed * 1000 + number)
             # Alone, or all of them: nobody is left who could serve.
@@ -145,7 +169,7 @@ def verdict(r, rounds):
         print('violated: librdkafka and `faultline consume` read different things')
         return 1
     found = load.judge(r.foreign, r.own, records)
-    for text in found.examples:
+    for text in found.examples + r.false_fences:
         print('violated: ' + text)
     for fault, silences in r.silences.items():
         if silences:
@@ -156,11 +180,11 @@ def verdict(r, rounds):
     for o in r.own:
         if not o.all_acked:
             print(f'{o.name}: not all acknowledged: {o.words[-1:]}')
-    bad = found.lost + found.duplicated + found.reordered + found.misplaced + found.foreign
+    bad = found.lost + found.duplicated + found.reordered + found.misplaced + found.foreign + len(r.false_fences)
     acked = sum(len(f.acked) for f in r.foreign) + sum(o.sent for o in r.own if o.all_acked)
     print(f'rounds: verdict={"violated" if bad else "holds"} world={r.cluster.state["kind"]} nodes={r.nodes} rounds={rounds} '
           f'links={r.cluster.links.kind} acknowledged={acked} read={len(records)} lost={found.lost} duplicated={found.duplicated} '
-          f'reordered={found.reordered} misplaced={found.misplaced} foreign={found.foreign} seed={r.o.seed}')
+          f'reordered={found.reordered} misplaced={found.misplaced} foreign={found.foreign} false_fences={len(r.false_fences)} seed={r.o.seed}')
     if r.o.must_lose:
         return 0 if found.lost else 1
     return 1 if bad or acked == 0 else 0
@@ -172,12 +196,13 @@ def options():
     p.add_argument('--bin', default=f'{ROOT}/build/release/bin')
     p.add_argument('--nodes', type=int, default=3)
     p.add_argument('--rounds', type=int, default=20, help='of each fault')
-    p.add_argument('--faults', help='default: all; for Kafka without blackout, which it does not promise to survive')
+    p.add_argument('--faults', help='of these, with commas; default: all but busy; Kafka without blackout, which it does not promise to survive')
     p.add_argument('--partitions', type=int, default=3)
     p.add_argument('--producers', type=int, default=2, help='of librdkafka')
     p.add_argument('--no-own', action='store_true', help='leave our own client out')
     p.add_argument('--rate', type=float, default=300, help='records a second of each producer')
     p.add_argument('--hold', type=float, default=1.0, help='seconds that a fault lasts at least')
+    p.add_argument('--busy', type=float, default=10, help='seconds of full load in a round of busy')
     p.add_argument('--must-lose', action='store_true', help='exit 0 only when records were lost: is the harness awake?')
     p.add_argument('--seed', type=int, default=1)
     p.add_argument('--links', choices=('namespaces', 'proxy'))
@@ -185,11 +210,11 @@ def options():
     p.add_argument('--set', action='append', default=[], metavar='KEY=VALUE')
     p.add_argument('--keep', action='store_true', help='leave configuration, logs and data')
     o = p.parse_args()
-    every = ['kill', 'pause', 'cut', 'power', 'restart'] + ([] if o.kafka else ['blackout'])
-    o.faults = o.faults.split(',') if o.faults else [f for f in every if o.nodes > 1 or f not in ('cut', 'blackout')]
+    without = {'busy'} | ({'blackout'} if o.kafka else set()) | ({'cut', 'blackout'} if o.nodes == 1 else set())
+    o.faults = o.faults.split(',') if o.faults else [f for f in FAULTS if f not in without]
     for fault in o.faults:
-        if fault not in every + ['blackout']:
-            p.error(f'--faults {fault}: one of {", ".join(every)}')
+        if fault not in FAULTS:
+            p.error(f'--faults {fault}: one of {", ".join(FAULTS)}')
     if 'cut' in o.faults and o.nodes == 1:
         p.error('--faults cut: a lone node has no link')
     return o
