@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Apache Kafka's own command-line tools against a real daemon: topics (create, describe, alter), get-offsets,
+# delete-records, log-dirs, transactions describe-producers, console-consumer.
+#   kafka_tools.sh [BIN-DIR]      ends with a verdict line; exit 0 or 1, 77 where there is no Java or no Kafka
+# The jars: $FL_KAFKA_LIBS, else libs/ of $FL_KAFKA_HOME (default ~/.cache/faultline-reference-kafka).
+set -uo pipefail
+bin=${1:-build/release/bin}
+libs=${FL_KAFKA_LIBS:-${FL_KAFKA_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/faultline-reference-kafka}/libs}
+command -v java >/dev/null || { echo "kafka-tools: skipped, there is no java"; exit 77; }
+compgen -G "$libs/kafka-tools-*.jar" >/dev/null || { echo "kafka-tools: skipped, there is no Kafka in $libs"; exit 77; }
+dir=$(mktemp -d "${TMPDIR:-/tmp}/faultline-kafka-tools-XXXXXX")
+daemon=0 boot=''
+
+say() { printf '%s\n' "$*"; }
+finish() {
+    ((daemon)) && kill -9 "$daemon" 2>/dev/null
+    wait 2>/dev/null
+    rm -rf "$dir"
+}
+trap finish EXIT
+fail() {
+    say "FAILED: $*"
+    [[ -s $dir/out ]] && { say "the tool said:"; head -c 2000 "$dir/out"; }
+    [[ -s $dir/log ]] && { say "the daemon's log ends with:"; tail -15 "$dir/log"; }
+    exit 1
+}
+
+start() {
+    : >"$dir/ready"
+    "$bin/faultlined" --dev --data "$dir/data" --port "${1:-0}" >"$dir/ready" 2>>"$dir/log" </dev/null &
+    daemon=$!
+    for ((i = 0; i < 600; i++)); do
+        grep -q '^faultlined ready ' "$dir/ready" && break
+        kill -0 "$daemon" 2>/dev/null || fail "the daemon ended before it was ready"
+        sleep 0.05
+    done
+    grep -q '^faultlined ready ' "$dir/ready" || fail "no ready line within 30 s"
+    boot=$(sed -n 's/.*listeners=PLAINTEXT:\/\/\([^ ,]*\).*/\1/p' "$dir/ready")
+}
+
+# tool CLASS ARGS...: what it printed is in $dir/out.
+tool() {
+    local class=$1; shift
+    timeout 120 java -Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.apache.logging.log4j.level=OFF \
+        -Dlog4j2.StatusLogger.level=OFF -cp "$libs/*" "org.apache.kafka.tools.$class" --bootstrap-server "$boot" "$@" \
+        >"$dir/out" 2>&1
+}
+wants() { grep -qE -- "$1" "$dir/out" || fail "$2: no line with $1"; }
+# The offsets of topic t at a time, as one line.
+offsets() {
+    tool GetOffsetShell --topic t --time "$1" || fail "get-offsets --time $1"
+    tr '\n' ' ' <"$dir/out"
+}
+equal() { [[ $1 == "$2" ]] || fail "$3: '$1', not '$2'"; }
+
+start
+tool TopicCommand --create --topic t --partitions 2 || fail "topics --create"
+tool TopicCommand --alter --topic t --partitions 4 || fail "topics --alter --partitions 4"
+tool TopicCommand --describe --topic t || fail "topics --describe"
+wants 'PartitionCount: 4' "topics --describe"
+wants 'Partition: 3.*Leader: 1.*Isr: 1' "topics --describe"
+tool TopicCommand --alter --topic t --partitions 3 && fail "topics --alter made a topic smaller"
+wants 'The topic t currently has 4 partition\(s\); 3 would not be an increase.' "topics --alter"
+say "topics: made with 2 partitions, grown to 4, not made smaller"
+
+put() { printf '%s\n' "${@:2}" | timeout 60 kcat -P -b "$boot" -t t -p "$1" -X acks=all -X enable.idempotence=true \
+    -X batch.num.messages=1 2>>"$dir/log" || fail "kcat could not produce"; }
+put 0 a b c d e
+put 3 x y z
+equal "$(offsets latest)" "t:0:5 t:1:0 t:2:0 t:3:3 " "get-offsets latest"
+equal "$(offsets earliest)" "t:0:0 t:1:0 t:2:0 t:3:0 " "get-offsets earliest"
+equal "$(offsets earliest-local)" "t:0:0 t:1:0 t:2:0 t:3:0 " "get-offsets earliest-local"
+equal "$(offsets latest-tiered)" "" "get-offsets latest-tiered"
+equal "$(offsets earliest-pending-upload)" "" "get-offsets earliest-pending-upload"
+[[ $(offsets max-timestamp) =~ ^t:0:[0-4]\ t:3:[0-2]\ $ ]] || fail "get-offsets max-timestamp"
+say "get-offsets: all six times"
+
+echo '{"version": 1, "partitions": [{"topic": "t", "partition": 0, "offset": 2},
+    {"topic": "t", "partition": 3, "offset": -1}, {"topic": "t", "partition": 1, "offset": 99}]}' >"$dir/delete.json"
+tool DeleteRecordsCommand --offset-json-file "$dir/delete.json" || fail "delete-records"
+wants 't-0.*low_watermark: 2' "delete-records"
+wants 't-3.*low_watermark: 3' "delete-records"
+wants 't-1.*OffsetOutOfRange' "delete-records"
+kill -9 "$daemon"; wait "$daemon" 2>/dev/null; daemon=0
+start "${boot##*:}"
+equal "$(offsets earliest)" "t:0:2 t:1:0 t:2:0 t:3:3 " "get-offsets earliest after kill -9"
+say "delete-records: the logs start where they were told to, after kill -9 too"
+
+tool LogDirsCommand --describe --topic-list t || fail "log-dirs"
+for p in 0 1 2 3; do wants "\"partition\":\"t-$p\",\"size\":[0-9]+,\"offsetLag\":0,\"isFuture\":false" "log-dirs"; done
+wants '"partition":"t-0","size":[1-9]' "log-dirs"
+wants '"error":null' "log-dirs"
+say "log-dirs: four partitions with their sizes"
+
+tool TransactionsCommand describe-producers --topic t --partition 0 || fail "transactions describe-producers"
+wants '^[0-9]+[[:space:]]+0[[:space:]]+.*[[:space:]]4[[:space:]]' "transactions describe-producers"
+say "transactions: the idempotent producer is there"
+
+tool consumer.ConsoleConsumer --topic t --partition 0 --offset earliest --max-messages 3 --timeout-ms 60000 ||
+    fail "console-consumer"
+equal "$(grep -E '^[a-z]$' "$dir/out" | tr '\n' ' ')" "c d e " "console-consumer"
+say "console-consumer: what is left, by a fetch session"
+
+kill -TERM "$daemon"
+wait "$daemon"; code=$?; daemon=0
+((code == 0)) || fail "the daemon's exit code after SIGTERM is $code"
+say "kafka-tools: holds"
