@@ -93,46 +93,55 @@ int draw(const ScenarioOptions& o, const std::string& trace) {
     return code;
 }
 
+// Starts the cluster, runs, draws, prints; when it returns the nodes are down. `keep` says whether
+// what they wrote is still to be seen then.
+int run_in(const std::string& directory, const sim::Scenario& scenario, const ScenarioOptions& o,
+           bool& keep) {
+    const std::string trace =
+        !o.trace.empty() || o.timelines.empty() ? o.trace : directory + "/trace";
+    const auto tool = ClusterTool::start(tool_of(o), directory + "/cluster");
+    if (!tool.ok()) {
+        return tools::bad_input(
+            fmt::format("faultline: {}: cannot be run ({}); --cluster-tool names it", tool_of(o),
+                        to_string(tool.error())));
+    }
+    const auto up = (*tool)->ask(up_words(scenario, o));
+    const auto at = up.text.rfind("bootstrap=");
+    if (!up.ok() || at == std::string::npos) {
+        keep = keep || up.code == tools::kFailed;  // a node has ended; its log says why
+        return tools::bad_input(fmt::format("faultline: --world {}: {}", o.world, up.text));
+    }
+    const auto ran = run_real(scenario, **tool,
+                              {.seed = scenario.seed,
+                               .world = o.world,
+                               .bootstrap = up.text.substr(at + 10),
+                               .trace = trace});
+    if (!ran.ok()) {
+        return tools::bad_input(
+            fmt::format("faultline: {}: cannot be written ({})", trace, to_string(ran.error())));
+    }
+    const int code = std::max(ran->exit_code(), draw(o, trace));
+    // The verdict stays the last line.
+    fmt::print("{}", o.json ? sim::to_json(*ran) : sim::to_text(*ran));
+    std::fflush(stdout);
+    keep = keep || code == tools::kFailed;
+    if (keep) (void)(*tool)->ask("down --keep");  // else the tool removes it all at its end
+    return code;
+}
+
 int run(const ScenarioOptions& o) {
     sim::Scenario scenario;
     if (const auto line = load(o, scenario)) return tools::bad_input(*line);
     char directory[] = "/tmp/faultline-scenario-XXXXXX";
     if (::mkdtemp(directory) == nullptr)
         return tools::bad_input("faultline: /tmp cannot be written");
-    const std::string trace =
-        !o.trace.empty() || o.timelines.empty() ? o.trace : fmt::format("{}/trace", directory);
-    int code = tools::kOk;
-    {
-        const auto tool = ClusterTool::start(tool_of(o), fmt::format("{}/cluster", directory));
-        if (!tool.ok()) {
-            return tools::bad_input(
-                fmt::format("faultline: {}: cannot be run ({}); --cluster-tool names it",
-                            tool_of(o), to_string(tool.error())));
-        }
-        const auto up = (*tool)->ask(up_words(scenario, o));
-        const auto at = up.text.rfind("bootstrap=");
-        if (!up.ok() || at == std::string::npos) {
-            return tools::bad_input(fmt::format("faultline: --world {}: {}", o.world, up.text));
-        }
-        const auto ran = run_real(scenario, **tool,
-                                  {.seed = scenario.seed,
-                                   .world = o.world,
-                                   .bootstrap = up.text.substr(at + 10),
-                                   .trace = trace});
-        if (!ran.ok())
-            return tools::bad_input(fmt::format("faultline: {}: cannot be written ({})", trace,
-                                                to_string(ran.error())));
-        code = std::max(ran->exit_code(), draw(o, trace));
-        // The verdict stays the last line.
-        fmt::print("{}", o.json ? sim::to_json(*ran) : sim::to_text(*ran));
-        std::fflush(stdout);
-        if (o.keep || code == tools::kFailed) (void)(*tool)->ask("down --keep");
-    }
-    std::error_code ignored;
-    if (!o.keep && code != tools::kFailed) {
-        std::filesystem::remove_all(directory, ignored);
-    } else {
+    bool keep = o.keep;
+    const int code = run_in(directory, scenario, o, keep);
+    if (keep) {
         fmt::print(stderr, "configuration, logs and data of the nodes are in {}\n", directory);
+    } else {
+        std::error_code ignored;
+        std::filesystem::remove_all(directory, ignored);
     }
     return code;
 }
@@ -146,7 +155,7 @@ void add_scenario(CLI::App& app, std::vector<tools::Command>& commands) {
     top->require_subcommand(1);
     CLI::App* sub =
         top->add_subcommand("run",
-                            "Example:  faultline scenario run scenarios/real/leader-lost.json "
+                            "Example:  faultline scenario run scenarios/smoke/three-worlds.json "
                             "--world daemons --seed 7\n\n"
                             "The scenario of `sim run` with real processes on this machine: crash, "
                             "pause, restart, partition, and with daemons "

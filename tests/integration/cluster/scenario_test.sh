@@ -27,7 +27,7 @@ scenario 0 '^fault +killed +power_loss +1 effect' "$dir/power.json" --seed 4
 FL_CLUSTER_TOOL=$here/lossy_cluster.py scenario 1 '^violated INV-(9[5-9]|10[0-9]) ' "$three" --set /expect/all_acked=false
 rm -rf "$(sed -n 's/^configuration, logs and data of the nodes are in //p' "$dir/err")"
 
-sed -e 's/"crash", "at": "2s"/"slow_disk", "factor": 10, "at": "2s"/; s/"restart_after": "1s"/"for": "1s"/' "$three" >"$dir/disk.json"
+sed -e 's/"crash",/"slow_disk", "factor": 10,/; s/"restart_after"/"for"/' "$three" >"$dir/disk.json"
 scenario 2 '/faults/0 \(killed\): slow_disk is for the simulated world' "$dir/disk.json"
 scenario 2 'power_loss is for the simulated world' "$dir/power.json" --world kafka
 scenario 2 'nobody sees here what it took' "$dir/power.json" --set '/cluster/config={"log.flush.before.ack":"false"}'
