@@ -12,6 +12,10 @@ namespace faultline::binary {
 namespace {
 constexpr Duration kGlance = 5ms;
 
+Error failed(Errc code, const char* where) {
+    return {code, static_cast<std::uint16_t>(errno), where};
+}
+
 // Exit code 127 when the program cannot be run; the tool's complaints go to our stderr.
 [[noreturn]] void become(const std::string& script, const std::string& directory, int in, int out) {
     ::dup2(in, STDIN_FILENO);
@@ -23,12 +27,12 @@ constexpr Duration kGlance = 5ms;
 
 Result<std::unique_ptr<ClusterTool>> ClusterTool::start(const std::string& script,
                                                         const std::string& directory) {
-    if (::access(script.c_str(), X_OK) != 0) return Error{Errc::not_found, errno, "cluster tool"};
+    if (::access(script.c_str(), X_OK) != 0) return failed(Errc::not_found, "cluster tool");
     int to[2], from[2];
-    if (::pipe2(to, O_CLOEXEC) != 0) return Error{Errc::io, errno, "pipe"};
-    if (::pipe2(from, O_CLOEXEC) != 0) return Error{Errc::io, errno, "pipe"};
+    if (::pipe2(to, O_CLOEXEC) != 0) return failed(Errc::io, "pipe");
+    if (::pipe2(from, O_CLOEXEC) != 0) return failed(Errc::io, "pipe");
     const int child = ::fork();
-    if (child < 0) return Error{Errc::io, errno, "fork"};
+    if (child < 0) return failed(Errc::io, "fork");
     if (child == 0) {
         ::setsid();  // Ctrl-C reaches us; the tool ends when we close its input
         become(script, directory, to[0], from[1]);
