@@ -16,7 +16,7 @@ public:
         : Oracle(judge, 81, "dense-offsets"), cast_(cast) {}
 
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
-        answers_.on_sent(event);
+        answers_.without_answers(event);
         if (const auto* a = std::get_if<probe::BatchAppended>(&event)) {
             appended(at, *a);
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {

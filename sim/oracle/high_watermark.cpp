@@ -17,7 +17,7 @@ public:
         : Oracle(judge, 85, "high-watermark"), cast_(cast) {}
 
     void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
-        answers_.on_sent(event);
+        answers_.without_answers(event);
         if (const auto* a = std::get_if<probe::BatchAppended>(&event)) {
             logs_[a->partition].end = a->last.v + 1;
         } else if (const auto* f = std::get_if<probe::LogFlushed>(&event)) {

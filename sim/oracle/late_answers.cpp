@@ -1,18 +1,21 @@
 #include "sim/oracle/late_answers.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace faultline::sim {
 
-void LateAnswers::on_sent(const probe::Event& event) {
-    const auto* s = std::get_if<probe::ProduceSent>(&event);
-    if (s == nullptr) return;
-    auto& newest = sent_.try_emplace(s->client, -1).first->second;
-    newest = std::max(newest, s->first_record + s->count - 1);
+void LateAnswers::without_answers(const probe::Event& event) {
+    if (const auto* s = std::get_if<probe::ProduceSent>(&event)) {
+        auto& newest = sent_.try_emplace(s->client, -1).first->second;
+        newest = std::max(newest, s->first_record + s->count - 1);
+    } else if (const auto* b = std::get_if<probe::BatchAppended>(&event)) {
+        logs_[b->partition].end = b->last.v + 1;
+    }
 }
 
 void LateAnswers::on_probe(const probe::Event& event) {
-    on_sent(event);
+    without_answers(event);
     if (const auto* a = std::get_if<probe::ProduceAnswered>(&event)) {
         if (a->error == 0 && a->first.v >= 0) logs_[a->partition].answered[a->last.v] = a->first.v;
     } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
@@ -24,14 +27,17 @@ void LateAnswers::on_probe(const probe::Event& event) {
 
 void LateAnswers::cut(probe::PartitionKey partition, std::int64_t end, bool allowed) {
     Log& log = logs_[partition];
+    std::int64_t old_end = std::exchange(log.end, end);
+    if (old_end <= end) return;
     const auto from = log.answered.lower_bound(end);
     log.before.insert(from, log.answered.end());
     log.answered.erase(from, log.answered.end());
     while (!log.cuts.empty() && log.cuts.back().end >= end) {
         allowed = allowed || log.cuts.back().allowed;
+        old_end = std::max(old_end, log.cuts.back().old_end);
         log.cuts.pop_back();
     }
-    log.cuts.push_back({end, allowed, sent_});
+    log.cuts.push_back({end, old_end, allowed, sent_});
 }
 
 const LateAnswers::Cut* LateAnswers::since(probe::PartitionKey partition, std::int64_t offset,
@@ -39,11 +45,13 @@ const LateAnswers::Cut* LateAnswers::since(probe::PartitionKey partition, std::i
     const auto log = logs_.find(partition);
     if (log == logs_.end()) return nullptr;
     const auto& cuts = log->second.cuts;
-    const auto it = std::ranges::upper_bound(cuts, offset, {}, &Cut::end);
-    if (it == cuts.begin()) return nullptr;
-    const Cut& cut = *std::prev(it);
-    const auto sent = cut.sent.find(client);
-    return sent != cut.sent.end() && record <= sent->second ? &cut : nullptr;
+    for (auto it = std::ranges::upper_bound(cuts, offset, {}, &Cut::end); it != cuts.begin();) {
+        const Cut& cut = *--it;
+        if (offset >= cut.old_end) continue;
+        const auto sent = cut.sent.find(client);
+        return sent != cut.sent.end() && record <= sent->second ? &cut : nullptr;
+    }
+    return nullptr;
 }
 
 bool LateAnswers::holds(const Ranges& ranges, std::int64_t offset) {
