@@ -23,21 +23,55 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::create_partitions, &handle_create_partitions},
     {wire::ApiKey::describe_configs, &handle_describe_configs},
     {wire::ApiKey::describe_cluster, &handle_describe_cluster},
+    {wire::ApiKey::describe_quorum, &handle_describe_quorum},
+    {wire::ApiKey::elect_leaders, &handle_elect_leaders},
+    {wire::ApiKey::alter_partition_reassignments, &handle_alter_partition_reassignments},
+    {wire::ApiKey::list_partition_reassignments, &handle_list_partition_reassignments},
+    {wire::ApiKey::unregister_broker, &handle_unregister_broker},
     {wire::ApiKey::describe_topic_partitions, &handle_describe_topic_partitions},
+};
+
+// At a controller's listener.
+constexpr ApiEntry kControllerApis[] = {
+    {wire::ApiKey::fetch, &handle_quorum_fetch},
+    {wire::ApiKey::api_versions, &handle_api_versions},
+    {wire::ApiKey::create_topics, &handle_create_topics},
+    {wire::ApiKey::delete_topics, &handle_delete_topics},
+    {wire::ApiKey::create_partitions, &handle_create_partitions},
+    {wire::ApiKey::elect_leaders, &handle_elect_leaders},
+    {wire::ApiKey::alter_partition_reassignments, &handle_alter_partition_reassignments},
+    {wire::ApiKey::list_partition_reassignments, &handle_list_partition_reassignments},
+    {wire::ApiKey::vote, &handle_vote},
+    {wire::ApiKey::begin_quorum_epoch, &handle_begin_quorum_epoch},
+    {wire::ApiKey::end_quorum_epoch, &handle_end_quorum_epoch},
+    {wire::ApiKey::describe_quorum, &handle_describe_quorum},
+    {wire::ApiKey::alter_partition, &handle_alter_partition},
+    {wire::ApiKey::broker_registration, &handle_broker_registration},
+    {wire::ApiKey::broker_heartbeat, &handle_broker_heartbeat},
+    {wire::ApiKey::unregister_broker, &handle_unregister_broker},
+    {wire::ApiKey::allocate_producer_ids, &handle_allocate_producer_ids},
 };
 }  // namespace
 
-std::span<const ApiEntry> served_apis() { return kApis; }
+std::span<const ApiEntry> served_apis(bool as_controller) {
+    if (as_controller) return kControllerApis;
+    return kApis;
+}
 
-bool dispatch(Shard& shard, rpc::Request request, rpc::Responder responder, fiber::Group& fibers) {
-    const auto* entry = std::ranges::find(kApis, request.api, &ApiEntry::key);
-    if (entry == std::end(kApis)) return false;
+const wire::VersionRange& served_versions(const wire::ApiInfo& info, bool as_controller) {
+    return as_controller ? info.controller : info.broker;
+}
+
+bool dispatch(Context context, rpc::Request request, rpc::Responder responder) {
+    const bool as_controller = context.controller != nullptr;
+    const auto apis = served_apis(as_controller);
+    const auto entry = std::ranges::find(apis, request.api, &ApiEntry::key);
+    if (entry == apis.end()) return false;
     const wire::ApiInfo& info = wire::api_info(request.api);
     // Produce is advertised from version 0 for old librdkafka, but nothing below 3 is understood.
-    const bool known =
-        info.broker.contains(request.version) && info.valid.contains(request.version);
+    const bool known = served_versions(info, as_controller).contains(request.version) &&
+                       info.valid.contains(request.version);
     if (!known && request.api != wire::ApiKey::api_versions) return false;
-    Context context{shard, fibers};
     return entry->run(context, request, responder);
 }
 }  // namespace faultline::broker

@@ -1,4 +1,5 @@
-// The APIs that are served: one list, from which ApiVersions answers and requests are dispatched.
+// The APIs that are served: one list for each kind of listener, from which ApiVersions answers and
+// requests are dispatched.
 #pragma once
 #include <span>
 
@@ -8,7 +9,8 @@ namespace faultline::broker {
 
 struct Context {
     Shard& shard;
-    fiber::Group& fibers;  // of the connection, for work that waits
+    fiber::Group& fibers;                          // of the connection, for work that waits
+    controller::Controller* controller = nullptr;  // at a controller's listener
 };
 
 struct ApiEntry {
@@ -16,8 +18,10 @@ struct ApiEntry {
     // Decodes, serves, answers. False when the body cannot be understood.
     bool (*run)(Context& context, rpc::Request& request, rpc::Responder& responder);
 };
-std::span<const ApiEntry> served_apis();
+std::span<const ApiEntry> served_apis(bool as_controller = false);
+// The versions of an API at such a listener.
+const wire::VersionRange& served_versions(const wire::ApiInfo& info, bool as_controller);
 
 // Serves one request of a connection. False: close it.
-bool dispatch(Shard& shard, rpc::Request request, rpc::Responder responder, fiber::Group& fibers);
+bool dispatch(Context context, rpc::Request request, rpc::Responder responder);
 }  // namespace faultline::broker

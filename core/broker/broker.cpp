@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "core/broker/controller.h"
+#include "core/broker/controller_channel.h"
+#include "core/broker/lifecycle.h"
 #include "core/broker/shard.h"
 
 namespace faultline {
@@ -14,51 +15,110 @@ namespace faultline::broker {
 namespace {
 constexpr Duration kStartTimeout = std::chrono::hours(24);  // recovery of a large directory
 constexpr Duration kStopTimeout = std::chrono::minutes(5);
+constexpr Duration kStopLook = 1s;
 
-class Broker {
+// Directories that no cluster has marked yet belong to the one that these voters make: nodes that
+// are started with the same list find each other without being formatted.
+Uuid id_of_voters(const std::vector<VoterConfig>& voters) {
+    Uuid id{.hi = 0x4661756c746c696eULL, .lo = 0x65};
+    for (const VoterConfig& v : voters) {
+        const std::string text = to_string(v.endpoint);
+        id.hi = mix64(id.hi ^ static_cast<std::uint64_t>(v.id.v));
+        for (const char c : text) id.lo = mix64(id.lo ^ static_cast<unsigned char>(c) ^ id.hi);
+    }
+    return id;
+}
+
+class Broker final : public controller::ControllerEvents {
 public:
-    Broker(Env& env, BrokerConfig config) : env_(env), shared_(std::make_shared<Shared>()) {
+    Broker(Env& env, BrokerConfig config)
+        : env_(env), shared_(std::make_shared<Shared>()), fibers_(env.fibers) {
         shared_->config = std::move(config);
+        BrokerConfig& c = shared_->config;
+        if (c.voters.empty()) c.voters.push_back({c.node, {}});
+        if (c.voters.size() > 1 && c.fresh_cluster_id.is_zero())
+            c.fresh_cluster_id = id_of_voters(c.voters);
         shared_->shards.resize(env.shards.count());
     }
 
-    Result<void> start() {
+    // Parks until this node serves. cancelled: `stop`.
+    Result<void> start(fiber::StopToken stop) {
+        fibers_.spawn({.name = "stop"}, [this, stop](fiber::StopToken end) {
+            // Whichever comes first ends the start.
+            while (!stop.stop_requested() && !end.stop_requested() && !started_) {
+                if (env_.fibers.sleep_until(env_.clock.in(kStopLook), stop) ==
+                    fiber::Wake::cancelled)
+                    break;
+            }
+            if (!started_) stopping_.request_stop();
+        });
+        FL_CHECK(start_parts());
+        started_ = true;
+        return {};
+    }
+
+    // Parks until the node is told to stop, or cannot go on.
+    Result<void> serve(fiber::StopToken stop) {
+        (void)failed_changed_.wait(Deadline::never(), stop, [this] { return failed_.has_value(); });
+        if (failed_) return *failed_;
+        return {};
+    }
+
+    Result<void> start_parts() {
         first_ = std::make_unique<Shard>(env_, shared_);
         FL_CHECK(first_->open_logs({}));
         // At once: when the start fails, a shard that never opened its logs must not count as
         // clean.
         set_peers();
-        controller_ = std::make_unique<Controller>(env_, shared_);
+        controller_ = std::make_unique<controller::Controller>(env_, controller_config(), *this);
         FL_CHECK(controller_->open(first_->logs()));
+        channel_ = std::make_unique<ControllerChannel>(env_, *controller_);
+        shared_->channel = channel_.get();
         for (unsigned i = 1; i < env_.shards.count(); ++i) FL_CHECK(start_shard(i));
-        FL_CHECK(match_logs());
-        FL_CHECK(controller_->begin_epochs());
-        FL_CHECK(listen());
-        controller_->publish();
-        each_shard([](Shard& shard) { shard.start_accepting(); });
-        return {};
+        if (shared_->config.is_broker) FL_CHECK(listen());
+        if (shared_->config.controller_bind) {
+            FL_TRY(const Endpoint real,
+                   first_->listen_as_controller(*shared_->config.controller_bind, *controller_));
+            if (!shared_->config.is_broker) endpoints_.push_back(real);
+        }
+        controller_->start();
+        if (!shared_->config.is_broker) return {};
+        return join();
     }
 
     Result<void> stop() {
+        const BrokerConfig& c = shared_->config;
+        std::int64_t epoch = -1;
+        if (lifecycle_ != nullptr) {
+            // Alone there is nobody to take over.
+            if (latest_->brokers.size() > 1 && !failed_)
+                lifecycle_->shut_down(env_.clock.in(std::chrono::milliseconds(c.shutdown_ms)));
+            epoch = lifecycle_->epoch();
+        }
+        stopping_.request_stop();
+        fibers_.request_stop();
+        fibers_.join();
         Result<void> outcome;
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
-            auto done = env_.shards.call(shard_id(i), env_.clock.in(kStopTimeout),
-                                         [shared = shared_](Env& env) {
-                                             Shard* shard = shared->shards[env.shard.v];
-                                             Result<Unit> result = Unit{};
-                                             if (shard == nullptr) return result;
-                                             if (const auto closed = shard->stop(); !closed.ok())
-                                                 result = closed.error();
-                                             return result;
-                                         });
+            auto done = env_.shards.call(
+                shard_id(i), env_.clock.in(kStopTimeout), [shared = shared_, epoch](Env& env) {
+                    Shard* shard = shared->shards[env.shard.v];
+                    Result<Unit> result = Unit{};
+                    if (shard == nullptr) return result;
+                    if (const auto closed = shard->stop(epoch); !closed.ok())
+                        result = closed.error();
+                    return result;
+                });
             if (!done.ok())
                 outcome = done.error();
             else if (!(*done).ok())
                 outcome = (*done).error();
         }
+        if (controller_ != nullptr) controller_->stop();
         if (first_ != nullptr) {
-            if (auto closed = first_->stop(); !closed.ok()) outcome = closed;
+            if (auto closed = first_->stop(epoch); !closed.ok()) outcome = closed;
         }
+        if (channel_ != nullptr) channel_->close();
         // Checkpoints of the first shard asked the others: only now may they go.
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
             (void)env_.shards.call(shard_id(i), env_.clock.in(kStopTimeout),
@@ -67,6 +127,7 @@ public:
                                        return Unit{};
                                    });
         }
+        if (failed_) return *failed_;
         return outcome;
     }
 
@@ -117,8 +178,135 @@ private:
         });
     }
 
+    bool alone() const {
+        const auto& voters = shared_->config.voters;
+        return voters.size() == 1 && voters.front().id == shared_->config.node;
+    }
+
+    controller::ControllerConfig controller_config() const {
+        const BrokerConfig& c = shared_->config;
+        controller::ControllerConfig out;
+        out.quorum.node = c.node;
+        out.quorum.cluster_id = to_string(first_->logs().cluster_id());
+        for (const VoterConfig& v : c.voters) out.quorum.voters.push_back({v.id, v.endpoint});
+        out.quorum.raft.election_timeout = std::chrono::milliseconds(c.quorum_election_ms);
+        out.quorum.raft.fetch_timeout = std::chrono::milliseconds(c.quorum_fetch_ms);
+        out.quorum.raft.request_timeout = std::chrono::milliseconds(c.quorum_request_ms);
+        out.defaults.partitions = c.num_partitions;
+        out.defaults.tiny_segments = c.tiny_segments;
+        out.defaults.config = c.topic_defaults;
+        out.defaults.replication_factor = static_cast<std::int16_t>(c.default_replication);
+        out.delete_topics = c.delete_topics;
+        out.session = std::chrono::milliseconds(c.session_ms);
+        out.balance_leaders = c.balance_leaders;
+        out.balance_every = std::chrono::seconds(c.balance_check_s);
+        out.balance_percent = static_cast<std::int32_t>(c.balance_percent);
+        return out;
+    }
+
+    // Becomes a broker of the cluster.
+    Result<void> join() {
+        const BrokerConfig& c = shared_->config;
+        LifecycleConfig life;
+        life.node = c.node;
+        life.cluster_id = to_string(first_->logs().cluster_id());
+        life.advertised = advertised_;
+        life.listener = c.listeners.front().name;
+        life.rack = c.rack;
+        life.log_dirs = first_->logs().directory_ids();
+        life.previous_epoch = first_->logs().previous_broker_epoch();
+        life.heartbeat = std::chrono::milliseconds(c.heartbeat_ms);
+        life.session = std::chrono::milliseconds(c.session_ms);
+        lifecycle_ = std::make_unique<Lifecycle>(
+            env_, std::move(life), *channel_, *controller_,
+            Lifecycle::Hooks{[this] { return healthy(); }, [this](MonoTime t) { lease(t); }});
+        FL_CHECK(told(lifecycle_->enlist(stopping_.token())));
+        FL_CHECK(match_logs());
+        {
+            const auto turn = publishing_.lock();
+            serving_ = true;
+            distribute(latest_, {.topics = {}, .brokers = true});
+        }
+        lifecycle_->start(fibers_);
+        // Who connects before waits in the listener's queue: there is nothing to tell yet.
+        FL_CHECK(told(lifecycle_->wait_unfenced(stopping_.token())));
+        each_shard([](Shard& shard) { shard.start_accepting(); });
+        return {};
+    }
+
+    // What went wrong with the metadata log tells more than that the start was given up.
+    Result<void> told(Result<void> result) const {
+        if (!result.ok() && failed_) return *failed_;
+        return result;
+    }
+
+    // --- ControllerEvents
+    // ---------------------------------------------------------------------------
+    void publish(const controller::ImageRef& image, const model::ImageChanges& changes) override {
+        const auto turn = publishing_.lock();
+        latest_ = image;
+        if (serving_) distribute(image, changes);
+    }
+
+    void failed(const Error& error) override {
+        env_.log.error("the metadata log cannot be kept: {}", to_string(error));
+        failed_ = error;
+        failed_changed_.notify_all();
+        stopping_.request_stop();
+    }
+
+    // Brings the image to every shard; returns when each has it.
+    void distribute(const controller::ImageRef& image, const model::ImageChanges& changes) {
+        struct Gather {
+            unsigned left;
+            fiber::Waiter* waiter;
+        };
+        fiber::Waiter waiter;
+        auto gather = std::make_shared<Gather>(Gather{env_.shards.count() - 1, &waiter});
+        for (unsigned i = 1; i < env_.shards.count(); ++i) {
+            const auto posted =
+                env_.shards.post(shard_id(i), [shared = shared_, image, changes, gather](Env& env) {
+                    if (Shard* shard = shared->shards[env.shard.v]) shard->apply(image, changes);
+                    (void)env.shards.post(ShardId{0}, [gather](Env&) {  // going down: nobody waits
+                        if (--gather->left == 0 && gather->waiter != nullptr)
+                            gather->waiter->wake();
+                    });
+                });
+            if (!posted.ok()) --gather->left;
+        }
+        first_->apply(image, changes);
+        if (gather->left > 0) waiter.park(Deadline::never(), {});
+        gather->waiter = nullptr;
+    }
+
+    // A shard that does not answer is stuck as well.
+    bool healthy() {
+        const BrokerConfig& c = shared_->config;
+        if (latest_->brokers.size() <= 1) return true;  // nobody else could lead
+        const Duration limit = std::chrono::milliseconds(c.session_ms / 2);
+        bool good = first_->healthy(limit);
+        for (unsigned i = 1; good && i < env_.shards.count(); ++i) {
+            const auto answer = env_.shards.call(
+                shard_id(i), env_.clock.in(limit),
+                [shared = shared_, limit](Env& env) { return shared->at(env).healthy(limit); });
+            good = answer.ok() && *answer;
+        }
+        return good;
+    }
+
+    void lease(MonoTime until) {
+        if (alone()) return;  // the controller lives and dies with this broker
+        first_->set_lease(until);
+        for (unsigned i = 1; i < env_.shards.count(); ++i) {
+            (void)env_.shards.post(shard_id(i), [shared = shared_, until](Env& env) {  // going down
+                if (Shard* shard = shared->shards[env.shard.v]) shard->set_lease(until);
+            });
+        }
+    }
+
     Result<void> match_logs() {
-        const KnownTopics known = controller_->known_topics();
+        const KnownTopics known{
+            latest_, std::make_shared<const std::set<Uuid>>(controller_->removed_topics())};
         FL_CHECK(first_->match_logs(known));
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
             FL_TRY(const Result<Unit> matched,
@@ -156,7 +344,7 @@ private:
             !first.advertised.host.empty() ? first.advertised.host : endpoints_[0].host;
         const std::uint16_t port =
             first.advertised.port != 0 ? first.advertised.port : endpoints_[0].port;
-        controller_->set_broker({shared_->config.node, host, port});
+        advertised_ = {host, port};
         return {};
     }
 
@@ -175,26 +363,39 @@ private:
     Env& env_;
     SharedRef shared_;
     std::unique_ptr<Shard> first_;
-    std::unique_ptr<Controller> controller_;
+    std::unique_ptr<controller::Controller> controller_;
+    std::unique_ptr<ControllerChannel> channel_;
+    std::unique_ptr<Lifecycle> lifecycle_;
+    controller::ImageRef latest_;
+    fiber::Mutex publishing_;
+    bool started_ = false;
+    bool serving_ = false;  // images go to the shards
     std::vector<Endpoint> endpoints_;
+    Endpoint advertised_;
+    std::optional<Error> failed_;
+    fiber::Condition failed_changed_;
+    fiber::StopSource stopping_;
+    fiber::Group fibers_;
 };
 }  // namespace
 
 Result<void> run_broker(Env& env, BrokerConfig config, fiber::StopToken stop) {
-    FL_ASSERT(!config.listeners.empty() && !config.log_dirs.empty());
+    FL_ASSERT((!config.listeners.empty() || config.controller_bind) && !config.log_dirs.empty());
     const auto on_ready = config.on_ready;
     Broker broker(env, std::move(config));
-    const auto started = broker.start();
+    const auto started = broker.start(stop);
     if (!started.ok()) {
-        (void)broker.stop();  // the first error is the one to tell
-        return started;
+        const auto stopped = broker.stop();
+        // To be told to stop while it starts is no failure.
+        if (started.code() == Errc::cancelled && stop.stop_requested()) return stopped;
+        return started;  // the first error is the one to tell
     }
     const std::uint32_t port = broker.endpoints().front().port;
     env.probe.emit([&] { return probe::BrokerReady{port}; });
     if (on_ready) on_ready(broker.endpoints());
-    env.fibers.sleep_until(Deadline::never(), stop);
+    const auto served = broker.serve(stop);
     const auto stopped = broker.stop();
     env.probe.emit([&] { return probe::BrokerStopped{stopped.ok()}; });
-    return stopped;
+    return served.ok() ? stopped : served;
 }
 }  // namespace faultline::broker

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,20 @@ struct ListenerConfig {
     Endpoint advertised;  // an empty host: the bound one; port 0: the bound one
 };
 
+// Another voter of the metadata quorum, or this one.
+struct VoterConfig {
+    NodeId id;
+    Endpoint endpoint;  // of its controller listener
+};
+
 struct BrokerConfig {
     NodeId node{1};
-    Uuid cluster_id;  // zero: keep what the directory says, else make one
+    Uuid cluster_id;                          // zero: keep what the directory says, else make one
+    Uuid fresh_cluster_id;                    // of a directory that has none yet; zero: draw one
+    bool is_broker = true;                    // process.roles has broker
+    std::vector<VoterConfig> voters;          // controller.quorum.voters; empty: this node, alone
+    std::optional<Endpoint> controller_bind;  // where this node listens as a controller
+    std::optional<std::string> rack;          // broker.rack
     std::vector<ListenerConfig> listeners;
     std::vector<std::string> log_dirs;
     std::int32_t num_partitions = 1;
@@ -41,6 +53,19 @@ struct BrokerConfig {
     std::int64_t flush_check_ms = 1'000;
     std::int64_t producer_id_expiration_ms = 86'400'000;
     std::uint32_t recovery_fibers_per_dir = 2;
+    std::int64_t default_replication = 1;         // default.replication.factor
+    std::int64_t heartbeat_ms = 2'000;            // broker.heartbeat.interval.ms
+    std::int64_t session_ms = 9'000;              // broker.session.timeout.ms
+    std::int64_t replica_lag_ms = 30'000;         // replica.lag.time.max.ms
+    std::int64_t replica_fetch_wait_ms = 500;     // replica.fetch.wait.max.ms
+    std::int64_t replica_fetch_backoff_ms = 100;  // replica.fetch.backoff.ms
+    std::int64_t shutdown_ms = 5'000;             // how long a controlled shutdown may take
+    std::int64_t quorum_election_ms = 1'000;      // controller.quorum.election.timeout.ms
+    std::int64_t quorum_fetch_ms = 2'000;         // controller.quorum.fetch.timeout.ms
+    std::int64_t quorum_request_ms = 2'000;       // controller.quorum.request.timeout.ms
+    std::int64_t balance_check_s = 300;           // leader.imbalance.check.interval.seconds
+    std::int64_t balance_percent = 10;            // as Kafka, which has no key for it
+    bool balance_leaders = true;                  // auto.leader.rebalance.enable
     std::function<void(const std::vector<Endpoint>&)>
         on_ready;  // in order of `listeners`, real ports
 };
@@ -57,5 +82,15 @@ inline constexpr BrokerNumber kBrokerNumbers[] = {
     {"log.flush.offset.checkpoint.interval.ms", &BrokerConfig::checkpoint_ms, 50, 5'000},
     {"log.flush.scheduler.interval.ms", &BrokerConfig::flush_check_ms, 50, 2'000},
     {"producer.id.expiration.ms", &BrokerConfig::producer_id_expiration_ms, 0, 0},
+    {"default.replication.factor", &BrokerConfig::default_replication, 0, 0},
+    {"broker.heartbeat.interval.ms", &BrokerConfig::heartbeat_ms, 0, 0},
+    {"broker.session.timeout.ms", &BrokerConfig::session_ms, 0, 0},
+    {"replica.lag.time.max.ms", &BrokerConfig::replica_lag_ms, 0, 0},
+    {"replica.fetch.wait.max.ms", &BrokerConfig::replica_fetch_wait_ms, 0, 0},
+    {"replica.fetch.backoff.ms", &BrokerConfig::replica_fetch_backoff_ms, 0, 0},
+    {"controller.quorum.election.timeout.ms", &BrokerConfig::quorum_election_ms, 0, 0},
+    {"controller.quorum.fetch.timeout.ms", &BrokerConfig::quorum_fetch_ms, 0, 0},
+    {"controller.quorum.request.timeout.ms", &BrokerConfig::quorum_request_ms, 0, 0},
+    {"leader.imbalance.check.interval.seconds", &BrokerConfig::balance_check_s, 0, 0},
 };
 }  // namespace faultline::broker

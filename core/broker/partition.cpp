@@ -26,27 +26,39 @@ storage::LogConfig log_config(const model::TopicConfig& c) {
 }
 }  // namespace
 
-Partition::Partition(PartitionContext& context, storage::LogRef log, Epoch epoch,
-                     const model::TopicConfig& config)
+Partition::Partition(PartitionContext& context, storage::LogRef log, const PartitionPlan& plan)
     : context_(context),
       log_(std::move(log)),
-      epoch_(epoch),
-      config_(config),
+      plan_(plan),
+      high_watermark_(log_->log_start()),
       key_(context.probe.intern(log_->partition().topic, log_->partition().index)) {
-    log_->update_config(log_config(config));
-    log_->lead(epoch_);
-    context_.probe.emit([&] { return probe::LeaderChanged{key_, epoch_, context_.node}; });
-    advance(committed());
+    log_->update_config(log_config(plan.config));
+    take_part(plan);
 }
 
-void Partition::update(Epoch epoch, bool may_append, const model::TopicConfig& config) {
-    may_append_ = may_append;
-    if (epoch != epoch_) {
-        epoch_ = epoch;
-        context_.probe.emit([&] { return probe::LeaderChanged{key_, epoch_, context_.node}; });
+void Partition::update(const PartitionPlan& plan) {
+    const bool same_part = plan.view.epoch == plan_.view.epoch && plan.leader == plan_.leader;
+    if (same_part) {
+        plan_.config = plan.config;
+        log_->update_config(log_config(plan.config));
+        if (plan.view.partition_epoch < plan_.view.partition_epoch) return;
+        plan_ = plan;
+        if (!leader_) return;
+        const auto isr = leader_->view().isr;
+        leader_->set_rules({plan.config.min_insync_replicas, context_.max_lag});
+        leader_->update(plan.view);
+        if (isr != leader_->view().isr) tell_isr();
+        advance(leader_->high_watermark());
+        if (context_.isr_news) context_.isr_news(log_->partition());
+        changed_.notify_all();
+        return;
     }
-    config_ = config;
-    log_->update_config(log_config(config));
+    if (plan.view.epoch < plan_.view.epoch) return;
+    const auto guard = appending_.lock();
+    log_->update_config(log_config(plan.config));
+    take_part(plan);
+    changed_.notify_all();
+    if (context_.advanced) context_.advanced();  // who waits at the old leader is told
 }
 
 Result<void> Partition::load() {
@@ -70,32 +82,39 @@ Result<void> Partition::load() {
         }
         at = read.next;
     }
+    follow_log();
     return {};
 }
 
-Offset Partition::committed() const {
-    return config_.flush_before_ack ? log_->durable_end() : log_->log_end();
+Offset Partition::held() const {
+    return plan_.config.flush_before_ack ? log_->durable_end() : log_->log_end();
 }
 
 void Partition::advance(Offset to) {
     if (to <= high_watermark_) return;
     FL_INVARIANT(40, to <= log_->log_end());
     high_watermark_ = to;
-    context_.probe.emit([&] { return probe::HighWatermark{key_, epoch_, to}; });
+    context_.probe.emit([&] { return probe::HighWatermark{key_, epoch(), to}; });
     changed_.notify_all();
     if (context_.advanced) context_.advanced();
 }
 
 // One fiber at a time waits for the disk; what is appended meanwhile is its next round.
 void Partition::follow_log() {
-    if (!config_.flush_before_ack) return advance(committed());
+    const auto told = [this] {
+        if (!leader_) return changed_.notify_all();
+        leader_->holds(held());
+        advance(leader_->high_watermark());
+    };
+    if (!plan_.config.flush_before_ack) return told();
     if (following_) return;
     following_ = true;
     context_.fibers.spawn(
-        {.name = "high watermark"}, [this, keep = shared_from_this()](fiber::StopToken stop) {
+        {.name = "high watermark"}, [this, told, keep = shared_from_this()](fiber::StopToken stop) {
             while (log_->durable_end() < log_->log_end()) {
+                syncing_since_ = context_.clock.now();
                 const auto synced = log_->wait_durable(log_->log_end(), Deadline::never(), stop);
-                if (!synced.ok()) {
+                if (!synced.ok() && synced.code() != Errc::fenced) {
                     if (synced.code() == Errc::io) lost_ = KafkaError::kafka_storage_error;
                     // The topic was deleted.
                     if (synced.code() == Errc::closed)
@@ -103,10 +122,11 @@ void Partition::follow_log() {
                     changed_.notify_all();
                     break;
                 }
-                advance(committed());
+                told();
             }
-            advance(committed());
+            syncing_since_.reset();
             following_ = false;
+            told();
         });
 }
 
@@ -117,17 +137,23 @@ ProduceAnswer Partition::refuse_storage(const Error& error) const {
     return answer;
 }
 
-ProduceAnswer Partition::produce(const IoBuf& records) {
+ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     ProduceAnswer answer;
     wire::CheckedBatch batch;
-    if (auto refusal =
-            wire::check_produce(records, config_.append_rules(), context_.clock.wall(), batch)) {
+    answer.error = check_leader(-1);
+    if (answer.error != KafkaError::none) return answer;
+    if (auto refusal = wire::check_produce(records, plan_.config.append_rules(),
+                                           context_.clock.wall(), batch)) {
         answer.error = refusal->error;
         answer.message = refusal->message;
         answer.bad_records = std::move(refusal->bad_records);
         return answer;
     }
     const auto guard = appending_.lock();
+    answer.error = check_leader(-1);  // it may have changed while this waited for its turn
+    if (answer.error == KafkaError::none && acks == -1 && !leader_->enough_in_sync())
+        answer.error = KafkaError::not_enough_replicas;
+    if (answer.error != KafkaError::none) return answer;
     const logic::ProducerBatch identity{batch.header.producer_id, batch.header.producer_epoch,
                                         batch.header.base_sequence, batch.header.count};
     const logic::ProducerVerdict verdict = producers_.check(identity);
@@ -144,14 +170,13 @@ ProduceAnswer Partition::produce(const IoBuf& records) {
         case logic::ProducerCheck::duplicate:
             context_.probe.reached(probe::Site::producer_retry_deduplicated);
             answer.base_offset = verdict.first.v;
-            answer.log_append_time = config_.log_append_time ? verdict.timestamp : -1;
+            answer.log_append_time = plan_.config.log_append_time ? verdict.timestamp : -1;
             answer.end = verdict.last.v + 1;
             follow_log();
             return answer;
         case logic::ProducerCheck::append: break;
     }
-    if (!may_append_) return refuse_storage({Errc::no_space, 0, "partition.produce"});
-    const auto appended = log_->append(std::move(batch.bytes), epoch_);
+    const auto appended = log_->append(std::move(batch.bytes), epoch());
     if (!appended.ok()) {
         if (appended.code() == Errc::no_space)
             context_.probe.reached(probe::Site::append_refused_disk_full);
@@ -163,27 +188,42 @@ ProduceAnswer Partition::produce(const IoBuf& records) {
     answer.log_append_time = batch.log_append_time;
     answer.end = appended->end().v;
     follow_log();
+    // Followers read up to the log end.
+    if (plan_.view.replicas.size() > 1 && context_.advanced) context_.advanced();
     return answer;
 }
 
 KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopToken stop) {
+    const Epoch reign = epoch();
+    if (!leader_) return KafkaError::not_leader_or_follower;
     if (high_watermark_ < end) follow_log();
-    const auto waited =
-        changed_.wait(deadline, stop, [&] { return lost_ || high_watermark_ >= end; });
-    if (!waited.ok() || high_watermark_ < end)
-        context_.probe.reached(probe::Site::produce_wait_failed);
-    if (!waited.ok()) return wire::to_kafka_error(waited.code());
-    return high_watermark_ >= end ? KafkaError::none : *lost_;
+    const auto over = [&] {
+        return lost_ || !leader_ || epoch() != reign || high_watermark_ >= end;
+    };
+    const auto waited = changed_.wait(deadline, stop, over);
+    // Who cannot reach the controller may have a successor: it acknowledges nothing.
+    const bool deposed = !leader_ || epoch() != reign || lease_over();
+    if (waited.ok() && !deposed && high_watermark_ >= end) return KafkaError::none;
+    context_.probe.reached(probe::Site::produce_wait_failed);
+    if (deposed) return KafkaError::not_leader_or_follower;
+    if (lost_) return *lost_;
+    if (!leader_->enough_in_sync()) return KafkaError::not_enough_replicas_after_append;
+    return wire::to_kafka_error(waited.code());
 }
 
-KafkaError Partition::check_epoch(std::int32_t asked) const {
-    if (asked == -1 || asked == epoch_.v) return KafkaError::none;
-    return asked < epoch_.v ? KafkaError::fenced_leader_epoch : KafkaError::unknown_leader_epoch;
+bool Partition::lease_over() const { return context_.clock.now() >= context_.lease_until; }
+
+KafkaError Partition::check_leader(std::int32_t asked) const {
+    if (asked != -1 && asked != epoch().v)
+        return asked < epoch().v ? KafkaError::fenced_leader_epoch
+                                 : KafkaError::unknown_leader_epoch;
+    return !leader_ || lease_over() ? KafkaError::not_leader_or_follower : KafkaError::none;
 }
 
 FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, bool min_one) {
+    if (part.replica >= 0) return fetch_as_follower(part, max_bytes, min_one);
     FetchAnswer answer;
-    answer.error = check_epoch(part.leader_epoch);
+    answer.error = check_leader(part.leader_epoch);
     if (answer.error != KafkaError::none) return answer;
     answer.high_watermark = high_watermark_.v;
     answer.log_start = log_->log_start().v;
@@ -210,9 +250,9 @@ FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, boo
 
 EpochAnswer Partition::epoch_end(const EpochPart& part) const {
     EpochAnswer answer;
-    answer.error = check_epoch(part.current_leader_epoch);
+    answer.error = check_leader(part.current_leader_epoch);
     if (answer.error != KafkaError::none) return answer;
-    if (const auto end = log_->answer_for_epoch(Epoch{part.leader_epoch}, epoch_)) {
+    if (const auto end = log_->answer_for_epoch(Epoch{part.leader_epoch}, epoch())) {
         answer.leader_epoch = end->epoch.v;
         answer.end_offset = end->end.v;
     }
@@ -223,9 +263,16 @@ ListAnswer Partition::list(const ListPart& part) {
     constexpr std::int64_t kLatest = -1, kEarliest = -2, kMaxTimestamp = -3, kEarliestLocal = -4,
                            kLatestTiered = -5, kEarliestPending = -6;
     ListAnswer answer;
-    answer.error = check_epoch(part.leader_epoch);
+    answer.error = check_leader(part.leader_epoch);
     if (answer.error != KafkaError::none) return answer;
-    answer.leader_epoch = epoch_.v;
+    answer.leader_epoch = epoch().v;
+    const bool earliest = part.timestamp == kEarliest || part.timestamp == kEarliestLocal;
+    if (!earliest && high_watermark_ < leader_->epoch_start()) {
+        // A new leader may not know yet how much was committed: nobody's end goes back.
+        answer.leader_epoch = -1;
+        answer.error = KafkaError::offset_not_available;
+        return answer;
+    }
     if (part.timestamp == kLatest) {
         answer.offset = high_watermark_.v;
     } else if (part.timestamp == kEarliest || part.timestamp == kEarliestLocal) {

@@ -1,5 +1,5 @@
-// A partition that this node leads: its log, what it remembers of its producers, and the high
-// watermark. Belongs to one shard.
+// A partition that this node holds a replica of: its log, what it remembers of its producers, the
+// high watermark, and its part: leader or follower. Belongs to one shard.
 #pragma once
 #include <functional>
 #include <memory>
@@ -10,8 +10,11 @@
 #include "core/env/probe.h"
 #include "core/fiber/sync.h"
 #include "core/logic/producer/producer_state.h"
+#include "core/logic/replica/leader_state.h"
+#include "core/model/metadata_image.h"
 #include "core/model/topic_config.h"
 #include "core/storage/partition_log.h"
+#include "gen/wire/fetch_response.h"
 
 namespace faultline::broker {
 
@@ -21,27 +24,40 @@ struct PartitionContext {
     fiber::Scheduler& scheduler;
     fiber::Group& fibers;  // of the shard: where syncs are waited for
     probe::Probe probe;
-    std::function<void()> advanced;  // the high watermark rose: fetches may go on
+    std::function<void()> advanced;  // there is more to read: fetches may go on
+    std::function<void(const TopicPartition&)> isr_news;  // its leader may have to propose
+    Duration max_lag{};                                   // replica.lag.time.max.ms
+    // Until then the controller believes this node alive; afterwards another may lead.
+    MonoTime lease_until = MonoTime::never();
+};
+
+// What the image says of a partition, for this node.
+struct PartitionPlan {
+    Uuid topic_id;
+    NodeId leader;
+    logic::PartitionView view;
+    model::TopicConfig config;
 };
 
 // Held by shared_ptr: fibers that wait for the disk keep it over a deletion of the topic.
 class Partition : public std::enable_shared_from_this<Partition> {
 public:
-    Partition(PartitionContext& context, storage::LogRef log, Epoch epoch,
-              const model::TopicConfig& config);
+    Partition(PartitionContext& context, storage::LogRef log, const PartitionPlan& plan);
 
     // Rebuilds what is known of producers from the log. Parks.
     Result<void> load();
-    // `may_append`: false where the epoch could not begin yet; produces are then refused as on a
-    // full disk.
-    void update(Epoch epoch, bool may_append, const model::TopicConfig& config);
+    // Takes the part that the image gives to this node. Waits for an append under way: what it
+    // wrote belongs to the epoch before. Parks.
+    void update(const PartitionPlan& plan);
 
     // As leader: checks, removes duplicates, appends. Parks until the batch is in the page cache.
-    // Calls are served in their order.
-    ProduceAnswer produce(const IoBuf& records);
-    // Parks until the high watermark reaches `end`. request_timed_out, kafka_storage_error.
+    // Calls are served in their order. `acks` as in Produce.
+    ProduceAnswer produce(const IoBuf& records, std::int16_t acks);
+    // Parks until the high watermark reaches `end`. request_timed_out, kafka_storage_error,
+    // not_leader_or_follower.
     wire::KafkaError wait_committed(Offset end, Deadline deadline, fiber::StopToken stop);
-    // Up to the high watermark. Parks where the bytes have to be read to be checked.
+    // A consumer's up to the high watermark, a follower's up to the log end. Parks where the bytes
+    // have to be read to be checked.
     FetchAnswer fetch(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     ListAnswer list(const ListPart& part);
     // Where an epoch ended (OffsetForLeaderEpoch). Never parks.
@@ -51,29 +67,74 @@ public:
     // DescribeProducers (KIP-664). Never parks.
     ProducersAnswer describe_producers() const;
 
+    // --- as a follower (partition_follower.cpp)
+    // ----------------------------------------------------
+    struct NextFetch {
+        Uuid topic_id;
+        std::int32_t leader_epoch = 0;
+        std::int64_t offset = 0, log_start = 0;
+        std::int32_t last_epoch = -1;
+    };
+    // What to ask `leader` for; nothing when this node does not follow it. Never parks.
+    std::optional<NextFetch> next_fetch(NodeId leader) const;
+    // What came of that. Appends, or cuts what the leader does not have. False: try again later.
+    // Parks until it is written, not until it is durable.
+    bool take_fetched(const NextFetch& asked, const wire::FetchResponse::PartitionData& data);
+    // Parks until all that was taken is as safe as its acknowledgement needs.
+    void wait_safe(fiber::StopToken stop);
+
+    // --- as the leader (partition_leader.cpp)
+    // -----------------------------------------------------
+    std::optional<logic::IsrProposal> propose_isr(
+        const std::function<bool(std::int32_t, std::int64_t)>& may_join);
+    // The controller's answer to it; nothing when none came.
+    void isr_answered(std::optional<wire::KafkaError> error);
+    MonoTime next_isr_check() const;
+
+    bool leads() const noexcept { return leader_.has_value(); }
+    NodeId leader() const noexcept { return plan_.leader; }
+    const Uuid& topic_id() const noexcept { return plan_.topic_id; }
+    Epoch epoch() const noexcept { return plan_.view.epoch; }
+    std::int32_t partition_epoch() const noexcept { return plan_.view.partition_epoch; }
     Offset high_watermark() const noexcept { return high_watermark_; }
     const storage::LogRef& log() const noexcept { return log_; }
+    // Since when the oldest sync that is waited for is under way.
+    std::optional<MonoTime> syncing_since() const noexcept { return syncing_since_; }
     void expire_producers(Duration idle) { producers_.expire(context_.clock.wall(), idle); }
 
 private:
-    wire::KafkaError check_epoch(std::int32_t asked) const;
+    wire::KafkaError check_leader(std::int32_t asked_epoch) const;
+    bool lease_over() const;
+    // partition_leader.cpp
+    void take_part(const PartitionPlan& plan);
+    void lead(const PartitionPlan& plan);
+    void follow(const PartitionPlan& plan);
+    FetchAnswer fetch_as_follower(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
+    void tell_isr() const;
+    // partition_follower.cpp
+    Result<void> append_fetched(const IoBuf& records);
+    Result<void> cut_to(Offset to);
+    void follow_high_watermark(const wire::FetchResponse::PartitionData& data);
+
     void follow_log();
     void advance(Offset to);
-    Offset committed() const;
+    Offset held() const;  // what this replica counts as holding
     ProduceAnswer refuse_storage(const Error& error) const;
 
     PartitionContext& context_;
     storage::LogRef log_;
-    Epoch epoch_;
-    bool may_append_ = true;
-    model::TopicConfig config_;
+    PartitionPlan plan_;
+    std::optional<logic::LeaderState> leader_;  // while this node leads
     logic::ProducerStates producers_;
-    fiber::Mutex
-        appending_;  // one check-and-append at a time: what is known of producers and the log agree
+    // One check-and-append, cut or change of part at a time: what is known of producers, the epoch
+    // and the log agree.
+    fiber::Mutex appending_;
     fiber::Condition changed_;
-    // INV-40  log_start <= high watermark <= log_end, and it never falls while this object lives.
+    // INV-40  log_start <= high watermark <= log_end; it never falls while this node keeps its
+    // part.
     Offset high_watermark_{0};
     bool following_ = false;
+    std::optional<MonoTime> syncing_since_;
     std::optional<wire::KafkaError> lost_;  // why nothing more will become durable
     probe::PartitionKey key_;
 };

@@ -13,9 +13,11 @@ using wire::KafkaError;
 DeleteAnswer Partition::delete_records(const DeletePart& part) {
     constexpr std::int64_t kHighWatermark = -1;
     DeleteAnswer answer;
-    if (model::is_internal_topic(part.partition.topic)) {
+    if (const auto error = check_leader(-1); error != KafkaError::none) {
+        answer.error = error;
+    } else if (model::is_internal_topic(part.partition.topic)) {
         answer.error = KafkaError::invalid_topic_exception;
-    } else if (config_.cleanup_compact && !config_.cleanup_delete) {
+    } else if (plan_.config.cleanup_compact && !plan_.config.cleanup_delete) {
         answer.error = KafkaError::policy_violation;
     } else {
         const Offset to = part.offset == kHighWatermark ? high_watermark() : Offset{part.offset};

@@ -3,16 +3,14 @@
 #include <algorithm>
 
 #include "core/broker/api_table.h"
-#include "core/broker/controller.h"
+#include "core/broker/ask_controller.h"
 #include "core/broker/scatter.h"
-#include "core/controller/metadata_log.h"
+#include "core/controller/quorum_log.h"
 #include "core/wire/error_map.h"
 
 namespace faultline::broker {
 namespace {
 using wire::KafkaError;
-
-constexpr Duration kControllerTimeout = 30s;
 
 bool is_metadata(const TopicPartition& p) { return p.topic == controller::kMetadataTopic; }
 
@@ -43,7 +41,17 @@ Shard::Shard(Env& env, SharedRef shared)
       shared_(std::move(shared)),
       background_(env.fibers),
       connections_(env.fibers),
-      context_{env.node, env.clock, env.fibers, background_, env.probe, [this] { data_arrived(); }},
+      context_{env.node,
+               env.clock,
+               env.fibers,
+               background_,
+               env.probe,
+               [this] { data_arrived(); },
+               [this](const TopicPartition& tp) {
+                   isr_news_.insert(tp);
+                   isr_changed_.notify_all();
+               },
+               std::chrono::milliseconds(shared_->config.replica_lag_ms)},
       budget_(shared_->config.request_bytes_per_shard),
       fetch_sessions_(session_limits(shared_->config, env)) {
     shared_->shards[env.shard.v] = this;
@@ -69,6 +77,7 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     storage::LogManagerOptions options;
     options.dirs = c.log_dirs;
     options.cluster_id = c.cluster_id;
+    options.fresh_cluster_id = c.fresh_cluster_id;
     options.node = c.node;
     options.retention_check_ms = c.retention_check_ms;
     options.checkpoint_ms = c.checkpoint_ms;
@@ -82,7 +91,9 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     logs_ = std::make_unique<storage::LogManager>(context, env_.rng, std::move(options));
     logs_->set_retention_limit([this](const storage::PartitionLog& log) {
         const auto it = partitions_.find(log.partition());
-        return it == partitions_.end() ? log.log_start() : it->second->high_watermark();
+        if (it != partitions_.end()) return it->second->high_watermark();
+        // A node alone may need what retention frees before it can begin its epochs.
+        return shared_->config.voters.size() == 1 ? log.durable_end() : log.log_start();
     });
     return logs_->open(std::move(states));
 }
@@ -118,11 +129,17 @@ Result<void> Shard::match_logs(const KnownTopics& known) {
 void Shard::open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
                            std::int32_t index) {
     const TopicPartition tp{topic.name, PartitionIndex{index}};
-    const model::TopicConfig config =
-        model::with_overrides(shared_->config.topic_defaults, topic.config);
-    const Epoch epoch = topic.partitions[static_cast<std::size_t>(index)].leader_epoch;
-    if (const auto it = partitions_.find(tp); it != partitions_.end())
-        return it->second->update(epoch, image.epochs_begun, config);
+    const model::PartitionImage& p = topic.partitions[static_cast<std::size_t>(index)];
+    PartitionPlan plan;
+    plan.topic_id = topic.id;
+    plan.leader = p.leader;
+    plan.view = {p.leader_epoch, p.partition_epoch, p.replicas, p.isr, p.recovering};
+    plan.config = model::with_overrides(shared_->config.topic_defaults, topic.config);
+    if (const auto it = partitions_.find(tp); it != partitions_.end()) {
+        const auto keep = it->second;
+        keep->update(plan);
+        return follow_leader(image, keep);
+    }
     storage::LogRef log = logs_->find(tp);
     if (log != nullptr && logs_->topic_id(tp) != topic.id) {
         // A topic of the same name that was deleted while this node was down.
@@ -143,15 +160,15 @@ void Shard::open_partition(const model::MetadataImage& image, const model::Topic
         unavailable_[tp] = KafkaError::kafka_storage_error;
         return;
     }
-    auto partition = std::make_shared<Partition>(context_, log, epoch, config);
-    partition->update(epoch, image.epochs_begun, config);
+    auto partition = std::make_shared<Partition>(context_, log, plan);
     if (const auto loaded = partition->load(); !loaded.ok()) {
         env_.log.error("{}-{} is offline: {}", topic.name, index, to_string(loaded.error()));
         unavailable_[tp] = KafkaError::kafka_storage_error;
         return;
     }
     unavailable_.erase(tp);
-    partitions_[tp] = std::move(partition);
+    partitions_[tp] = partition;
+    follow_leader(image, partition);
 }
 
 // A disk that was full may have room again.
@@ -159,40 +176,71 @@ void Shard::retry_unavailable() {
     const auto guard = applying_.lock();
     const auto missing = unavailable_;
     const auto image = image_;
-    for (const auto& [tp, error] : missing) {
-        const model::TopicImage* topic = image->find(tp.topic);
-        if (topic == nullptr || std::cmp_greater_equal(tp.index.v, topic->partitions.size())) {
-            unavailable_.erase(tp);
-        } else {
-            open_partition(*image, *topic, tp.index.v);
-        }
+    for (const auto& [tp, error] : missing) apply_topic(*image, tp.topic);
+}
+
+void Shard::drop(const TopicPartition& tp) {
+    unfollow(tp);
+    unavailable_.erase(tp);
+    const auto it = partitions_.find(tp);
+    if (it == partitions_.end()) return;
+    const auto keep = it->second;  // fetches may still hold it
+    partitions_.erase(it);
+    if (const auto removed = logs_->remove(tp); !removed.ok()) {
+        env_.log.warn("{}-{} cannot be removed: {}", tp.topic, tp.index.v,
+                      to_string(removed.error()));
     }
 }
 
-void Shard::apply(Snapshot<model::MetadataImage> image) {
-    const auto guard = applying_.lock();
+void Shard::apply_topic(const model::MetadataImage& image, const std::string& name) {
+    const model::TopicImage* topic = image.find(name);
+    const auto ours = [&](std::int32_t index) {
+        const auto& replicas = topic->partitions[static_cast<std::size_t>(index)].replicas;
+        return std::ranges::find(replicas, shared_->config.node.v) != replicas.end();
+    };
+    // Those that are gone, of another topic of that name, or not assigned here any more.
     std::vector<TopicPartition> gone;
+    for (auto it = partitions_.lower_bound({name, PartitionIndex{0}});
+         it != partitions_.end() && it->first.topic == name; ++it) {
+        const bool stays = topic != nullptr && topic->id == it->second->topic_id() &&
+                           std::cmp_less(it->first.index.v, topic->partitions.size()) &&
+                           ours(it->first.index.v);
+        if (!stays) gone.push_back(it->first);
+    }
+    for (const TopicPartition& tp : gone) drop(tp);
+    std::erase_if(unavailable_, [&](const auto& u) {
+        return u.first.topic == name &&
+               (topic == nullptr ||
+                std::cmp_greater_equal(u.first.index.v, topic->partitions.size()) ||
+                !ours(u.first.index.v));
+    });
+    if (topic == nullptr) return;
+    for (std::int32_t i = 0; std::cmp_less(i, topic->partitions.size()); ++i) {
+        if (owner({name, PartitionIndex{i}}) == env_.shard && ours(i))
+            open_partition(image, *topic, i);
+    }
+}
+
+void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes) {
+    const auto guard = applying_.lock();
+    if (!applied_once_) {
+        applied_once_ = true;
+        for (const auto& [name, topic] : image->topics) apply_topic(*image, name);
+    } else {
+        for (const std::string& name : changes.topics) apply_topic(*image, name);
+    }
+    image_ = image;
+    if (changes.brokers) follow_brokers(*image_);
+}
+
+bool Shard::healthy(Duration limit) const {
+    const MonoTime now = env_.clock.now();
     for (const auto& [tp, partition] : partitions_) {
-        const model::TopicImage* topic = image->find(tp.topic);
-        if (topic == nullptr || topic->id != logs_->topic_id(tp)) gone.push_back(tp);
+        const auto since = partition->syncing_since();
+        if (since && now - *since > limit) return false;
+        if (partition->log()->dir()->failed()) return false;
     }
-    for (const TopicPartition& tp : gone) {
-        const auto keep = partitions_[tp];  // fetches may still hold it
-        partitions_.erase(tp);
-        if (const auto removed = logs_->remove(tp); !removed.ok()) {
-            env_.log.warn("{}-{} cannot be removed: {}", tp.topic, tp.index.v,
-                          to_string(removed.error()));
-        }
-    }
-    for (const auto& [name, topic] : image->topics) {
-        for (std::int32_t i = 0; std::cmp_less(i, topic.partitions.size()); ++i) {
-            const bool ours =
-                topic.partitions[static_cast<std::size_t>(i)].leader == shared_->config.node;
-            if (ours && owner({name, PartitionIndex{i}}) == env_.shard)
-                open_partition(*image, topic, i);
-        }
-    }
-    image_ = std::move(image);
+    return true;
 }
 
 std::shared_ptr<Partition> Shard::find(const TopicPartition& partition, KafkaError& error) {
@@ -215,7 +263,7 @@ std::vector<ProduceAnswer> Shard::produce(const std::vector<ProducePart>& parts,
                        for (const ProducePart& part : mine) {
                            ProduceAnswer answer;
                            if (const auto p = shard.find(part.partition, answer.error)) {
-                               answer = p->produce(part.records);
+                               answer = p->produce(part.records, part.acks);
                            }
                            answers.push_back(std::move(answer));
                        }
@@ -338,48 +386,31 @@ Result<void> Shard::wait_for_data(std::uint64_t seen, Deadline deadline, fiber::
     return data_.wait(deadline, stop, [&] { return data_version_ != seen; });
 }
 
-// --- the controller
-// ------------------------------------------------------------------------------------
-
-Result<wire::CreateTopicsResponse> Shard::create_topics(wire::CreateTopicsRequest request) {
-    if (env_.shard.v == 0) return shared_->controller->create_topics(request);
-    FL_TRY(Result<wire::CreateTopicsResponse> answer,
-           env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout),
-                            [shared = shared_, request = std::move(request)](Env&) {
-                                return shared->controller->create_topics(request);
-                            }));
-    return answer;
-}
-
-Result<wire::DeleteTopicsResponse> Shard::delete_topics(wire::DeleteTopicsRequest request) {
-    if (env_.shard.v == 0) return shared_->controller->delete_topics(request);
-    FL_TRY(Result<wire::DeleteTopicsResponse> answer,
-           env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout),
-                            [shared = shared_, request = std::move(request)](Env&) {
-                                return shared->controller->delete_topics(request);
-                            }));
-    return answer;
-}
-
-Result<wire::CreatePartitionsResponse> Shard::create_partitions(
-    wire::CreatePartitionsRequest request) {
-    if (env_.shard.v == 0) return shared_->controller->create_partitions(request);
-    FL_TRY(Result<wire::CreatePartitionsResponse> answer,
-           env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout),
-                            [shared = shared_, request = std::move(request)](Env&) {
-                                return shared->controller->create_partitions(request);
-                            }));
-    return answer;
-}
+// --- producer ids
+// --------------------------------------------------------------------------------
 
 Result<std::int64_t> Shard::next_producer_id() {
-    if (env_.shard.v == 0) return shared_->controller->next_producer_id();
-    FL_TRY(
-        const Result<std::int64_t> id,
-        env_.shards.call(ShardId{0}, env_.clock.in(kControllerTimeout), [shared = shared_](Env&) {
-            return shared->controller->next_producer_id();
-        }));
-    return id;
+    if (env_.shard.v != 0) {
+        FL_TRY(const Result<std::int64_t> id,
+               env_.shards.call(
+                   ShardId{0}, env_.clock.in(kControllerTimeout),
+                   [shared = shared_](Env& env) { return shared->at(env).next_producer_id(); }));
+        return id;
+    }
+    const auto turn = allocating_.lock();
+    if (id_next_ == id_end_) {
+        env_.probe.reached(probe::Site::producer_ids_reserved);
+        wire::AllocateProducerIdsRequest q;
+        q.broker_id = config().node.v;
+        const model::BrokerImage* self = image_->broker(config().node);
+        q.broker_epoch = self == nullptr ? -1 : self->epoch;
+        FL_TRY(const auto block, ask_controller<wire::AllocateProducerIdsResponse>(*this, q));
+        if (block.error_code != KafkaError::none) return Error{Errc::busy, 0, "shard.producer_ids"};
+        id_next_ = block.producer_id_start;
+        id_end_ = block.producer_id_start + block.producer_id_len;
+    }
+    FL_INVARIANT(42, id_next_ < id_end_);
+    return id_next_++;
 }
 
 // --- connections
@@ -399,7 +430,6 @@ void Shard::start_accepting() {
     background_.spawn({.name = "partition retry"}, [this](fiber::StopToken stop) {
         while (env_.fibers.sleep_until(env_.clock.in(1s), stop) == fiber::Wake::timed_out) {
             if (!unavailable_.empty()) retry_unavailable();
-            if (env_.shard.v == 0) shared_->controller->retry_epochs();
         }
     });
     background_.spawn({.name = "producer expiry"}, [this](fiber::StopToken stop) {
@@ -409,13 +439,24 @@ void Shard::start_accepting() {
             for (const auto& [tp, partition] : partitions_) partition->expire_producers(idle);
         }
     });
+    background_.spawn({.name = "isr"}, [this](fiber::StopToken stop) { keep_isr(stop); });
     for (const auto& listener : listeners_) {
-        connections_.spawn({.name = "accept"},
-                           [this, l = listener.get()](fiber::StopToken stop) { accept(*l, stop); });
+        connections_.spawn({.name = "accept"}, [this, l = listener.get()](fiber::StopToken stop) {
+            accept(*l, nullptr, stop);
+        });
     }
 }
 
-void Shard::accept(Listener& listener, fiber::StopToken stop) {
+Result<Endpoint> Shard::listen_as_controller(const Endpoint& at,
+                                             controller::Controller& controller) {
+    FL_TRY(controller_listener_, env_.net.listen(at));
+    connections_.spawn({.name = "accept"}, [this, &controller](fiber::StopToken stop) {
+        accept(*controller_listener_, &controller, stop);
+    });
+    return controller_listener_->local();
+}
+
+void Shard::accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop) {
     while (!stop.stop_requested()) {
         auto connection = listener.accept(stop);
         if (!connection.ok()) {
@@ -429,14 +470,16 @@ void Shard::accept(Listener& listener, fiber::StopToken stop) {
                           to_string((*connection)->peer()));
             continue;
         }
-        connections_.spawn({.name = "connection"}, [this, c = *std::move(connection)](
+        connections_.spawn({.name = "connection"}, [this, controller, c = *std::move(connection)](
                                                        fiber::StopToken inner) mutable {
             ++open_connections_;
             rpc::ServerConnection server(std::move(c), shared_->config.limits, env_.clock,
                                          env_.fibers, budget_, env_.probe, env_.log);
             server.run(
-                [this](rpc::Request request, rpc::Responder responder, fiber::Group& fibers) {
-                    return dispatch(*this, std::move(request), std::move(responder), fibers);
+                [this, controller](rpc::Request request, rpc::Responder responder,
+                                   fiber::Group& fibers) {
+                    return dispatch({*this, fibers, controller}, std::move(request),
+                                    std::move(responder));
                 },
                 inner);
             --open_connections_;
@@ -444,13 +487,15 @@ void Shard::accept(Listener& listener, fiber::StopToken stop) {
     }
 }
 
-Result<void> Shard::stop() {
+Result<void> Shard::stop(std::int64_t broker_epoch) {
     connections_.request_stop();
     connections_.join();
     listeners_.clear();
+    controller_listener_.reset();
+    for (const auto& [node, fetcher] : fetchers_) fetcher->stop();
     background_.request_stop();
     background_.join();
     if (logs_ == nullptr) return {};
-    return logs_->close();
+    return logs_->close(broker_epoch);
 }
 }  // namespace faultline::broker

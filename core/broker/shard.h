@@ -9,19 +9,21 @@
 #include "core/base/snapshot.h"
 #include "core/broker/config.h"
 #include "core/broker/partition.h"
+#include "core/broker/replica_fetcher.h"
 #include "core/broker/types.h"
 #include "core/env/env.h"
 #include "core/logic/fetch/fetch_sessions.h"
 #include "core/model/metadata_image.h"
 #include "core/rpc/server_conn.h"
 #include "core/storage/log_manager.h"
-#include "gen/wire/create_partitions_request.h"
-#include "gen/wire/create_topics_request.h"
-#include "gen/wire/delete_topics_request.h"
+
+namespace faultline::controller {
+class Controller;
+}
 
 namespace faultline::broker {
 
-class Controller;
+class ControllerChannel;
 class Shard;
 
 // What the shards share: immutable after start-up, but for the slots, of which each belongs to its
@@ -29,7 +31,7 @@ class Shard;
 struct Shared {
     BrokerConfig config;
     std::vector<Shard*> shards;
-    Controller* controller = nullptr;  // of shard 0
+    ControllerChannel* channel = nullptr;  // of shard 0
     Shard& at(Env& env) const { return *shards[env.shard.v]; }
 };
 using SharedRef = std::shared_ptr<Shared>;
@@ -53,14 +55,25 @@ public:
     // log of a topic that the metadata log neither has nor has removed, so it has lost records;
     // nothing is touched then. Parks.
     Result<void> match_logs(const KnownTopics& known);
-    // Makes, opens and drops partitions so that they are what `image` says. Parks. Partitions that
+    // Makes, opens and drops partitions so that they are what `image` says, and gives each its
+    // part; only those of topics that changed, but for the first time. Parks. Partitions that
     // cannot be opened answer KAFKA_STORAGE_ERROR.
-    void apply(Snapshot<model::MetadataImage> image);
+    void apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes);
+    // The controller believes this node alive until then. Never parks.
+    void set_lease(MonoTime until) { context_.lease_until = until; }
+    // Whether its disks let this shard's partitions be led: no directory failed, no sync that takes
+    // longer than `limit`. Never parks.
+    bool healthy(Duration limit) const;
+    // A broker whose port was refused a moment ago, though the image says that it lives.
+    bool seems_gone(NodeId broker) const;
     // The real endpoint of each listener of the configuration, in order.
     Result<std::vector<Endpoint>> listen(const std::vector<Endpoint>& at);
     void start_accepting();
-    // Ends connections, waits for what is under way, closes the logs. Parks.
-    Result<void> stop();
+    // Serves what controllers and brokers ask of a controller, at its own listener. On shard 0.
+    Result<Endpoint> listen_as_controller(const Endpoint& at, controller::Controller& controller);
+    // Ends connections, waits for what is under way, closes the logs. `broker_epoch` goes into the
+    // clean mark. Parks.
+    Result<void> stop(std::int64_t broker_epoch);
     // For a shard that lives in a fiber of its own: parks there until end() is called.
     void wait_for_end();
     void end();
@@ -78,11 +91,7 @@ public:
     Result<void> wait_for_data(std::uint64_t seen, Deadline deadline, fiber::StopToken stop);
     std::uint64_t data_version() const noexcept { return data_version_; }
 
-    // --- the controller, wherever it is
-    // -----------------------------------------------------------
-    Result<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request);
-    Result<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request);
-    Result<wire::CreatePartitionsResponse> create_partitions(wire::CreatePartitionsRequest request);
+    // A producer id that nobody has. Parks; as the controller's answers.
     Result<std::int64_t> next_producer_id();
 
     const Snapshot<model::MetadataImage>& image() const noexcept { return image_; }
@@ -97,10 +106,19 @@ public:
 
 private:
     void retry_unavailable();
+    void apply_topic(const model::MetadataImage& image, const std::string& name);
+    void drop(const TopicPartition& partition);
     void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
                         std::int32_t index);
-    void accept(Listener& listener, fiber::StopToken stop);
+    void accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop);
     void data_arrived();
+    // shard_replication.cpp
+    void follow_leader(const model::MetadataImage& image, const std::shared_ptr<Partition>& p);
+    void unfollow(const TopicPartition& partition);
+    void follow_brokers(const model::MetadataImage& image);
+    void leader_gone(NodeId leader);
+    void keep_isr(fiber::StopToken stop);
+    void propose_isr(fiber::StopToken stop);
 
     Env& env_;
     SharedRef shared_;
@@ -110,9 +128,20 @@ private:
     PartitionContext context_;
     std::map<TopicPartition, std::shared_ptr<Partition>> partitions_;
     std::map<TopicPartition, wire::KafkaError> unavailable_;  // ours, but without a log
+    // Of leaders here, by node, and whom each partition follows.
+    std::map<NodeId, std::shared_ptr<ReplicaFetcher>> fetchers_;
+    std::map<TopicPartition, NodeId> followed_;
+    std::map<NodeId, MonoTime> suspects_;  // until when
+    std::set<TopicPartition> isr_news_;    // of these an ISR may have to change
+    fiber::Condition isr_changed_;
+    std::int64_t id_next_ = 0,
+                 id_end_ = 0;  // producer ids of the block that was allocated; shard 0
+    fiber::Mutex allocating_;
+    bool applied_once_ = false;
     fiber::Mutex applying_;  // partitions are opened and dropped by one fiber at a time
     Snapshot<model::MetadataImage> image_;
     std::vector<std::unique_ptr<Listener>> listeners_;
+    std::unique_ptr<Listener> controller_listener_;
     fiber::Semaphore budget_;
     logic::FetchSessions fetch_sessions_;
     fiber::Condition data_;

@@ -11,9 +11,6 @@
 #include "core/env/disk.h"
 #include "core/env/shards.h"
 #include "core/logic/producer/producer_state.h"
-#include "gen/wire/create_partitions_response.h"
-#include "gen/wire/create_topics_response.h"
-#include "gen/wire/delete_topics_response.h"
 #include "gen/wire/errors.h"
 
 namespace faultline::broker {
@@ -21,6 +18,7 @@ namespace faultline::broker {
 struct ProducePart {
     TopicPartition partition;
     IoBuf records;
+    std::int16_t acks = -1;
 };
 struct ProduceAnswer {
     wire::KafkaError error = wire::KafkaError::none;
@@ -35,12 +33,18 @@ struct FetchPart {
     std::int64_t offset = 0;
     std::int32_t leader_epoch = -1;
     std::uint64_t max_bytes = 0;
+    // Of a follower's fetch; -1: a consumer's.
+    std::int32_t replica = -1;
+    std::int64_t replica_epoch = -1;
+    std::int32_t last_epoch = -1;  // of the record before `offset`
 };
 struct FetchAnswer {
     wire::KafkaError error = wire::KafkaError::none;
     std::int64_t high_watermark = -1, log_start = -1;
     SmallVec<FileSlice, 2> slices;
     std::uint64_t bytes = 0;
+    std::int32_t diverging_epoch = -1;  // the logs part at `diverging_end` at the latest
+    std::int64_t diverging_end = -1;
 };
 
 struct ListPart {
@@ -100,6 +104,13 @@ struct CommitPart {
 }  // namespace faultline::broker
 
 namespace faultline {
+// Messages are values; what bytes they hold is counted and immutable.
+template <class T>
+requires requires(T t) {
+    T::key;
+    T::info();
+}
+inline constexpr bool crosses_shards<T> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<broker::ProduceAnswer>> = true;
 template <>
@@ -116,10 +127,4 @@ template <>
 inline constexpr bool crosses_shards<std::vector<broker::ProducersAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<broker::LogDirShare>> = true;
-template <>
-inline constexpr bool crosses_shards<wire::CreatePartitionsResponse> = true;
-template <>
-inline constexpr bool crosses_shards<wire::CreateTopicsResponse> = true;
-template <>
-inline constexpr bool crosses_shards<wire::DeleteTopicsResponse> = true;
 }  // namespace faultline

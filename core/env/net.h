@@ -70,6 +70,10 @@ public:
     virtual const Endpoint& local() const noexcept = 0;  // the real port when 0 was asked
 };
 
+// Of Error::sys after connect(): the machine answered that nobody listens at that port. Linux's
+// ECONNREFUSED, in both worlds.
+inline constexpr std::uint16_t kConnectionRefused = 111;
+
 class Network {
 public:
     virtual ~Network() = default;

@@ -40,6 +40,15 @@ struct BrokerReady     { std::uint32_t port; };
 struct BrokerStopped   { bool clean; };
 struct HighWatermark   { PartitionKey partition; Epoch epoch; Offset hw; };
 struct LeaderChanged   { PartitionKey partition; Epoch epoch; NodeId leader; };
+struct IsrChanged      { PartitionKey partition; Epoch epoch; std::int32_t partition_epoch; std::uint64_t members; };  // one bit per broker id
+struct FollowerFetched { PartitionKey partition; Epoch epoch; NodeId follower; Offset at; };  // what the leader counts it to hold
+struct PartitionFollows { PartitionKey partition; Epoch epoch; NodeId leader; };
+struct ReplicaTruncated { PartitionKey partition; Epoch epoch; Offset from, to; };
+struct BrokerRegistered { std::int64_t epoch; bool fenced; };
+// --- controller ----------------------------------------------------------------------------
+struct ControllerActive { Epoch epoch; };
+struct MetadataApplied  { Offset end; std::uint64_t digest; };
+// --- clients' edge --------------------------------------------------------------------------
 struct ProduceAnswered { PartitionKey partition; std::int16_t error; Offset first, last; };
 struct ConnectionShut  { std::uint32_t reason; };                 // 1: bad frame, 2: over budget
 // --- clients -------------------------------------------------------------------------------
@@ -54,8 +63,10 @@ struct RecordDelivered { PartitionKey partition; std::int32_t consumer; Offset a
 using Event =
     std::variant<LogOpened, TornTailCut, CorruptionFound, BatchAppended, LogFlushed, LogTruncated,
                  LogStartMoved, SegmentRolled, SegmentDeleted, LogDirFailed, DiskFull, BrokerReady,
-                 BrokerStopped, HighWatermark, LeaderChanged, ProduceAnswered, ConnectionShut,
-                 ProduceSent, ProduceAcked, ProduceFailed, RecordDelivered>;
+                 BrokerStopped, HighWatermark, LeaderChanged, IsrChanged, FollowerFetched,
+                 PartitionFollows, ReplicaTruncated, BrokerRegistered, ControllerActive,
+                 MetadataApplied, ProduceAnswered, ConnectionShut, ProduceSent, ProduceAcked,
+                 ProduceFailed, RecordDelivered>;
 
 class Sink {
 public:

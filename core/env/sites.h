@@ -55,7 +55,7 @@
     X(producer_gave_up_unclear,     "A producer gave up a batch that may have been written.")                        \
     X(producer_numbered_anew,       "A producer lost its numbering and asks for another id.")                        \
     X(consumer_position_reset,      "A consumer's position was out of range: it started again.")                     \
-    X(epochs_wait_for_space,        "A broker started on a full disk and waits to begin its leader epochs.")        \
+    X(quorum_waits_for_space,       "A replica of the quorum waits for space on its disk.")                          \
     X(deleted_topic_found,          "A broker started with the log of a topic that had been deleted.")              \
     X(consumer_saw_truncation,      "A consumer learned that the log was cut below what it had read.")               \
     X(consumer_rested_partition,    "A consumer left a partition that it cannot read alone for a while.")            \
@@ -65,7 +65,20 @@
     X(compaction_gave_up,           "The log was cut, trimmed or closed under a compaction: it begins anew later.")  \
     X(tombstone_dropped,            "Compaction dropped a tombstone whose time was over.")                           \
     X(empty_batch_kept,             "Compaction kept the header of a batch without its records.")                    \
-    X(offset_map_full,              "More keys were dirty than the offset map holds: one round cleaned a part.")
+    X(offset_map_full,              "More keys were dirty than the offset map holds: one round cleaned a part.") \
+    X(quorum_log_cut,               "A replica of the quorum cut what its leader does not have.")  \
+    X(broker_gone_at_once,          "A broker was fenced because its port is refused, before its session ended.")    \
+    X(broker_session_expired,       "A broker was fenced because its heartbeats did not come.") \
+    X(leader_deposed,                 "A leader learned that another leads.") \
+    X(follower_diverges,              "A leader told a follower where their logs part.") \
+    X(follower_out_of_range,          "A follower asked for an offset that its leader does not have.") \
+    X(follower_starts_over,           "A follower threw its log away: its leader's begins above it.") \
+    X(follower_cuts,                  "A follower cut what its leader does not have.") \
+    X(isr_shrinks,                    "A leader asked to take a replica out of the ISR.") \
+    X(isr_grows,                      "A leader asked to take a replica into the ISR.") \
+    X(fetched_batch_damaged,          "A follower was sent a batch that fails its checksum.") \
+    X(leader_lease_over,              "A leader that the controller does not hear refused to serve.") \
+    X(broker_wants_fence,             "A broker gave up its leaderships because its disk is stuck.")
 // clang-format on
 
 namespace faultline::probe {

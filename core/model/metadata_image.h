@@ -1,8 +1,11 @@
-// What the metadata log says, as one immutable value: topics, their partitions and configuration.
+// What the metadata log says, as one immutable value: brokers, topics, their partitions and
+// configuration. Replaying the log gives it, on every node the same.
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,19 +15,26 @@
 #include "core/base/iobuf.h"
 #include "core/base/result.h"
 #include "core/model/config_keys.h"
+#include "gen/wire/broker_registration_change_record.h"
 #include "gen/wire/config_record.h"
+#include "gen/wire/feature_level_record.h"
+#include "gen/wire/no_op_record.h"
 #include "gen/wire/partition_change_record.h"
 #include "gen/wire/partition_record.h"
 #include "gen/wire/producer_ids_record.h"
+#include "gen/wire/register_broker_record.h"
 #include "gen/wire/remove_topic_record.h"
 #include "gen/wire/topic_record.h"
+#include "gen/wire/unregister_broker_record.h"
 
 namespace faultline::model {
 
 // The record types that this version writes; those of Kafka's metadata log.
 using MetadataRecord =
     std::variant<wire::TopicRecord, wire::PartitionRecord, wire::PartitionChangeRecord,
-                 wire::ConfigRecord, wire::RemoveTopicRecord, wire::ProducerIdsRecord>;
+                 wire::ConfigRecord, wire::RemoveTopicRecord, wire::ProducerIdsRecord,
+                 wire::RegisterBrokerRecord, wire::UnregisterBrokerRecord,
+                 wire::BrokerRegistrationChangeRecord, wire::FeatureLevelRecord, wire::NoOpRecord>;
 
 // As it stands in a record's value: frame version, type, version (unsigned varints), then the
 // message.
@@ -32,11 +42,21 @@ IoBuf encode_metadata_record(const MetadataRecord& record);
 // Nothing for a type that this version does not know; corrupt.
 Result<std::optional<MetadataRecord>> decode_metadata_record(Bytes value);
 
+using BrokerIds = std::vector<std::int32_t>;
+
+inline constexpr NodeId kNoLeader{-1};
+
 struct PartitionImage {
-    NodeId leader;
+    NodeId leader = kNoLeader;
     Epoch leader_epoch{0};
-    std::vector<std::int32_t> replicas, isr;
+    BrokerIds replicas, isr;
     std::int32_t partition_epoch = 0;  // counts the changes of this partition
+    bool recovering = false;           // an unclean leader that has not said that it recovered
+    // Members that left an ISR below min.insync.replicas: they hold all that is committed
+    // (KIP-966).
+    BrokerIds elr, last_known_elr;
+    BrokerIds adding, removing;  // of a reassignment under way
+    friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 
 struct TopicImage {
@@ -44,31 +64,68 @@ struct TopicImage {
     Uuid id;
     std::vector<PartitionImage> partitions;  // by index
     ConfigMap config;
+    friend bool operator==(const TopicImage&, const TopicImage&) = default;
 };
+using TopicRef = std::shared_ptr<const TopicImage>;
 
 struct BrokerImage {
     NodeId id;
     std::string host;
     std::uint16_t port = 0;
+    std::int64_t epoch = -1;  // of its registration: the offset of the record
+    Uuid incarnation;         // of its process
+    bool fenced = false;      // it may lead nothing, and clients are not sent to it
+    bool in_controlled_shutdown = false;
+    std::optional<std::string> rack{};
+    std::vector<Uuid> log_dirs{};
+    // Whether a partition may be led there.
+    bool active() const noexcept { return !fenced && !in_controlled_shutdown; }
+    friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
 
+// What a run of records touched.
+struct ImageChanges {
+    std::set<std::string> topics;  // made, changed or removed
+    bool brokers = false;
+    bool any() const noexcept { return brokers || !topics.empty(); }
+};
+
+// A copy shares the topics that did not change.
 struct MetadataImage {
     std::string cluster_id;
-    NodeId controller;
-    std::vector<BrokerImage> brokers;
-    std::map<std::string, TopicImage, std::less<>> topics;
+    NodeId controller{-1};             // not in the log: who clients are told leads the quorum
+    std::vector<BrokerImage> brokers;  // in order of their ids
+    std::map<std::string, TopicRef, std::less<>> topics;
     std::map<Uuid, std::string> names;  // by topic id
+    std::map<std::string, std::int16_t> features;
+    ConfigMap broker_defaults;  // cluster-wide configuration
+    std::map<std::int32_t, ConfigMap> broker_configs;
     std::int64_t next_producer_id = 0;
-    // Not in the log. False while the epochs that a start begins could not be written, for want of
-    // space: leaders answer, but take no records.
-    bool epochs_begun = true;
+    Offset applied{0};  // all records below it are in here
 
     const TopicImage* find(std::string_view name) const;
     const TopicImage* find(const Uuid& id) const;
-    // Replaying the log is calling this for each record in order.
-    void apply(const MetadataRecord& record);
+    const BrokerImage* broker(NodeId id) const;
+    const BrokerImage* broker(std::int32_t id) const { return broker(NodeId{id}); }
+    // Replaying the log is calling this for each record in order. What a record names and is not
+    // there is passed over.
+    void apply(const MetadataRecord& record, ImageChanges* changes = nullptr);
+    // 128 bits over all that the log said: equal on nodes that applied the same records.
+    Uuid digest() const;
 
 private:
-    PartitionImage* partition(const Uuid& topic, std::int32_t index);
+    TopicImage* edit(const Uuid& id, ImageChanges* changes);
+    BrokerImage* edit_broker(std::int32_t id, std::int64_t epoch);
+    void on(const wire::TopicRecord&, ImageChanges*);
+    void on(const wire::PartitionRecord&, ImageChanges*);
+    void on(const wire::PartitionChangeRecord&, ImageChanges*);
+    void on(const wire::ConfigRecord&, ImageChanges*);
+    void on(const wire::RemoveTopicRecord&, ImageChanges*);
+    void on(const wire::ProducerIdsRecord&, ImageChanges*);
+    void on(const wire::RegisterBrokerRecord&, ImageChanges*);
+    void on(const wire::UnregisterBrokerRecord&, ImageChanges*);
+    void on(const wire::BrokerRegistrationChangeRecord&, ImageChanges*);
+    void on(const wire::FeatureLevelRecord&, ImageChanges*);
+    void on(const wire::NoOpRecord&, ImageChanges*) {}
 };
 }  // namespace faultline::model

@@ -51,7 +51,7 @@ constexpr TopicKey kKeys[] = {
     {{"segment.index.bytes", int32, "10485760", "4..", cluster_wide, acts}, "log.index.size.max.bytes", &TopicConfig::segment_index_bytes},
     {{"segment.jitter.ms", int64, "0", "0..", cluster_wide, acts}, "log.roll.jitter.ms log.roll.jitter.hours", &TopicConfig::segment_jitter_ms},
     {{"segment.ms", int64, "604800000", "1..", cluster_wide, acts}, "log.roll.ms log.roll.hours", &TopicConfig::segment_ms},
-    {{"unclean.leader.election.enable", boolean, "false", "", cluster_wide, known}, "unclean.leader.election.enable"},
+    {{"unclean.leader.election.enable", boolean, "false", "", cluster_wide, acts}, "unclean.leader.election.enable", nullptr, &TopicConfig::unclean_leader_election},
 };
 // clang-format on
 

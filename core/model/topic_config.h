@@ -32,6 +32,7 @@ struct TopicConfig {
     std::int64_t max_compaction_lag_ms = INT64_MAX;
     std::int64_t delete_retention_ms = 86'400'000;
     bool flush_before_ack = true;
+    bool unclean_leader_election = false;
     bool log_append_time = false;
     bool cleanup_delete = true;
     bool cleanup_compact = false;

@@ -132,6 +132,15 @@ std::string print_clean_shutdown(std::int64_t broker_epoch) {
     return fmt::format("{{\"version\":0,\"brokerEpoch\":{}}}", broker_epoch);
 }
 
+std::int64_t parse_clean_shutdown(std::string_view text) {
+    constexpr std::string_view kKey = "\"brokerEpoch\":";
+    const auto at = text.find(kKey);
+    if (at == std::string_view::npos) return -1;
+    text.remove_prefix(at + kKey.size());
+    std::int64_t epoch = -1;
+    return whole_number(text.substr(0, text.find_first_of(",} ")), epoch) ? epoch : -1;
+}
+
 std::string partition_dir(const TopicPartition& p) {
     return fmt::format("{}-{}", p.topic, p.index.v);
 }

@@ -39,6 +39,8 @@ std::optional<Uuid> parse_partition_metadata(std::string_view text);
 
 // The content of .kafka_cleanshutdown (KIP-966).
 std::string print_clean_shutdown(std::int64_t broker_epoch);
+// The broker epoch that it names; -1 when it names none.
+std::int64_t parse_clean_shutdown(std::string_view text);
 
 // "<topic>-<partition>"
 std::string partition_dir(const TopicPartition&);

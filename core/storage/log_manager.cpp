@@ -122,12 +122,15 @@ Result<void> LogManager::check_meta(std::uint32_t index) {
             return Error{Errc::invalid, 0, "log_manager.meta"};
         }
         if (options_.cluster_id.is_zero()) options_.cluster_id = meta->cluster_id;
+        dirs_[index].id = meta->directory_id;
         return {};
     }
     if (text.code() != Errc::not_found) return text.error();
+    if (options_.cluster_id.is_zero()) options_.cluster_id = options_.fresh_cluster_id;
     if (options_.cluster_id.is_zero()) options_.cluster_id = fresh_uuid();
+    dirs_[index].id = fresh_uuid();
     return write_text(context_.disk, path,
-                      print_meta({options_.cluster_id, options_.node, fresh_uuid()}));
+                      print_meta({options_.cluster_id, options_.node, dirs_[index].id}));
 }
 
 Result<OffsetCheckpoint> LogManager::load_checkpoint(const std::string& path) {
@@ -144,6 +147,10 @@ Result<OffsetCheckpoint> LogManager::load_checkpoint(const std::string& path) {
 Result<void> LogManager::load_state(std::uint32_t index) {
     const std::string& path = dirs_[index].health->path();
     LogDirState& state = states_[index];
+    const auto mark = read_file(context_.disk, path + kCleanMark, kTextLimit);
+    const std::int64_t epoch = mark.ok() ? parse_clean_shutdown(mark->copy_string()) : -1;
+    // One directory that did not stop cleanly speaks for all of them.
+    previous_epoch_ = index == 0 ? epoch : std::min(previous_epoch_, epoch);
     auto removed = context_.disk.remove(path + kCleanMark);
     if (!removed.ok() && removed.code() != Errc::not_found) return removed;
     state.clean = removed.ok();
@@ -356,6 +363,14 @@ void LogManager::remove_files(const std::string& path) {
         if (!context_.disk.remove(path + "/" + e.name).ok()) return;
     }
     if (context_.disk.remove(path).ok()) (void)context_.disk.sync_dir(parent_of(path));
+}
+
+Uuid LogManager::directory_id(const LogRef& log) const { return dirs_[log->dir()->index()].id; }
+
+std::vector<Uuid> LogManager::directory_ids() const {
+    std::vector<Uuid> ids;
+    for (const Dir& dir : dirs_) ids.push_back(dir.id);
+    return ids;
 }
 
 void LogManager::set_retention_limit(std::function<Offset(const PartitionLog&)> limit) {

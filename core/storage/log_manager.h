@@ -23,6 +23,7 @@ namespace faultline::storage {
 struct LogManagerOptions {
     std::vector<std::string> dirs;  // log.dirs; made when missing
     Uuid cluster_id;                // zero: keep what meta.properties says, else make one
+    Uuid fresh_cluster_id;          // of a directory without meta.properties; zero: draw one
     NodeId node;
     LogConfig defaults;                         // of partitions that are on disk at open()
     std::int64_t retention_check_ms = 300'000;  // log.retention.check.interval.ms
@@ -69,6 +70,13 @@ public:
     // Null when this shard has no such log, or it is offline. Never parks. A caller that parks
     // while it uses the log keeps the reference: the partition may be deleted meanwhile.
     LogRef find(const TopicPartition&) const;
+    // Of the directory that the log is in (meta.properties); zero when it is not known.
+    Uuid directory_id(const LogRef& log) const;
+    // The directories' ids, in their order.
+    std::vector<Uuid> directory_ids() const;
+    // The broker epoch that the clean mark of the last stop named; -1 after an unclean one
+    // (KIP-966).
+    std::int64_t previous_broker_epoch() const noexcept { return previous_epoch_; }
     // Of partition.metadata; zero when unknown.
     Uuid topic_id(const TopicPartition&) const;
     // The health of directory `index` of LogManagerOptions::dirs, as this shard knows it.
@@ -111,6 +119,7 @@ private:
     struct Dir {
         LogDirRef health;
         std::unique_ptr<DirLock> lock;
+        Uuid id;                     // directory.id
         bool unclean = false;        // a log here did not close well: no clean mark
         bool peers_unclean = false;  // another shard says so, or did not answer
     };
@@ -136,6 +145,7 @@ private:
     LogManagerOptions options_;
     std::vector<Dir> dirs_;
     std::vector<LogDirState> states_;
+    std::int64_t previous_epoch_ = -1;
     std::map<TopicPartition, Entry> logs_;
     std::vector<OfflinePartition> offline_;
     std::function<Offset(const PartitionLog&)> limit_;

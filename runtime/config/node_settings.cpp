@@ -37,6 +37,7 @@ public:
         directories();
         log();
         topics();
+        cluster();
         connections();
         return std::move(out_);
     }
@@ -55,17 +56,60 @@ private:
         const auto has = [&](std::string_view role) {
             return std::find(roles.begin(), roles.end(), role) != roles.end();
         };
-        if (!has("broker") || !has("controller")) {
-            wrong("process.roles", roles.empty() ? "is missing" : "has one role alone",
-                  "process.roles=broker,controller: this version is one node that is both");
-        }
-        const auto voters = settings_.list("controller.quorum.voters");
-        if (voters.size() > 1) {
-            wrong("controller.quorum.voters", fmt::format("names {} voters", voters.size()),
-                  "one voter or none: a quorum of several nodes is not in this version");
-        }
+        out_.is_broker = has("broker");
+        out_.is_controller = has("controller");
+        if (!out_.is_broker && !out_.is_controller)
+            wrong("process.roles", "is missing", "broker, controller, or both");
+        voters();
         out_.shards =
             static_cast<unsigned>(settings_.number_if_any("faultline.shards").value_or(0));
+    }
+
+    void voters() {
+        bool among = false;
+        for (const std::string& text : settings_.list("controller.quorum.voters")) {
+            const auto at = text.find('@');
+            const auto url = at == std::string::npos
+                                 ? std::nullopt
+                                 : parse_listener("CONTROLLER://" + text.substr(at + 1));
+            std::int32_t id = -1;
+            const auto [end, error] =
+                std::from_chars(text.data(), text.data() + std::min(at, text.size()), id);
+            if (!url || error != std::errc{} || end != text.data() + at || id < 0) {
+                wrong("controller.quorum.voters", fmt::format("\"{}\" is no voter", text),
+                      "ID@HOST:PORT, such as 1@localhost:9093");
+                continue;
+            }
+            among = among || NodeId{id} == out_.node;
+            out_.voters.push_back({NodeId{id}, url->endpoint});
+        }
+        if (out_.is_controller && !out_.voters.empty() && !among) {
+            wrong("controller.quorum.voters", fmt::format("does not name node {}", out_.node.v),
+                  "this node's own entry, because process.roles has controller");
+        } else if (!out_.is_controller && among) {
+            wrong("controller.quorum.voters", fmt::format("names node {}", out_.node.v),
+                  "only nodes whose process.roles has controller");
+        } else if (!out_.is_controller && out_.voters.empty()) {
+            wrong("controller.quorum.voters", "is empty", "the controllers, as ID@HOST:PORT");
+        }
+    }
+
+    void cluster() {
+        out_.default_replication = settings_.number("default.replication.factor");
+        out_.heartbeat_ms = settings_.number("broker.heartbeat.interval.ms");
+        out_.session_ms = settings_.number("broker.session.timeout.ms");
+        out_.replica_lag_ms = settings_.number("replica.lag.time.max.ms");
+        out_.replica_fetch_wait_ms = settings_.number("replica.fetch.wait.max.ms");
+        out_.replica_fetch_backoff_ms = settings_.number("replica.fetch.backoff.ms");
+        out_.quorum_election_ms = settings_.number("controller.quorum.election.timeout.ms");
+        out_.quorum_fetch_ms = settings_.number("controller.quorum.fetch.timeout.ms");
+        out_.quorum_request_ms = settings_.number("controller.quorum.request.timeout.ms");
+        out_.balance_leaders = settings_.flag("auto.leader.rebalance.enable");
+        out_.balance_check_s = settings_.number("leader.imbalance.check.interval.seconds");
+        out_.rack = settings_.text_if_any("broker.rack");
+        if (out_.session_ms <= out_.heartbeat_ms)
+            wrong("broker.session.timeout.ms", fmt::format("is {}", out_.session_ms),
+                  "more than broker.heartbeat.interval.ms");
     }
 
     // Listener name -> security protocol; names that are protocols stand for themselves.
@@ -94,8 +138,10 @@ private:
                       "NAME://HOST:PORT, such as PLAINTEXT://0.0.0.0:9092");
                 continue;
             }
-            // The controller is in the same process and needs no port of its own.
             if (std::find(controllers.begin(), controllers.end(), url->name) != controllers.end()) {
+                // A controller alone in its process needs no port of its own.
+                if (out_.is_controller && !out_.voters.empty())
+                    out_.controller_bind = url->endpoint;
                 continue;
             }
             const auto protocol = map.find(url->name);
@@ -111,7 +157,10 @@ private:
             out_.listeners.push_back({url->name, url->endpoint,
                                       told == advertised.end() ? url->endpoint : told->second});
         }
-        if (out_.listeners.empty() && problems_.empty()) {
+        if (out_.is_controller && out_.voters.size() > 1 && !out_.controller_bind)
+            wrong("listeners", "has no listener of controller.listener.names",
+                  "such as CONTROLLER://:9093");
+        if (out_.is_broker && out_.listeners.empty() && problems_.empty()) {
             wrong("listeners", "has no listener for clients", "such as PLAINTEXT://:9092");
         }
     }
@@ -165,10 +214,6 @@ private:
         out_.num_partitions = static_cast<std::int32_t>(settings_.number("num.partitions"));
         out_.auto_create_topics = settings_.flag("auto.create.topics.enable");
         out_.delete_topics = settings_.flag("delete.topic.enable");
-        if (const auto factor = settings_.number("default.replication.factor"); factor > 1) {
-            wrong("default.replication.factor", fmt::format("is {}", factor),
-                  "1: this version is one node");
-        }
     }
 
     void connections() {

@@ -1,6 +1,7 @@
 // What a configuration means for one node, as typed values: the only reader of Kafka's key names.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,23 @@ struct ListenerSettings {
     Endpoint advertised;
 };
 
+struct VoterSettings {
+    NodeId id;
+    Endpoint endpoint;  // of its controller listener
+};
+
 struct NodeSettings {
     NodeId node;
+    bool is_broker = true, is_controller = true;  // process.roles
+    std::vector<VoterSettings> voters;            // controller.quorum.voters
+    std::optional<Endpoint> controller_bind;      // where controllers and brokers reach this one
+    std::optional<std::string> rack;              // broker.rack
+    std::int64_t default_replication = 1;
+    std::int64_t heartbeat_ms = 0, session_ms = 0;
+    std::int64_t replica_lag_ms = 0, replica_fetch_wait_ms = 0, replica_fetch_backoff_ms = 0;
+    std::int64_t quorum_election_ms = 0, quorum_fetch_ms = 0, quorum_request_ms = 0;
+    bool balance_leaders = true;
+    std::int64_t balance_check_s = 0;
     std::vector<ListenerSettings> listeners;  // at least one
     std::vector<std::string> log_dirs;        // at least one
     unsigned shards = 0;                      // 0: one per core

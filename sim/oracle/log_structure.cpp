@@ -19,7 +19,8 @@ public:
     LogStructure(Judge& judge, const Cast& cast)
         : Oracle(judge, 91, "log-structure"), budget_(cast) {}
 
-    void on_probe(MonoTime at, NodeId, const probe::Event& event) override {
+    void on_probe(MonoTime at, NodeId node, const probe::Event& event) override {
+        node_ = node;
         if (const auto* a = std::get_if<probe::BatchAppended>(&event)) {
             appended(at, *a);
         } else if (const auto* f = std::get_if<probe::LogFlushed>(&event)) {
@@ -35,7 +36,7 @@ public:
         } else if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
             visible(at, *h);
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
-            Log& log = logs_[t->partition];
+            Log& log = logs_[{node_, t->partition}];
             log.end = t->to.v;
             log.durable = std::min(log.durable, log.end);
             log.start = std::min(log.start, log.end);
@@ -54,7 +55,7 @@ private:
     };
 
     void appended(MonoTime at, const probe::BatchAppended& a) {
-        Log& log = logs_[a.partition];
+        Log& log = logs_[{node_, a.partition}];
         ++premises_;
         if (a.epoch.v < log.epoch) {
             violate(at,
@@ -69,7 +70,7 @@ private:
     }
 
     void flushed(MonoTime at, const probe::LogFlushed& f) {
-        Log& log = logs_[f.partition];
+        Log& log = logs_[{node_, f.partition}];
         if (log.known && (f.durable_end.v > log.end || f.durable_end.v < log.durable)) {
             violate(at, fmt::format("the log of {} ends at offset {} and was durable up to {}, but "
                                     "now it is called durable up to {}",
@@ -80,7 +81,7 @@ private:
     }
 
     void visible(MonoTime at, const probe::HighWatermark& h) {
-        const Log& log = logs_[h.partition];
+        const Log& log = logs_[{node_, h.partition}];
         if (!log.known) return;
         ++premises_;
         if (h.hw.v >= log.start && h.hw.v <= log.end) return;
@@ -92,7 +93,7 @@ private:
     }
 
     void opened(MonoTime at, const probe::LogOpened& o) {
-        Log& log = logs_[o.partition];
+        Log& log = logs_[{node_, o.partition}];
         const std::string_view name = partition_name(o.partition);
         if (o.log_start > o.log_end) {
             violate(at, fmt::format("{} was opened with its start at offset {}, but its end at {}",
@@ -115,7 +116,7 @@ private:
     }
 
     void moved(MonoTime at, const probe::LogStartMoved& m) {
-        Log& log = logs_[m.partition];
+        Log& log = logs_[{node_, m.partition}];
         if (!log.known) return;
         ++premises_;
         if (m.from.v != log.start || m.to <= m.from || m.to.v > log.end) {
@@ -130,7 +131,7 @@ private:
     }
 
     void rolled(MonoTime at, const probe::SegmentRolled& r) {
-        Log& log = logs_[r.partition];
+        Log& log = logs_[{node_, r.partition}];
         if (!log.known) return;
         ++premises_;
         if (r.base.v != log.end || log.durable < log.end) {
@@ -141,7 +142,7 @@ private:
     }
 
     void deleted(MonoTime at, const probe::SegmentDeleted& d) {
-        Log& log = logs_[d.partition];
+        Log& log = logs_[{node_, d.partition}];
         if (!log.known || d.base.v >= log.start) return;  // cut off at the end, not retention
         ++premises_;
         if (d.base.v <= log.newest_gone) {
@@ -158,7 +159,8 @@ private:
     }
 
     SurvivalBudget budget_;
-    std::map<probe::PartitionKey, Log> logs_;
+    NodeId node_;                                                 // of the event that is being told
+    std::map<std::pair<NodeId, probe::PartitionKey>, Log> logs_;  // replicas
 };
 }  // namespace
 

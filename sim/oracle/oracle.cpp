@@ -97,12 +97,15 @@ std::span<const OracleInfo> oracle_table() {
 
 std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast) {
     std::vector<std::unique_ptr<Oracle>> all;
-    all.push_back(make_acked_is_durable(judge, cast));
-    all.push_back(make_dense_offsets(judge, cast));
-    all.push_back(make_log_prefix(judge, cast));
+    // Of the one log of a partition; a cluster's replicas are judged by oracles of their own.
+    if (cast.brokers == 1) {
+        all.push_back(make_acked_is_durable(judge, cast));
+        all.push_back(make_dense_offsets(judge, cast));
+        all.push_back(make_log_prefix(judge, cast));
+    }
     all.push_back(make_no_phantom(judge, cast));
     all.push_back(make_producer_order(judge, cast));
-    all.push_back(make_high_watermark(judge, cast));
+    if (cast.brokers == 1) all.push_back(make_high_watermark(judge, cast));
     all.push_back(make_retention_earned(judge, cast));
     all.push_back(make_log_structure(judge, cast));
     all.push_back(make_recovery_keeps_durable(judge, cast));

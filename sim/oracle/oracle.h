@@ -82,6 +82,7 @@ private:
 // What a client number in an event stands for. Producers come first, then consumers, then the
 // auditor, which reads everything from the beginning when the faults are over.
 struct Cast {
+    std::int32_t brokers = 1;
     std::vector<ProducerSpec> producers;
     std::vector<ConsumerSpec> consumers;
     std::map<std::string, std::int64_t> retention_ms;  // by topic; -1: for ever

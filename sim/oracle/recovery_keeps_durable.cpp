@@ -17,12 +17,12 @@ public:
     void on_probe(MonoTime at, NodeId node, const probe::Event& event) override {
         budget_.on_probe(event);
         if (const auto* f = std::get_if<probe::LogFlushed>(&event)) {
-            durable_[f->partition] = {f->durable_end.v, event_number()};
+            durable_[{node, f->partition}] = {f->durable_end.v, event_number()};
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
-            auto& d = durable_[t->partition];
+            auto& d = durable_[{node, t->partition}];
             d.end = std::min(d.end, t->to.v);
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
-            const auto before = durable_.find(o->partition);
+            const auto before = durable_.find({node, o->partition});
             const auto failed = failed_.find(node);
             if (before != durable_.end() && failed != failed_.end() &&
                 o->log_end.v < before->second.end && stays(o->partition)) {
@@ -32,10 +32,10 @@ public:
                                     partition_name(o->partition), before->second.end, o->log_end.v),
                         failed->second);
             }
-            keeps(at, o->partition, o->log_end.v, "was opened again with its end at");
-            durable_[o->partition] = {o->log_end.v, event_number()};
+            keeps(at, {node, o->partition}, o->log_end.v, "was opened again with its end at");
+            durable_[{node, o->partition}] = {o->log_end.v, event_number()};
         } else if (const auto* c = std::get_if<probe::TornTailCut>(&event)) {
-            keeps(at, c->partition, c->log_end.v, "had its torn end cut off at");
+            keeps(at, {node, c->partition}, c->log_end.v, "had its torn end cut off at");
         } else if (std::holds_alternative<probe::LogDirFailed>(event)) {
             failed_.try_emplace(node, event_number());
         }
@@ -46,6 +46,7 @@ public:
     }
 
 private:
+    using Replica = std::pair<NodeId, probe::PartitionKey>;
     struct Durable {
         std::int64_t end = 0;
         std::uint64_t number = 0;
@@ -56,20 +57,20 @@ private:
         return cast_.topics.contains(std::string(topic_of(name))) ||
                name.starts_with("__cluster_metadata");
     }
-    void keeps(MonoTime at, probe::PartitionKey key, std::int64_t end, std::string_view how) {
-        const auto before = durable_.find(key);
-        if (before == durable_.end() || budget_.beyond() || !stays(key)) return;
+    void keeps(MonoTime at, Replica replica, std::int64_t end, std::string_view how) {
+        const auto before = durable_.find(replica);
+        if (before == durable_.end() || budget_.beyond() || !stays(replica.second)) return;
         ++premises_;
         if (end >= before->second.end) return;
         violate(at,
-                fmt::format("{} was durable up to offset {}, but {} {}", partition_name(key),
-                            before->second.end, how, end),
+                fmt::format("{} was durable up to offset {}, but {} {}",
+                            partition_name(replica.second), before->second.end, how, end),
                 before->second.number);
     }
 
     const Cast& cast_;
     SurvivalBudget budget_;
-    std::map<probe::PartitionKey, Durable> durable_;
+    std::map<Replica, Durable> durable_;
     std::map<NodeId, std::uint64_t> failed_;  // since its start: the number of the event
 };
 }  // namespace

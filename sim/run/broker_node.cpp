@@ -1,5 +1,6 @@
 #include "sim/run/broker_node.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -67,6 +68,20 @@ std::optional<std::string> configure(broker::BrokerConfig& c,
 }
 }  // namespace
 
+std::vector<broker::VoterConfig> voters_of(const ClusterSpec& cluster) {
+    std::vector<broker::VoterConfig> voters;
+    if (cluster.brokers == 1 && cluster.controllers == 0) return voters;
+    const auto add = [&](std::int32_t id, const std::string& host) {
+        voters.push_back({NodeId{id}, {host, kControllerPort}});
+    };
+    // Nodes are numbered in the order in which the run adds them: brokers, then controllers.
+    for (std::int32_t i = 1; i <= cluster.controllers; ++i)
+        add(cluster.brokers + i, fmt::format("c{}", i));
+    for (std::int32_t i = 1; cluster.controllers == 0 && i <= std::min(cluster.brokers, 3); ++i)
+        add(i, fmt::format("n{}", i));
+    return voters;
+}
+
 std::optional<std::string> check_config(const ClusterSpec& cluster) {
     broker::BrokerConfig scratch;
     if (auto why = configure(scratch, cluster.config)) return "/cluster/config: " + *why;
@@ -84,7 +99,16 @@ void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
                 const std::string& host) {
     broker::BrokerConfig config;
     config.node = env.node;
-    config.listeners.push_back({"PLAINTEXT", {"", kBrokerPort}, {host, kBrokerPort}});
+    config.is_broker = host.starts_with('n');
+    config.voters = voters_of(cluster);
+    const bool votes =
+        std::ranges::any_of(config.voters, [&](const auto& v) { return v.id == env.node; });
+    if (votes) config.controller_bind = Endpoint{"", kControllerPort};
+    if (config.is_broker)
+        config.listeners.push_back({"PLAINTEXT", {"", kBrokerPort}, {host, kBrokerPort}});
+    for (const NodeSpec& place : cluster.nodes) {
+        if (place.name == host && !place.rack.empty()) config.rack = place.rack;
+    }
     config.log_dirs = {"data"};
     config.tiny_segments = true;
     for (std::int32_t i = 2; i <= cluster.log_dirs; ++i)

@@ -4,12 +4,17 @@
 #include <optional>
 #include <string>
 
+#include "core/broker/config.h"
 #include "core/env/env.h"
 #include "sim/scenario/scenario.h"
 
 namespace faultline::sim {
 
 inline constexpr std::uint16_t kBrokerPort = 9092;
+inline constexpr std::uint16_t kControllerPort = 9093;
+
+// The quorum of a cluster of these nodes; empty for one broker alone.
+std::vector<broker::VoterConfig> voters_of(const ClusterSpec& cluster);
 
 // A sentence when a key or value of the scenario's configuration is not known to the broker.
 std::optional<std::string> check_config(const ClusterSpec& cluster);

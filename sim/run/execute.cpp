@@ -32,6 +32,7 @@ std::int64_t number_or(const std::map<std::string, std::string>& config, const s
 
 Cast make_cast(const Scenario& s) {
     Cast cast;
+    cast.brokers = s.cluster.brokers;
     cast.producers = s.producers;
     cast.consumers = s.consumers;
     const auto flush = s.cluster.config.find("log.flush.before.ack");
@@ -71,9 +72,22 @@ public:
     TraceHead head() const {
         TraceHead head{
             .scenario = scenario_.name, .seed = seed_, .nodes = infos_, .apis = {}, .versions = {}};
-        head.apis = {{0, "Produce"},       {1, "Fetch"},          {2, "ListOffsets"},
-                     {3, "Metadata"},      {18, "ApiVersions"},   {19, "CreateTopics"},
-                     {20, "DeleteTopics"}, {22, "InitProducerId"}};
+        head.apis = {{0, "Produce"},
+                     {1, "Fetch"},
+                     {2, "ListOffsets"},
+                     {3, "Metadata"},
+                     {18, "ApiVersions"},
+                     {19, "CreateTopics"},
+                     {20, "DeleteTopics"},
+                     {22, "InitProducerId"},
+                     {23, "OffsetForLeaderEpoch"},
+                     {52, "Vote"},
+                     {53, "BeginQuorumEpoch"},
+                     {54, "EndQuorumEpoch"},
+                     {56, "AlterPartition"},
+                     {62, "BrokerRegistration"},
+                     {63, "BrokerHeartbeat"},
+                     {67, "AllocateProducerIds"}};
         return head;
     }
     Recorder& recorder() { return recorder_; }
@@ -124,6 +138,14 @@ private:
                                   [this, host](Env& env, fiber::StopToken stop) {
                                       run_broker(env, stop, brokers_.at(env.node), host);
                                   });
+            brokers_[id] = scenario_.cluster;
+        }
+        for (int i = 1; i <= scenario_.cluster.controllers; ++i) {
+            const std::string host = fmt::format("c{}", i);
+            const NodeId id =
+                add(host, 1, NodeRole::controller, [this, host](Env& env, fiber::StopToken stop) {
+                    run_broker(env, stop, brokers_.at(env.node), host);
+                });
             brokers_[id] = scenario_.cluster;
         }
         context_.run = seed_;
@@ -199,8 +221,7 @@ private:
         });
         recorder_.add_listener(*roles_);
         recorder_.add_listener(*injector_);
-        for (int i = 1; i <= scenario_.cluster.brokers; ++i)
-            world_.start(names_.at(fmt::format("n{}", i)));
+        for (const auto& [node, spec] : brokers_) world_.start(node);
         world_.start(admin_);
         run_until(MonoTime{} + 10s, [this] { return ready_; });
         // Clients start when their topics are there; the scenario's times count from the beginning.

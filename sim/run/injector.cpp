@@ -176,6 +176,7 @@ void Injector::heal_all(const std::vector<NodeId>& core) {
     // A crash without restart_after ends here too.
     for (FaultId id = 0; id < faults_.size(); ++id) heal(id);
     world_.network().stop_faults();
+    for (const NodeId node : roles_.controllers()) world_.start(node);
     for (const NodeId node : roles_.brokers()) {
         if (is_in(core, node)) {
             world_.start(node);

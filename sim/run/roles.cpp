@@ -15,15 +15,22 @@ Roles::Roles(const Scenario& scenario, std::map<std::string, NodeId> nodes,
     : recorder_(recorder), nodes_(std::move(nodes)) {
     for (int i = 1; i <= scenario.cluster.brokers; ++i)
         brokers_.push_back(nodes_.at(fmt::format("n{}", i)));
+    for (int i = 1; i <= scenario.cluster.controllers; ++i)
+        controllers_.push_back(nodes_.at(fmt::format("c{}", i)));
+    controller_ = controllers_.empty() ? brokers_.front() : controllers_.front();
     for (const ProducerSpec& p : scenario.producers) clients_.push_back(nodes_.at(p.id));
     for (const ConsumerSpec& c : scenario.consumers) clients_.push_back(nodes_.at(c.id));
     for (const AdminSpec& a : scenario.admins) clients_.push_back(nodes_.at(a.id));
     for (const NodeSpec& n : scenario.cluster.nodes) places_[n.name] = n;
 }
 
-void Roles::on_probe(MonoTime, NodeId, const probe::Event& event) {
+void Roles::on_probe(MonoTime, NodeId node, const probe::Event& event) {
     if (const auto* l = std::get_if<probe::LeaderChanged>(&event))
         leaders_[l->partition] = l->leader;
+    if (const auto* c = std::get_if<probe::ControllerActive>(&event); c && c->epoch >= reign_) {
+        reign_ = c->epoch;
+        controller_ = node;
+    }
 }
 
 std::vector<NodeId> Roles::resolve(const std::vector<std::string>& selectors, Rng draw) const {
@@ -49,10 +56,9 @@ void Roles::add(const Selector& s, Rng& draw, std::vector<NodeId>& out) const {
         case Part::leader:
         case Part::follower:
         case Part::followers: return add_partition(s, out);
-        // With the cluster issue the quorum's leader; one broker is its own controller.
-        case Part::controller: out.push_back(brokers_.front()); return;
+        case Part::controller: out.push_back(controller_); return;
         case Part::any: out.push_back(brokers_[draw.below(brokers_.size())]); return;
-        case Part::all:
+        case Part::all: take(controllers_); return take(brokers_);
         case Part::brokers: return take(brokers_);
         case Part::clients: return take(clients_);
         case Part::majority:

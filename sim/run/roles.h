@@ -21,6 +21,7 @@ public:
     // `draw` decides for `any`, `majority` and `minority`. The texts were checked by the parser.
     std::vector<NodeId> resolve(const std::vector<std::string>& selectors, Rng draw) const;
     const std::vector<NodeId>& brokers() const noexcept { return brokers_; }
+    const std::vector<NodeId>& controllers() const noexcept { return controllers_; }
     const std::vector<NodeId>& clients() const noexcept { return clients_; }
 
 private:
@@ -31,7 +32,9 @@ private:
     const Recorder& recorder_;
     std::map<std::string, NodeId> nodes_;
     std::map<std::string, NodeSpec> places_;
-    std::vector<NodeId> brokers_, clients_;
+    std::vector<NodeId> brokers_, controllers_, clients_;
+    NodeId controller_;  // the active one
+    Epoch reign_{-1};
     std::map<probe::PartitionKey, NodeId> leaders_;
 };
 }  // namespace faultline::sim

@@ -20,8 +20,9 @@ constexpr Meaning kClients[] = {
     {"admin", "churn: makes, fills, reads and deletes topics of its own."}};
 
 void cluster(Fields& f, ClusterSpec& c) {
-    f.integer("brokers", c.brokers, 1, 1,
-              "Nodes n1, n2, ...; more than one come with the cluster issue.");
+    f.integer("brokers", c.brokers, 1, 200, "Nodes n1, n2, ...");
+    f.integer("controllers", c.controllers, 0, 9,
+              "Nodes c1, c2, ... that are the quorum; 0: the first three brokers are it too.");
     f.integer("shards", c.shards, 1, 16, "Of each broker.");
     f.integer("log_dirs", c.log_dirs, 1, 8, "Of each broker: data, data2, ...");
     f.config("config", c.config, "Broker keys as Kafka names them.");
@@ -29,6 +30,8 @@ void cluster(Fields& f, ClusterSpec& c) {
         t.require("name");
         t.string("name", topic.name, "The topic's name.");
         t.integer("partitions", topic.partitions, 1, 1000, "How many.");
+        t.integer("replicas", topic.replicas, 0, 200,
+                  "Of each partition; 0: the brokers' default.replication.factor.");
         t.config("config", topic.config, "Topic keys as Kafka names them.");
     });
     f.list("nodes", c.nodes, "Where nodes stand and how their clocks go.",

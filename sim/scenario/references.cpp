@@ -28,6 +28,7 @@ class Checker {
 public:
     explicit Checker(const Scenario& s) : s_(s) {
         for (int i = 1; i <= s.cluster.brokers; ++i) nodes_.insert(fmt::format("n{}", i));
+        for (int i = 1; i <= s.cluster.controllers; ++i) nodes_.insert(fmt::format("c{}", i));
     }
 
     std::optional<BadReference> run() {

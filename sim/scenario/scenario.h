@@ -16,6 +16,7 @@ namespace faultline::sim {
 struct TopicSpec {
     std::string name;
     std::int32_t partitions = 1;
+    std::int32_t replicas = 0;                  // 0: the brokers' default.replication.factor
     std::map<std::string, std::string> config;  // topic keys, as Kafka names them
     friend bool operator==(const TopicSpec&, const TopicSpec&) = default;
 };
@@ -30,7 +31,8 @@ struct NodeSpec {
 };
 
 struct ClusterSpec {
-    std::int32_t brokers = 1;  // nodes n1, n2, ... Today one; more with the cluster issue
+    std::int32_t brokers = 1;      // nodes n1, n2, ...
+    std::int32_t controllers = 0;  // nodes c1, c2, ...; 0: the first three brokers are both
     unsigned shards = 2;
     std::int32_t log_dirs = 1;
     std::map<std::string, std::string> config;  // broker keys, as Kafka names them

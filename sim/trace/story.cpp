@@ -352,6 +352,34 @@ void StoryTeller::on_probe(MonoTime at, NodeId node, const probe::Event& event) 
               },
               [](const auto&) {}},
         event);
+    of_cluster(at, node, event);
+}
+
+void StoryTeller::of_cluster(MonoTime at, NodeId node, const probe::Event& event) {
+    std::visit(
+        Match{[&](const probe::LeaderChanged& e) {
+                  say(at,
+                      fmt::format("{} leads {} in epoch {}.", name(node), partition(e.partition),
+                                  e.epoch.v),
+                      Rank::routine);
+              },
+              [&](const probe::ReplicaTruncated& e) {
+                  turn();
+                  say(at, fmt::format("{} cut {} from offset {} back to {}: its leader does not "
+                                      "have the rest.",
+                                      name(node), partition(e.partition), e.from.v, e.to.v));
+              },
+              [&](const probe::BrokerRegistered& e) {
+                  turn();
+                  say(at, fmt::format("{} is {}.", name(node), e.fenced ? "fenced" : "unfenced"));
+              },
+              [&](const probe::ControllerActive& e) {
+                  turn();
+                  say(at, fmt::format("{} is the active controller of epoch {}.", name(node),
+                                      e.epoch.v));
+              },
+              [](const auto&) {}},
+        event);
 }
 
 void StoryTeller::on_sim(MonoTime at, const SimEvent& event) {

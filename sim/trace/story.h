@@ -28,6 +28,7 @@ public:
     std::vector<std::string> sentences(std::size_t most = 30);
 
 private:
+    void of_cluster(MonoTime at, NodeId node, const probe::Event& event);
     enum class Rank : std::uint8_t { routine, event };
     struct Sentence {
         MonoTime at;

@@ -110,11 +110,12 @@ void create_topics(Env& env, fiber::StopToken stop, const WorkloadContext& conte
     client::Admin admin(env, client_config(context, "admin"));
     for (const TopicSpec& topic : context.topics) {
         while (!stop.stop_requested()) {
-            const auto made = admin.create_topic({.name = topic.name,
-                                                  .partitions = topic.partitions,
-                                                  .replicas = -1,
-                                                  .configs = topic.config},
-                                                 env.clock.in(5s), stop);
+            const auto made = admin.create_topic(
+                {.name = topic.name,
+                 .partitions = topic.partitions,
+                 .replicas = static_cast<std::int16_t>(topic.replicas == 0 ? -1 : topic.replicas),
+                 .configs = topic.config},
+                env.clock.in(5s), stop);
             if (made.ok() && (made->ok() || made->error == wire::KafkaError::topic_already_exists))
                 break;
             env.fibers.sleep_until(env.clock.in(100ms), stop);

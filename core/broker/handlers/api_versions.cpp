@@ -22,7 +22,7 @@ bool good_name(const std::string& s) {
 }
 }  // namespace
 
-bool handle_api_versions(Context&, rpc::Request& r, rpc::Responder& responder) {
+bool handle_api_versions(Context& context, rpc::Request& r, rpc::Responder& responder) {
     const wire::ApiInfo& self = wire::api_info(wire::ApiKey::api_versions);
     ApiVersionsResponse response;
     if (!self.broker.contains(r.version)) {
@@ -40,10 +40,12 @@ bool handle_api_versions(Context&, rpc::Request& r, rpc::Responder& responder) {
         respond(responder, r, response);
         return true;
     }
-    for (const ApiEntry& entry : served_apis()) {
+    const bool as_controller = context.controller != nullptr;
+    for (const ApiEntry& entry : served_apis(as_controller)) {
         const wire::ApiInfo& info = wire::api_info(entry.key);
+        const wire::VersionRange& range = served_versions(info, as_controller);
         response.api_keys.push_back(
-            {static_cast<std::int16_t>(info.key), info.broker.low, info.broker.high, {}});
+            {static_cast<std::int16_t>(info.key), range.low, range.high, {}});
     }
     response.finalized_features_epoch = r.version.v >= 3 ? 0 : -1;
     respond(responder, r, response);

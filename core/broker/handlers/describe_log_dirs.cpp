@@ -5,7 +5,7 @@
 
 #include "core/broker/handlers/respond.h"
 #include "core/broker/scatter.h"
-#include "core/controller/metadata_log.h"
+#include "core/controller/quorum_log.h"
 #include "core/wire/error_map.h"
 #include "gen/wire/describe_log_dirs_request.h"
 #include "gen/wire/describe_log_dirs_response.h"

@@ -47,7 +47,11 @@ void take_parts(const FetchRequest& request, const model::MetadataImage& image, 
                     {{known->name, PartitionIndex{p.partition}},
                      p.fetch_offset,
                      p.current_leader_epoch,
-                     static_cast<std::uint64_t>(std::max(p.partition_max_bytes, 0))});
+                     static_cast<std::uint64_t>(std::max(p.partition_max_bytes, 0)),
+                     request.replica_state.replica_id >= 0 ? request.replica_state.replica_id
+                                                           : request.replica_id,
+                     request.replica_state.replica_epoch,
+                     p.last_fetched_epoch});
             }
             out.partitions.push_back(std::move(data));
         }
@@ -68,7 +72,11 @@ std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
         data.high_watermark = a.high_watermark;
         data.last_stable_offset = a.high_watermark;
         data.log_start_offset = a.log_start;
-        errors = errors || a.error != KafkaError::none;
+        if (a.diverging_epoch >= 0) {
+            data.diverging_epoch.epoch = a.diverging_epoch;
+            data.diverging_epoch.end_offset = a.diverging_end;
+        }
+        errors = errors || a.error != KafkaError::none || a.diverging_epoch >= 0;
         bytes += a.bytes;
         if (a.bytes == 0) {
             data.records = IoBuf{};

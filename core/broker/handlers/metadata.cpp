@@ -1,4 +1,5 @@
 // Metadata: brokers, topics, leaders; makes topics on first use where that is configured.
+#include "core/broker/ask_controller.h"
 #include "core/broker/handlers/respond.h"
 #include "core/model/internal_topics.h"
 #include "gen/wire/create_topics_request.h"
@@ -11,7 +12,9 @@ using wire::KafkaError;
 using wire::MetadataRequest;
 using wire::MetadataResponse;
 
-MetadataResponse::MetadataResponseTopic describe(const model::TopicImage& topic) {
+MetadataResponse::MetadataResponseTopic describe(const Shard& shard,
+                                                 const model::MetadataImage& image,
+                                                 const model::TopicImage& topic) {
     MetadataResponse::MetadataResponseTopic t;
     t.name = topic.name;
     t.topic_id = topic.id;
@@ -24,6 +27,12 @@ MetadataResponse::MetadataResponseTopic describe(const model::TopicImage& topic)
         out.leader_epoch = p.leader_epoch.v;
         out.replica_nodes = p.replicas;
         out.isr_nodes = p.isr;
+        if (shard.seems_gone(p.leader)) out.leader_id = -1;
+        if (out.leader_id == -1) out.error_code = KafkaError::leader_not_available;
+        for (const std::int32_t id : p.replicas) {
+            const model::BrokerImage* b = image.broker(id);
+            if (b == nullptr || b->fenced) out.offline_replicas.push_back(id);
+        }
         t.partitions.push_back(std::move(out));
     }
     return t;
@@ -43,7 +52,8 @@ void auto_create(Context& context, const MetadataRequest& request) {
         create.topics.push_back(std::move(topic));
     }
     // Whatever comes of it shows in the image that is read next.
-    if (!create.topics.empty()) (void)context.shard.create_topics(std::move(create));
+    if (!create.topics.empty())
+        (void)ask_controller<wire::CreateTopicsResponse>(context.shard, std::move(create));
 }
 
 MetadataResponse::MetadataResponseTopic missing(const MetadataRequest::MetadataRequestTopic& t) {
@@ -72,6 +82,7 @@ bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responde
     const auto image = context.shard.image();  // one version for the whole answer
     MetadataResponse response;
     for (const model::BrokerImage& b : image->brokers) {
+        if (b.fenced) continue;
         MetadataResponse::MetadataResponseBroker broker;
         broker.node_id = b.id.v;
         broker.host = b.host;
@@ -81,13 +92,14 @@ bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responde
     response.cluster_id = image->cluster_id;
     response.controller_id = image->controller.v;
     if (all) {
-        for (const auto& [name, topic] : image->topics) response.topics.push_back(describe(topic));
+        for (const auto& [name, topic] : image->topics)
+            response.topics.push_back(describe(context.shard, *image, *topic));
     } else {
         for (const auto& t : *request.topics) {
             const model::TopicImage* topic = t.topic_id.is_zero()
                                                  ? (t.name ? image->find(*t.name) : nullptr)
                                                  : image->find(t.topic_id);
-            auto answer = topic != nullptr ? describe(*topic) : missing(t);
+            auto answer = topic != nullptr ? describe(context.shard, *image, *topic) : missing(t);
             if (r.version.v < 12 && !answer.name) answer.name.emplace();
             response.topics.push_back(std::move(answer));
         }

@@ -52,7 +52,8 @@ std::vector<ProducePart> take_parts(const ProduceRequest& request,
                 answer.error = KafkaError::invalid_record;
             } else {
                 places.emplace_back(response.responses.size(), out.partition_responses.size());
-                parts.push_back({{known->name, PartitionIndex{p.index}}, p.records.bytes()});
+                parts.push_back(
+                    {{known->name, PartitionIndex{p.index}}, p.records.bytes(), request.acks});
             }
             out.partition_responses.push_back(to_response(p.index, answer));
         }

@@ -54,4 +54,17 @@ bool handle_describe_log_dirs(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_producers(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_topic_partitions(Context&, rpc::Request&, rpc::Responder&);
 bool handle_init_producer_id(Context&, rpc::Request&, rpc::Responder&);
+bool handle_vote(Context&, rpc::Request&, rpc::Responder&);
+bool handle_begin_quorum_epoch(Context&, rpc::Request&, rpc::Responder&);
+bool handle_end_quorum_epoch(Context&, rpc::Request&, rpc::Responder&);
+bool handle_quorum_fetch(Context&, rpc::Request&, rpc::Responder&);
+bool handle_describe_quorum(Context&, rpc::Request&, rpc::Responder&);
+bool handle_broker_registration(Context&, rpc::Request&, rpc::Responder&);
+bool handle_broker_heartbeat(Context&, rpc::Request&, rpc::Responder&);
+bool handle_alter_partition(Context&, rpc::Request&, rpc::Responder&);
+bool handle_allocate_producer_ids(Context&, rpc::Request&, rpc::Responder&);
+bool handle_elect_leaders(Context&, rpc::Request&, rpc::Responder&);
+bool handle_alter_partition_reassignments(Context&, rpc::Request&, rpc::Responder&);
+bool handle_list_partition_reassignments(Context&, rpc::Request&, rpc::Responder&);
+bool handle_unregister_broker(Context&, rpc::Request&, rpc::Responder&);
 }  // namespace faultline::broker

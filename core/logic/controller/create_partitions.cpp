@@ -99,7 +99,8 @@ std::optional<Refusal> place(const model::MetadataImage& image, const model::Top
     return std::nullopt;
 }
 
-void write_partitions(const model::TopicImage& topic, const std::vector<Replicas>& placed,
+void write_partitions(const model::MetadataImage& image, const model::TopicImage& topic,
+                      const std::vector<Replicas>& placed,
                       std::vector<model::MetadataRecord>& records) {
     auto index = static_cast<std::int32_t>(topic.partitions.size());
     for (const Replicas& replicas : placed) {
@@ -107,8 +108,13 @@ void write_partitions(const model::TopicImage& topic, const std::vector<Replicas
         p.partition_id = index++;
         p.topic_id = topic.id;
         p.replicas = replicas;
-        p.isr = replicas;
-        p.leader = replicas.front();
+        std::ranges::copy_if(replicas, std::back_inserter(p.isr), [&](std::int32_t id) {
+            const model::BrokerImage* b = image.broker(id);
+            return b != nullptr && b->active();
+        });
+        if (p.isr.empty()) p.isr = {replicas.front()};
+        p.leader = p.isr.front();
+        p.directories.resize(replicas.size());
         p.leader_epoch = 0;
         p.partition_epoch = 0;
         records.emplace_back(std::move(p));
@@ -146,7 +152,7 @@ Decision<CreatePartitionsResponse> create_partitions(const model::MetadataImage&
         answer(topic.name, refusal);
         if (refusal) continue;
         room -= placed.size();
-        if (!request.validate_only) write_partitions(*known, placed, decision.records);
+        if (!request.validate_only) write_partitions(image, *known, placed, decision.records);
     }
     return decision;
 }

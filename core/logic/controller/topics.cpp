@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/logic/controller/placement.h"
+
 namespace faultline::logic {
 namespace {
 using wire::CreateTopicsRequest;
@@ -60,7 +62,7 @@ std::optional<Refusal> assigned(const model::MetadataImage& image, const Topic& 
 
 // The broker of each partition, or why not.
 std::optional<Refusal> place(const model::MetadataImage& image, const Topic& topic,
-                             const TopicDefaults& defaults,
+                             const TopicDefaults& defaults, Rng& rng,
                              std::vector<std::vector<std::int32_t>>& replicas) {
     const auto brokers = static_cast<std::int16_t>(image.brokers.size());
     if (!topic.assignments.empty()) return assigned(image, topic, replicas);
@@ -79,17 +81,16 @@ std::optional<Refusal> place(const model::MetadataImage& image, const Topic& top
         return Refusal{KafkaError::invalid_replication_factor,
                        "Replication factor must be larger than 0, or -1 to use the default value."};
     }
-    if (topic.replication_factor > brokers) {
+    const std::int16_t factor =
+        topic.replication_factor == -1 ? defaults.replication_factor : topic.replication_factor;
+    if (factor > brokers) {
         return Refusal{
             KafkaError::invalid_replication_factor,
             fmt::format("Unable to replicate the partition {} time(s): The target replication "
                         "factor of {} cannot be reached because only {} broker(s) are registered.",
-                        topic.replication_factor, topic.replication_factor, brokers)};
+                        factor, factor, brokers)};
     }
-    for (std::int32_t i = 0; i < count; ++i) {
-        replicas.push_back(
-            {image.brokers[static_cast<std::size_t>(i) % image.brokers.size()].id.v});
-    }
+    replicas = place_replicas(image, count, factor, rng);
     return std::nullopt;
 }
 
@@ -109,7 +110,7 @@ std::optional<std::string> colliding(const model::MetadataImage& image, std::str
 }
 
 std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& topic,
-                             const TopicDefaults& defaults,
+                             const TopicDefaults& defaults, Rng& rng,
                              std::vector<std::vector<std::int32_t>>& replicas) {
     if (const auto why = model::bad_topic_name(topic.name))
         return Refusal{KafkaError::invalid_topic_exception, *why};
@@ -122,7 +123,7 @@ std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& top
             KafkaError::invalid_topic_exception,
             fmt::format("Topic '{}' collides with existing topic: {}", topic.name, *other)};
     }
-    if (auto refusal = place(image, topic, defaults, replicas)) return refusal;
+    if (auto refusal = place(image, topic, defaults, rng, replicas)) return refusal;
     model::ConfigMap own;
     for (const auto& c : topic.configs) {
         if (!c.value)
@@ -145,7 +146,7 @@ Uuid fresh_id(Rng& rng) {
     return id;
 }
 
-void write_topic(const Topic& topic, const Uuid& id,
+void write_topic(const model::MetadataImage& image, const Topic& topic, const Uuid& id,
                  const std::vector<std::vector<std::int32_t>>& replicas,
                  std::vector<model::MetadataRecord>& records) {
     wire::TopicRecord t;
@@ -157,9 +158,14 @@ void write_topic(const Topic& topic, const Uuid& id,
         p.partition_id = static_cast<std::int32_t>(i);
         p.topic_id = id;
         p.replicas = replicas[i];
-        p.isr = replicas[i];
-        p.leader = replicas[i].front();
+        for (const std::int32_t replica : replicas[i]) {
+            const model::BrokerImage* b = image.broker(replica);
+            if (b != nullptr && b->active()) p.isr.push_back(replica);
+        }
+        if (p.isr.empty()) p.isr = {replicas[i].front()};
+        p.leader = p.isr.front();
         p.leader_epoch = 0;
+        p.directories.resize(replicas[i].size());
         p.partition_epoch = 0;
         records.emplace_back(std::move(p));
     }
@@ -191,7 +197,7 @@ Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
         if (times[topic.name] > 1) {
             refusal = Refusal{KafkaError::invalid_request, "Duplicate topic name."};
         } else {
-            refusal = judge(image, topic, defaults, replicas);
+            refusal = judge(image, topic, defaults, rng, replicas);
         }
         if (refusal) {
             answer.error_code = refusal->error;
@@ -201,7 +207,7 @@ Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
             const Uuid id = fresh_id(rng);
             if (!request.validate_only) {
                 answer.topic_id = id;
-                write_topic(topic, id, replicas, decision.records);
+                write_topic(image, topic, id, replicas, decision.records);
             }
             answer.num_partitions = static_cast<std::int32_t>(replicas.size());
             answer.replication_factor = static_cast<std::int16_t>(replicas.front().size());

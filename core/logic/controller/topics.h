@@ -16,6 +16,8 @@ namespace faultline::logic {
 struct TopicDefaults {
     std::int32_t partitions = 1;  // num.partitions
     bool tiny_segments = false;   // model::check_topic_config
+    model::TopicConfig config;
+    std::int16_t replication_factor = 1;  // default.replication.factor
 };
 
 template <class Response>

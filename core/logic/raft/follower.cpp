@@ -38,6 +38,27 @@ void Raft::fetch_later(MonoTime now) {
     role.ask_again_at = now + config_.request_timeout / 10;
 }
 
+// How long this voter leaves the election to those with smaller ids; `but` is out of it.
+Duration Raft::turn(NodeId but) const {
+    Duration wait{0};
+    for (const ReplicaKey& voter : voters_.current().all()) {
+        if (voter.id == self_.id) break;
+        if (voter.id != but) wait += config_.election_timeout / 16;
+    }
+    return wait;
+}
+
+void Raft::unreachable(MonoTime now, NodeId peer, bool was_fetch, bool gone) {
+    auto* role = std::get_if<Follower>(&role_);
+    if (role == nullptr || role->leader != peer || role->installing) return;
+    if (was_fetch && role->asking)
+        role->ask_again_at = std::min(role->ask_again_at, now + config_.request_timeout / 20);
+    if (!gone) return;
+    role->heard = false;  // others may ask whether they would be elected
+    // Who asks alone is elected at once.
+    role->lost_at = std::min(role->lost_at, now + turn(peer));
+}
+
 // Asks from what is on the disk: the leader counts it as held.
 void Raft::fetch(MonoTime now) {
     auto* role = std::get_if<Follower>(&role_);

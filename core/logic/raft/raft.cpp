@@ -29,6 +29,9 @@ Raft::Raft(ReplicaKey self, const RaftConfig& config, QuorumState stored, LogVie
     } else {
         become_unattached(now, state_.epoch);
     }
+    // Nobody has ever led: there is no reign to disturb. One after the other, as in unreachable().
+    if (auto* fresh = std::get_if<Unattached>(&role_); fresh && state_.epoch == Epoch{0})
+        fresh->election_at = now + turn(self_.id);
     // Alone, nobody has to be waited for.
     if (voters_.current().size() == 1 && votes()) become_prospective(now);
 }

@@ -133,6 +133,9 @@ public:
     // -------------------------------------------------------------
     void tick(MonoTime now);
     void receive(MonoTime now, NodeId from, const Message& message);
+    // What was sent to `peer` did not reach it. `gone`: its process is not running, so it leads
+    // nothing: its followers need not wait for a time-out to elect another.
+    void unreachable(MonoTime now, NodeId peer, bool was_fetch, bool gone);
     // The log is durable up to `end`: a sync that was begun when all effects were done, and with
     // cuts() as it was then. A report from before a truncation tells nothing of what was appended
     // since, and is dropped. No sync is under way that matters then: a log is cut only when it was
@@ -188,6 +191,7 @@ private:
     // Whether it may be elected: it votes, or what ended that may not be committed.
     bool stands() const;
     Duration drawn_timeout();
+    Duration turn(NodeId but) const;
     void persist(QuorumState state);
     void send(NodeId to, Message message);
     void send_to_voters(const Message& message);

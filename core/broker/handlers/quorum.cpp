@@ -1,0 +1,54 @@
+// What replicas of the metadata log ask each other, at a controller's listener (KIP-595), and
+// DescribeQuorum.
+#include "core/broker/handlers/forward.h"
+#include "gen/wire/describe_quorum_request.h"
+#include "gen/wire/describe_quorum_response.h"
+
+namespace faultline::broker {
+namespace {
+// In a fiber of its own: answers may be held back. What cannot be answered closes the connection.
+template <class Request, class Response>
+bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder,
+                   Result<Response> (controller::Quorum::*serve)(const Request&)) {
+    Request request;
+    if (!decode(r, request)) return false;
+    if constexpr (requires { request.cluster_id; }) {
+        const auto& own = context.controller->quorum().config().cluster_id;
+        if (request.cluster_id && *request.cluster_id != own) {
+            Response refusal;
+            refusal.error_code = wire::KafkaError::inconsistent_cluster_id;
+            respond(responder, r, refusal);
+            return true;
+        }
+    }
+    context.fibers.spawn(
+        {.name = "quorum request"},
+        [controller = context.controller, request = std::move(request), serve, api = r.api,
+         version = r.version, correlation = r.correlation, responder](fiber::StopToken) mutable {
+            const auto answer = (controller->quorum().*serve)(request);
+            if (answer.ok()) respond(responder, api, version, correlation, *answer);
+        });
+    return true;
+}
+}  // namespace
+
+bool handle_vote(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return serve_replica(c, r, responder, &controller::Quorum::vote);
+}
+
+bool handle_begin_quorum_epoch(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return serve_replica(c, r, responder, &controller::Quorum::begin_epoch);
+}
+
+bool handle_end_quorum_epoch(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return serve_replica(c, r, responder, &controller::Quorum::end_epoch);
+}
+
+bool handle_quorum_fetch(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return serve_replica(c, r, responder, &controller::Quorum::fetch);
+}
+
+bool handle_describe_quorum(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse>(c, r, responder);
+}
+}  // namespace faultline::broker

@@ -1,0 +1,113 @@
+// A follower of a partition: it takes what its leader has, and cuts what its leader does not have.
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/broker/partition.h"
+#include "core/wire/record_batch.h"
+
+namespace faultline::broker {
+using wire::KafkaError;
+
+std::optional<Partition::NextFetch> Partition::next_fetch(NodeId leader) const {
+    if (leader_ || plan_.leader != leader || lost_) return std::nullopt;
+    // The leader counts what is asked for from here as held: so it is asked from what is safe.
+    if (held() < log_->log_end()) return std::nullopt;
+    NextFetch next;
+    next.topic_id = plan_.topic_id;
+    next.leader_epoch = epoch().v;
+    next.offset = log_->log_end().v;
+    next.log_start = log_->log_start().v;
+    if (log_->log_end() > log_->log_start())
+        next.last_epoch = log_->latest_epoch().value_or(Epoch{-1}).v;
+    return next;
+}
+
+bool Partition::take_fetched(const NextFetch& asked,
+                             const wire::FetchResponse::PartitionData& data) {
+    const auto guard = appending_.lock();
+    // Another epoch began, or the log moved: the answer is to a question of the past.
+    const bool stale =
+        leader_ || epoch().v != asked.leader_epoch || log_->log_end().v != asked.offset;
+    if (stale) return true;
+    if (data.error_code == KafkaError::offset_out_of_range) {
+        const Offset start{data.log_start_offset};
+        if (start <= log_->log_end()) return false;
+        // All that this replica has is gone from the leader.
+        context_.probe.reached(probe::Site::follower_starts_over);
+        if (!log_->truncate_fully_and_start_at(start).ok()) return false;
+        producers_ = {};
+        high_watermark_ = start;
+        return true;
+    }
+    if (data.error_code != KafkaError::none) return false;
+    if (data.diverging_epoch.epoch >= 0) {
+        const auto own = log_->end_offset_for_epoch(Epoch{data.diverging_epoch.epoch});
+        Offset to{data.diverging_epoch.end_offset};
+        if (own) to = std::min(to, own->end);
+        return cut_to(std::clamp(to, log_->log_start(), log_->log_end())).ok();
+    }
+    if (!data.records.is_null() && data.records.size() > 0) {
+        if (!append_fetched(data.records.bytes()).ok()) return false;
+    }
+    follow_log();
+    follow_high_watermark(data);
+    return true;
+}
+
+Result<void> Partition::append_fetched(const IoBuf& records) {
+    IoBuf good;
+    std::vector<wire::BatchHeader> headers;
+    for (const IoBuf& batch : wire::split_batches(records)) {
+        // The CRC is checked before anything is written: damage must not spread.
+        const auto reader = wire::RecordReader::open(batch);
+        if (!reader.ok()) {
+            context_.probe.reached(probe::Site::fetched_batch_damaged);
+            break;
+        }
+        const wire::BatchHeader& h = reader->header();
+        if (h.leader_epoch > epoch().v) break;
+        headers.push_back(h);
+        good.append(batch);
+    }
+    if (good.empty()) return Error{Errc::corrupt, 0, "partition.append_fetched"};
+    FL_TRY(const storage::AppendResult appended, log_->append_assigned(good));
+    (void)appended;
+    for (const wire::BatchHeader& h : headers) {
+        if (h.control() || h.count <= 0) continue;
+        producers_.appended({h.producer_id, h.producer_epoch, h.base_sequence, h.count},
+                            Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp,
+                            context_.clock.wall());
+    }
+    return {};
+}
+
+Result<void> Partition::cut_to(Offset to) {
+    const Offset from = log_->log_end();
+    if (to >= from) return {};
+    context_.probe.reached(probe::Site::follower_cuts);
+    FL_CHECK(log_->truncate_to(to));
+    context_.probe.emit([&] {
+        return probe::ReplicaTruncated{key_, epoch(), from, log_->log_end()};
+    });
+    high_watermark_ = std::min(high_watermark_, log_->log_end());
+    producers_ = {};
+    changed_.notify_all();
+    return load();
+}
+
+// After the cut, never before it (KAFKA-14704): what this replica has below it is the leader's.
+void Partition::follow_high_watermark(const wire::FetchResponse::PartitionData& data) {
+    const Offset start{data.log_start_offset};
+    if (start > log_->log_start() && start <= log_->log_end()) {
+        // Deleted records do not come back with the next leader.
+        (void)log_->delete_records_before(start);  // tried again with the next answer
+        high_watermark_ = std::max(high_watermark_, log_->log_start());
+    }
+    advance(std::min(Offset{data.high_watermark}, log_->log_end()));
+}
+
+void Partition::wait_safe(fiber::StopToken stop) {
+    (void)changed_.wait(Deadline::never(), stop,
+                        [&] { return lost_ || leader_ || held() >= log_->log_end(); });
+}
+}  // namespace faultline::broker

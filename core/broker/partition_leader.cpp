@@ -1,0 +1,135 @@
+// A partition's part in its replication: who it is for the others, and what a leader does for them.
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/broker/partition.h"
+#include "core/wire/error_map.h"
+
+namespace faultline::broker {
+using wire::KafkaError;
+
+void Partition::take_part(const PartitionPlan& plan) {
+    plan_ = plan;
+    if (plan.leader == context_.node) {
+        lead(plan);
+    } else {
+        follow(plan);
+    }
+}
+
+void Partition::lead(const PartitionPlan& plan) {
+    log_->lead(plan.view.epoch);
+    leader_.emplace(context_.node, plan.view,
+                    logic::LeaderRules{plan.config.min_insync_replicas, context_.max_lag},
+                    log_->log_end(), high_watermark_, context_.clock.now());
+    context_.probe.emit([&] { return probe::LeaderChanged{key_, epoch(), context_.node}; });
+    tell_isr();
+    leader_->holds(held());
+    advance(leader_->high_watermark());
+    // What it took as a follower may not be durable yet; load() does it for a new object.
+    if (!weak_from_this().expired()) follow_log();
+    if (context_.isr_news) context_.isr_news(log_->partition());
+}
+
+void Partition::follow(const PartitionPlan& plan) {
+    if (leader_) context_.probe.reached(probe::Site::leader_deposed);
+    leader_.reset();
+    context_.probe.emit([&] { return probe::PartitionFollows{key_, epoch(), plan.leader}; });
+}
+
+void Partition::tell_isr() const {
+    context_.probe.emit([&] {
+        std::uint64_t members = 0;
+        for (const std::int32_t id : leader_->view().isr) {
+            if (id >= 0 && id < 64) members |= std::uint64_t{1} << id;
+        }
+        return probe::IsrChanged{key_, epoch(), leader_->view().partition_epoch, members};
+    });
+}
+
+// KIP-595: the follower says of which epoch its last record is; a log that is no beginning of this
+// one is told where they part, and counts for nothing (KAFKA-13141).
+FetchAnswer Partition::fetch_as_follower(const FetchPart& part, std::uint64_t max_bytes,
+                                         bool min_one) {
+    FetchAnswer answer;
+    answer.error = check_leader(part.leader_epoch);
+    if (answer.error != KafkaError::none) return answer;
+    answer.high_watermark = high_watermark_.v;
+    answer.log_start = log_->log_start().v;
+    const Offset at{part.offset};
+    if (part.last_epoch >= 0) {
+        const auto end = log_->answer_for_epoch(Epoch{part.last_epoch}, epoch());
+        if (!end || end->epoch.v < part.last_epoch || end->end < at) {
+            context_.probe.reached(probe::Site::follower_diverges);
+            answer.diverging_epoch = end ? end->epoch.v : 0;
+            answer.diverging_end = end ? end->end.v : log_->log_start().v;
+            return answer;
+        }
+    }
+    if (at < log_->log_start() || at > log_->log_end()) {
+        context_.probe.reached(probe::Site::follower_out_of_range);
+        answer.error = KafkaError::offset_out_of_range;
+        return answer;
+    }
+    const Epoch reign = epoch();
+    if (!leader_->fetched(context_.clock.now(), {NodeId{part.replica}, part.replica_epoch, at},
+                          log_->log_end())) {
+        answer.error = KafkaError::unknown_leader_epoch;  // its assignment is news to this node
+        return answer;
+    }
+    context_.probe.emit([&] {
+        return probe::FollowerFetched{key_, reign, NodeId{part.replica}, at};
+    });
+    advance(leader_->high_watermark());
+    answer.high_watermark = high_watermark_.v;
+    const auto& isr = leader_->view().isr;
+    if (std::ranges::find(isr, part.replica) == isr.end() && context_.isr_news)
+        context_.isr_news(log_->partition());
+    if (at >= log_->log_end() || (max_bytes == 0 && !min_one)) return answer;
+    auto read = log_->read({.from = at,
+                            .max_bytes = std::min(part.max_bytes, max_bytes),
+                            .up_to = Offset{INT64_MAX},
+                            .min_one = min_one});
+    if (epoch() != reign || !leader_) {  // what was read may be cut by now
+        answer.error = KafkaError::not_leader_or_follower;
+        return answer;
+    }
+    if (!read.ok()) {
+        answer.error = read.code() == Errc::not_found ? KafkaError::offset_out_of_range
+                                                      : wire::to_kafka_error(read.code());
+        return answer;
+    }
+    answer.slices = std::move(read->slices);
+    answer.bytes = read->bytes;
+    return answer;
+}
+
+std::optional<logic::IsrProposal> Partition::propose_isr(
+    const std::function<bool(std::int32_t, std::int64_t)>& may_join) {
+    if (!leader_) return std::nullopt;
+    auto proposal = leader_->propose(context_.clock.now(), may_join);
+    if (proposal) {
+        const bool shrinks = proposal->isr.size() < leader_->view().isr.size();
+        context_.probe.reached(shrinks ? probe::Site::isr_shrinks : probe::Site::isr_grows);
+    }
+    return proposal;
+}
+
+void Partition::isr_answered(std::optional<wire::KafkaError> error) {
+    if (!leader_) return;
+    if (!error) return leader_->unanswered();
+    switch (*error) {
+        case KafkaError::none: return;  // the image brings it
+        case KafkaError::invalid_update_version:
+        case KafkaError::fenced_leader_epoch:
+        case KafkaError::not_controller: return leader_->unanswered();  // news are on their way
+        default: break;
+    }
+    leader_->refused();
+    advance(leader_->high_watermark());
+}
+
+MonoTime Partition::next_isr_check() const {
+    return leader_ ? leader_->next_check() : MonoTime::never();
+}
+}  // namespace faultline::broker

@@ -1,0 +1,149 @@
+#include "core/broker/replica_fetcher.h"
+
+#include <algorithm>
+
+#include "core/controller/quorum_peer.h"
+
+namespace faultline::broker {
+using controller::is_refused;
+using wire::KafkaError;
+
+ReplicaFetcher::ReplicaFetcher(Env& env, const FetcherConfig& config, NodeId leader,
+                               Endpoint endpoint, std::function<std::int64_t()> broker_epoch,
+                               std::function<void()> gone)
+    : env_(env),
+      config_(config),
+      leader_(leader),
+      endpoint_(std::move(endpoint)),
+      broker_epoch_(std::move(broker_epoch)),
+      gone_(std::move(gone)) {}
+
+void ReplicaFetcher::start(fiber::Group& fibers) {
+    fibers.spawn({.name = "replica fetcher"},
+                 [this, keep = shared_from_this()](fiber::StopToken stop) { run(stop); });
+}
+
+void ReplicaFetcher::add(std::shared_ptr<Partition> partition) {
+    Followed& f = partitions_[partition->log()->partition()];
+    if (f.partition == partition && f.epoch == partition->epoch()) return;
+    f = {partition, {}, partition->epoch()};
+    // A fetch that waits for news does not ask for this one.
+    if (interrupt_) interrupt_->request_stop();
+    changed_.notify_all();
+}
+
+void ReplicaFetcher::remove(const TopicPartition& partition) { partitions_.erase(partition); }
+
+void ReplicaFetcher::stop() {
+    stopping_ = true;
+    partitions_.clear();
+    if (interrupt_) interrupt_->request_stop();
+    changed_.notify_all();
+}
+
+MonoTime ReplicaFetcher::next_due() const {
+    MonoTime next = MonoTime::never();
+    for (const auto& [tp, f] : partitions_) next = std::min(next, f.not_before);
+    return next;
+}
+
+void ReplicaFetcher::run(fiber::StopToken stop) {
+    while (!stopping_ && !stop.stop_requested()) {
+        if (next_due() > env_.clock.now()) {
+            (void)changed_.wait(Deadline{next_due()}, stop,
+                                [&] { return stopping_ || next_due() <= env_.clock.now(); });
+            continue;
+        }
+        const auto done = round(stop);
+        if (done.ok() || stopping_) continue;
+        if (conn_ != nullptr) conn_->close();
+        conn_.reset();
+        if (done.code() == Errc::cancelled) continue;  // there is more to ask for
+        // Whether the process went with the connection shows at once.
+        const auto again = is_refused(done.error()) ? done : connect(stop);
+        if (!again.ok() && is_refused(again.error())) gone_();
+        env_.fibers.sleep_until(env_.clock.in(config_.backoff), stop);
+    }
+    if (conn_ != nullptr) conn_->close();
+    conn_.reset();
+}
+
+Result<void> ReplicaFetcher::connect(fiber::StopToken stop) {
+    if (conn_ != nullptr && conn_->usable()) return {};
+    if (conn_ != nullptr) conn_->close();
+    conn_.reset();
+    const Deadline deadline = env_.clock.in(config_.timeout);
+    FL_TRY(auto stream, env_.net.connect(endpoint_, deadline, stop));
+    auto conn = std::make_shared<rpc::ClientConn>(
+        env_.fibers, std::move(stream), rpc::ClientConnOptions{.client_id = "replica"}, env_.probe);
+    if (const auto started = conn->start(deadline, stop); !started.ok()) {
+        conn->close();
+        return started;
+    }
+    conn_ = std::move(conn);
+    return {};
+}
+
+wire::FetchRequest ReplicaFetcher::request(std::vector<Asked>& asked) const {
+    wire::FetchRequest q;
+    q.replica_state.replica_id = env_.node.v;
+    q.replica_state.replica_epoch = broker_epoch_();
+    q.max_wait_ms = static_cast<std::int32_t>(config_.wait / 1ms);
+    q.min_bytes = 1;
+    q.max_bytes = config_.max_bytes;
+    for (const auto& [tp, f] : partitions_) {
+        if (f.not_before > env_.clock.now()) continue;
+        const auto next = f.partition->next_fetch(leader_);
+        if (!next) continue;
+        if (q.topics.empty() || q.topics.back().topic_id != next->topic_id)
+            q.topics.emplace_back().topic_id = next->topic_id;
+        auto& p = q.topics.back().partitions.emplace_back();
+        p.partition = tp.index.v;
+        p.current_leader_epoch = next->leader_epoch;
+        p.fetch_offset = next->offset;
+        p.last_fetched_epoch = next->last_epoch;
+        p.log_start_offset = next->log_start;
+        p.partition_max_bytes = config_.partition_max_bytes;
+        asked.push_back({f.partition, *next});
+    }
+    return q;
+}
+
+Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
+    FL_CHECK(connect(stop));
+    std::vector<Asked> asked;
+    const wire::FetchRequest q = request(asked);
+    if (asked.empty()) {
+        // What is followed waits for its disk.
+        env_.fibers.sleep_until(env_.clock.in(5ms), stop);
+        return {};
+    }
+    interrupt_.emplace();
+    const auto answer =
+        conn_->call<wire::FetchResponse>(q, env_.clock.in(config_.timeout), interrupt_->token());
+    interrupt_.reset();
+    if (!answer.ok()) return answer.error();
+    if (answer->error_code != KafkaError::none) return Error{Errc::busy, 0, "replica_fetcher"};
+    take(*answer, asked);
+    for (const Asked& a : asked) a.partition->wait_safe(stop);
+    return {};
+}
+
+void ReplicaFetcher::put_off(const Asked& asked) {
+    const auto it = partitions_.find(asked.partition->log()->partition());
+    if (it != partitions_.end()) it->second.not_before = env_.clock.now() + config_.backoff;
+}
+
+void ReplicaFetcher::take(const wire::FetchResponse& response, const std::vector<Asked>& asked) {
+    for (const auto& topic : response.responses) {
+        for (const auto& data : topic.partitions) {
+            const auto it = std::ranges::find_if(asked, [&](const Asked& a) {
+                return a.next.topic_id == topic.topic_id &&
+                       a.partition->log()->partition().index.v == data.partition_index;
+            });
+            if (it == asked.end()) continue;
+            if (!it->partition->take_fetched(it->next, data)) put_off(*it);
+        }
+    }
+}
+}  // namespace faultline::broker

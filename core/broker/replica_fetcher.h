@@ -1,0 +1,69 @@
+// Brings the partitions of one shard that follow the same leader up to it: one connection, one
+// fetch under way, as a Kafka follower does it.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "core/broker/partition.h"
+#include "core/env/env.h"
+#include "core/rpc/client_conn.h"
+#include "gen/wire/fetch_request.h"
+
+namespace faultline::broker {
+
+struct FetcherConfig {
+    Duration wait = std::chrono::milliseconds(500);     // replica.fetch.wait.max.ms
+    Duration backoff = std::chrono::milliseconds(100);  // replica.fetch.backoff.ms
+    Duration timeout = std::chrono::seconds(30);        // replica.socket.timeout.ms
+    std::int32_t max_bytes = 10 << 20;                  // replica.fetch.response.max.bytes
+    std::int32_t partition_max_bytes = 1 << 20;         // replica.fetch.max.bytes
+};
+
+// Held by shared_ptr: its fiber keeps it until it has ended.
+class ReplicaFetcher : public std::enable_shared_from_this<ReplicaFetcher> {
+public:
+    // `broker_epoch`: of this node's registration, told with each fetch (KIP-903).
+    // `gone`: nobody listens at the leader's port any more.
+    ReplicaFetcher(Env& env, const FetcherConfig& config, NodeId leader, Endpoint endpoint,
+                   std::function<std::int64_t()> broker_epoch, std::function<void()> gone);
+    void start(fiber::Group& fibers);
+    // The partition follows that leader; an epoch that began is fetched for at once. Never parks.
+    void add(std::shared_ptr<Partition> partition);
+    void remove(const TopicPartition& partition);
+    // Ends the fiber as soon as it can. Never parks.
+    void stop();
+    bool empty() const noexcept { return partitions_.empty(); }
+    const Endpoint& endpoint() const noexcept { return endpoint_; }
+
+private:
+    struct Followed {
+        std::shared_ptr<Partition> partition;
+        MonoTime not_before{};
+        Epoch epoch{-1};  // for which it was added
+    };
+    struct Asked {
+        std::shared_ptr<Partition> partition;
+        Partition::NextFetch next;
+    };
+    void run(fiber::StopToken stop);
+    Result<void> round(fiber::StopToken stop);
+    Result<void> connect(fiber::StopToken stop);
+    wire::FetchRequest request(std::vector<Asked>& asked) const;
+    void take(const wire::FetchResponse& response, const std::vector<Asked>& asked);
+    void put_off(const Asked& asked);
+    MonoTime next_due() const;
+
+    Env& env_;
+    FetcherConfig config_;
+    NodeId leader_;
+    Endpoint endpoint_;
+    std::function<std::int64_t()> broker_epoch_;
+    std::function<void()> gone_;
+    std::map<TopicPartition, Followed> partitions_;
+    std::shared_ptr<rpc::ClientConn> conn_;
+    fiber::Condition changed_;
+    std::optional<fiber::StopSource> interrupt_;  // of the fetch under way
+    bool stopping_ = false;
+};
+}  // namespace faultline::broker

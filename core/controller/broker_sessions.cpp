@@ -1,0 +1,91 @@
+#include "core/controller/broker_sessions.h"
+
+#include <algorithm>
+
+#include "core/controller/quorum_peer.h"
+
+namespace faultline::controller {
+namespace {
+constexpr Duration kConnectTimeout = 1s;
+constexpr Duration kConnectAgain = 200ms;
+}  // namespace
+
+BrokerSessions::BrokerSessions(Env& env, NodeId self, Duration session, fiber::Group& fibers,
+                               Lost lost)
+    : env_(env), self_(self), session_(session), fibers_(fibers), lost_(std::move(lost)) {
+    fibers_.spawn({.name = "broker sessions"}, [this](fiber::StopToken stop) { expire(stop); });
+}
+
+BrokerSessions::Session* BrokerSessions::find(NodeId broker, std::int64_t epoch) {
+    const auto it = sessions_.find(broker);
+    return it == sessions_.end() || it->second.epoch != epoch ? nullptr : &it->second;
+}
+
+void BrokerSessions::follow(const model::MetadataImage& image) {
+    std::erase_if(sessions_, [&](const auto& s) { return image.broker(s.first) == nullptr; });
+    for (const model::BrokerImage& b : image.brokers) {
+        Session& s = sessions_[b.id];
+        if (s.epoch != b.epoch)
+            s = {b.epoch, {b.host, b.port}, true, env_.clock.now(), false, false};
+        if (s.fenced && !b.fenced) s.heard = env_.clock.now();
+        s.fenced = b.fenced;
+        if (s.fenced || s.watched || b.id == self_) continue;
+        s.watched = true;
+        fibers_.spawn({.name = "broker watch"},
+                      [this, id = b.id, epoch = b.epoch](fiber::StopToken stop) {
+                          watch(id, epoch, stop);
+                          if (Session* left = find(id, epoch)) left->watched = false;
+                      });
+    }
+}
+
+void BrokerSessions::touch(NodeId broker, std::int64_t epoch) {
+    Session* s = find(broker, epoch);
+    if (s == nullptr) return;
+    s->heard = env_.clock.now();
+    s->broken = false;
+}
+
+bool BrokerSessions::alive(NodeId broker, std::int64_t epoch) const {
+    const auto it = sessions_.find(broker);
+    if (it == sessions_.end() || it->second.epoch != epoch || it->second.fenced) return false;
+    return !it->second.broken && env_.clock.now() - it->second.heard < session_;
+}
+
+// A process that ends closes its connections, and its port is refused: there is nothing to wait
+// for. Whatever else breaks a connection is left to the session.
+void BrokerSessions::watch(NodeId broker, std::int64_t epoch, fiber::StopToken stop) {
+    while (!stop.stop_requested()) {
+        const Session* s = find(broker, epoch);
+        if (s == nullptr || s->fenced) return;
+        auto conn = env_.net.connect(s->endpoint, env_.clock.in(kConnectTimeout), stop);
+        if (conn.ok()) {
+            IoBuf nothing;  // nobody writes there
+            (void)(*conn)->read_some(nothing, 1, Deadline::never(), stop);
+            if (Session* broken = find(broker, epoch)) broken->broken = true;
+            if (nothing.empty()) continue;
+        } else if (is_refused(conn.error())) {
+            if (find(broker, epoch) != nullptr) {
+                env_.probe.reached(probe::Site::broker_gone_at_once);
+                lost_(broker, epoch);
+            }
+            return;
+        }
+        env_.fibers.sleep_until(env_.clock.in(kConnectAgain), stop);
+    }
+}
+
+void BrokerSessions::expire(fiber::StopToken stop) {
+    const Duration step = std::clamp<Duration>(session_ / 20, 10ms, 500ms);
+    while (env_.fibers.sleep_until(env_.clock.in(step), stop) == fiber::Wake::timed_out) {
+        std::vector<std::pair<NodeId, std::int64_t>> over;
+        for (const auto& [id, s] : sessions_) {
+            if (!s.fenced && env_.clock.now() - s.heard >= session_) over.emplace_back(id, s.epoch);
+        }
+        for (const auto& [id, epoch] : over) {
+            env_.probe.reached(probe::Site::broker_session_expired);
+            lost_(id, epoch);
+        }
+    }
+}
+}  // namespace faultline::controller

@@ -1,0 +1,255 @@
+#include "core/controller/controller.h"
+
+#include "core/base/assert.h"
+#include "core/controller/describe_quorum.h"
+#include "core/logic/controller/create_partitions.h"
+
+namespace faultline::controller {
+namespace {
+constexpr std::int32_t kIdBlock = 1000;       // as many producer ids as Kafka gives at once
+constexpr Duration kCommitTimeout = 30s;      // then the asker is told that it is not known
+constexpr std::size_t kMostElections = 1000;  // of one round of balancing, as Kafka
+
+// The features that a new cluster begins with, as Kafka 4.3 names and numbers them.
+logic::Records first_records() {
+    logic::Records records;
+    for (const auto& [name, level] : {std::pair<const char*, std::int16_t>{"metadata.version", 30},
+                                      {"eligible.leader.replicas.version", 1}}) {
+        wire::FeatureLevelRecord r;
+        r.name = name;
+        r.feature_level = level;
+        records.emplace_back(std::move(r));
+    }
+    return records;
+}
+}  // namespace
+
+Controller::Controller(Env& env, ControllerConfig config, ControllerEvents& events)
+    : env_(env),
+      config_(std::move(config)),
+      events_(events),
+      quorum_(env, config_.quorum, *this),
+      fibers_(env.fibers) {
+    image_.cluster_id = config_.quorum.cluster_id;
+}
+
+Result<void> Controller::open(storage::LogManager& logs) { return quorum_.open(logs); }
+
+void Controller::start() {
+    fibers_.spawn({.name = "controller"}, [this](fiber::StopToken stop) { reign(stop); });
+    quorum_.start();
+}
+
+void Controller::stop() {
+    quorum_.stop();
+    fibers_.request_stop();
+    fibers_.join();
+}
+
+// --- the image
+// ------------------------------------------------------------------------------------
+
+void Controller::committed(const MetadataBatch& batch) {
+    for (const auto& record : batch.records) {
+        image_.apply(record, &changes_);
+        if (const auto* gone = std::get_if<wire::RemoveTopicRecord>(&record))
+            removed_.insert(gone->topic_id);
+    }
+    image_.applied = batch.end;
+}
+
+void Controller::caught_up(Offset end) {
+    image_.controller = quorum_.leader().value_or(NodeId{-1});
+    if (sessions_ != nullptr) sessions_->follow(image_);
+    // Also without changes: brokers tell the controller how far they are.
+    const auto changes = std::exchange(changes_, {});
+    events_.publish(ImageRef(image_, ++version_), changes);
+    env_.probe.emit([&] { return probe::MetadataApplied{end, image_.digest().lo}; });
+}
+
+// --- reigns
+// ---------------------------------------------------------------------------------------
+
+void Controller::leads(std::optional<Epoch> epoch) {
+    reign_ = epoch;
+    reign_changed_.notify_all();
+}
+
+void Controller::reign(fiber::StopToken stop) {
+    while (reign_changed_.wait(Deadline::never(), stop, [&] { return active(); }).ok()) {
+        const Epoch epoch = *reign_;
+        fiber::Group fibers(env_.fibers);
+        begin_reign(fibers);
+        (void)reign_changed_.wait(Deadline::never(), stop, [&] { return reign_ != epoch; });
+        fibers.request_stop();
+        fibers.join();
+        sessions_.reset();
+    }
+}
+
+void Controller::begin_reign(fiber::Group& fibers) {
+    env_.log.info("this node is the active controller of epoch {}", reign_->v);
+    env_.probe.emit([&] { return probe::ControllerActive{*reign_}; });
+    sessions_ = std::make_unique<BrokerSessions>(
+        env_, config_.quorum.node, config_.session, fibers,
+        [this](NodeId broker, std::int64_t broker_epoch) { fence(broker, broker_epoch); });
+    sessions_->follow(image_);
+    fibers.spawn({.name = "first records"}, [this](fiber::StopToken) {
+        (void)decide([](const model::MetadataImage& image) {  // the next reign does it, if not this
+            logic::Decision<bool> d;
+            if (!image.features.contains("metadata.version")) d.records = first_records();
+            return d;
+        });
+    });
+    if (config_.balance_leaders)
+        fibers.spawn({.name = "leader balance"}, [this](fiber::StopToken stop) { balance(stop); });
+}
+
+void Controller::fence(NodeId broker, std::int64_t epoch) {
+    const auto done = decide([&](const model::MetadataImage& image) {
+        logic::Decision<bool> d;
+        const model::BrokerImage* b = image.broker(broker);
+        if (b != nullptr && b->epoch == epoch)
+            d.records = logic::fence_broker(image, broker, config_.defaults.config);
+        return d;
+    });
+    if (done.ok()) env_.log.info("broker {} is fenced", broker.v);
+}
+
+void Controller::balance(fiber::StopToken stop) {
+    while (env_.fibers.sleep_until(env_.clock.in(config_.balance_every), stop) ==
+           fiber::Wake::timed_out) {
+        (void)decide([&](const model::MetadataImage& image) {  // else in the next round
+            logic::Decision<bool> d;
+            d.records = logic::balance_leaders(image, config_.defaults.config,
+                                               config_.balance_percent, kMostElections);
+            return d;
+        });
+    }
+}
+
+// --- decisions
+// ------------------------------------------------------------------------------------
+
+template <class Fn>
+auto Controller::decide(Fn fn)
+    -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)> {
+    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
+    FL_TRY(const auto turn, deciding_.lock(env_.clock.in(kCommitTimeout), fibers_.token()));
+    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
+    auto decision = fn(std::as_const(image_));
+    if (!decision.records.empty())
+        FL_CHECK(quorum_.append(decision.records, env_.clock.in(kCommitTimeout)));
+    return std::move(decision.response);
+}
+
+Result<wire::BrokerRegistrationResponse> Controller::serve(
+    const wire::BrokerRegistrationRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        const model::BrokerImage* known = image.broker(request.broker_id);
+        const bool alive = known != nullptr && sessions_ != nullptr &&
+                           known->id != config_.quorum.node &&
+                           sessions_->alive(known->id, known->epoch);
+        return logic::register_broker(image, request, quorum_.log_end().v, alive,
+                                      config_.defaults.config);
+    });
+}
+
+Result<wire::BrokerHeartbeatResponse> Controller::serve(
+    const wire::BrokerHeartbeatRequest& request) {
+    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
+    if (sessions_ != nullptr) sessions_->touch(NodeId{request.broker_id}, request.broker_epoch);
+    // Most heartbeats change nothing, and do not wait for their turn.
+    auto quick = logic::heartbeat(image_, request, config_.defaults.config);
+    if (quick.records.empty()) return std::move(quick.response);
+    return decide([&](const model::MetadataImage& image) {
+        return logic::heartbeat(image, request, config_.defaults.config);
+    });
+}
+
+Result<wire::AlterPartitionResponse> Controller::serve(const wire::AlterPartitionRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::alter_partition(image, request, config_.defaults.config);
+    });
+}
+
+Result<wire::CreateTopicsResponse> Controller::serve(const wire::CreateTopicsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::create_topics(image, request, config_.defaults, env_.rng);
+    });
+}
+
+Result<wire::DeleteTopicsResponse> Controller::serve(const wire::DeleteTopicsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        auto d = logic::delete_topics(image, request);
+        if (config_.delete_topics) return d;
+        d.records.clear();
+        for (auto& r : d.response.responses)
+            r.error_code = wire::KafkaError::topic_deletion_disabled;
+        return d;
+    });
+}
+
+Result<wire::CreatePartitionsResponse> Controller::serve(
+    const wire::CreatePartitionsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::create_partitions(image, request);
+    });
+}
+
+Result<wire::DescribeQuorumResponse> Controller::serve(const wire::DescribeQuorumRequest& request) {
+    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
+    return describe_quorum(quorum_, request, env_.clock);
+}
+
+Result<wire::AllocateProducerIdsResponse> Controller::serve(
+    const wire::AllocateProducerIdsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        logic::Decision<wire::AllocateProducerIdsResponse> d;
+        const model::BrokerImage* b = image.broker(request.broker_id);
+        if (b == nullptr || b->epoch != request.broker_epoch) {
+            d.response.error_code = wire::KafkaError::stale_broker_epoch;
+            return d;
+        }
+        wire::ProducerIdsRecord record;
+        record.broker_id = request.broker_id;
+        record.broker_epoch = request.broker_epoch;
+        record.next_producer_id = image.next_producer_id + kIdBlock;
+        d.response.producer_id_start = image.next_producer_id;
+        d.response.producer_id_len = kIdBlock;
+        d.records.emplace_back(record);
+        return d;
+    });
+}
+
+Result<wire::ElectLeadersResponse> Controller::serve(const wire::ElectLeadersRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::elect_leaders(image, request, config_.defaults.config);
+    });
+}
+
+Result<wire::AlterPartitionReassignmentsResponse> Controller::serve(
+    const wire::AlterPartitionReassignmentsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::reassign(image, request, config_.defaults.config);
+    });
+}
+
+Result<wire::ListPartitionReassignmentsResponse> Controller::serve(
+    const wire::ListPartitionReassignmentsRequest& request) {
+    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
+    return logic::list_reassignments(image_, request);
+}
+
+Result<wire::UnregisterBrokerResponse> Controller::serve(
+    const wire::UnregisterBrokerRequest& request) {
+    FL_TRY(const wire::KafkaError error, decide([&](const model::MetadataImage& image) {
+               return logic::unregister_broker(image, NodeId{request.broker_id},
+                                               config_.defaults.config);
+           }));
+    wire::UnregisterBrokerResponse response;
+    response.error_code = error;
+    response.error_message.reset();
+    return response;
+}
+}  // namespace faultline::controller

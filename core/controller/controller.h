@@ -1,0 +1,109 @@
+// The metadata of a cluster on one node: the image that the log gives, and, where this node leads
+// the quorum, the active controller that decides what is written next. Lives on shard 0.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "core/base/snapshot.h"
+#include "core/controller/broker_sessions.h"
+#include "core/controller/quorum.h"
+#include "core/fiber/sync.h"
+#include "core/logic/controller/partitions.h"
+#include "gen/wire/allocate_producer_ids_request.h"
+#include "gen/wire/allocate_producer_ids_response.h"
+#include "gen/wire/create_partitions_request.h"
+#include "gen/wire/create_partitions_response.h"
+#include "gen/wire/describe_quorum_request.h"
+#include "gen/wire/describe_quorum_response.h"
+#include "gen/wire/unregister_broker_request.h"
+#include "gen/wire/unregister_broker_response.h"
+
+namespace faultline::controller {
+
+struct ControllerConfig {
+    QuorumConfig quorum;
+    logic::TopicDefaults defaults;
+    bool delete_topics = true;                           // delete.topic.enable
+    Duration session = std::chrono::seconds(9);          // broker.session.timeout.ms
+    bool balance_leaders = true;                         // auto.leader.rebalance.enable
+    Duration balance_every = std::chrono::seconds(300);  // leader.imbalance.check.interval.seconds
+    std::int32_t balance_percent = 10;                   // leader.imbalance.per.broker.percentage
+};
+
+using ImageRef = Snapshot<model::MetadataImage>;
+
+// What the node does with metadata.
+class ControllerEvents {
+public:
+    virtual ~ControllerEvents() = default;
+    // Brings an image to every shard; returns when each has it. Parks.
+    virtual void publish(const ImageRef& image, const model::ImageChanges& changes) = 0;
+    // The metadata log cannot be kept: the node has to stop. Never parks.
+    virtual void failed(const Error& error) = 0;
+};
+
+// Errors of all serve(): fenced, this node is not the active controller, or ceased to be while it
+// decided: then what was asked may have happened; timed_out, likewise.
+class Controller final : public QuorumEvents {
+public:
+    Controller(Env& env, ControllerConfig config, ControllerEvents& events);
+    // Reads the log. Parks. corrupt, io.
+    Result<void> open(storage::LogManager& logs);
+    void start();
+    // Parks.
+    void stop();
+
+    const model::MetadataImage& image() const noexcept { return image_; }
+    // Topics whose removal the log holds, by id.
+    const std::set<Uuid>& removed_topics() const noexcept { return removed_; }
+    Quorum& quorum() noexcept { return quorum_; }
+    bool active() const noexcept { return reign_.has_value(); }
+
+    Result<wire::BrokerRegistrationResponse> serve(const wire::BrokerRegistrationRequest& request);
+    Result<wire::BrokerHeartbeatResponse> serve(const wire::BrokerHeartbeatRequest& request);
+    Result<wire::AlterPartitionResponse> serve(const wire::AlterPartitionRequest& request);
+    Result<wire::CreateTopicsResponse> serve(const wire::CreateTopicsRequest& request);
+    Result<wire::DeleteTopicsResponse> serve(const wire::DeleteTopicsRequest& request);
+    Result<wire::CreatePartitionsResponse> serve(const wire::CreatePartitionsRequest& request);
+    // Of the metadata log, by the one who leads it; never parks.
+    Result<wire::DescribeQuorumResponse> serve(const wire::DescribeQuorumRequest& request);
+    Result<wire::AllocateProducerIdsResponse> serve(
+        const wire::AllocateProducerIdsRequest& request);
+    Result<wire::ElectLeadersResponse> serve(const wire::ElectLeadersRequest& request);
+    Result<wire::AlterPartitionReassignmentsResponse> serve(
+        const wire::AlterPartitionReassignmentsRequest& request);
+    Result<wire::ListPartitionReassignmentsResponse> serve(
+        const wire::ListPartitionReassignmentsRequest& request);
+    Result<wire::UnregisterBrokerResponse> serve(const wire::UnregisterBrokerRequest& request);
+
+private:
+    void committed(const MetadataBatch& batch) override;
+    void caught_up(Offset end) override;
+    void leads(std::optional<Epoch> epoch) override;
+    void failed(const Error& error) override { events_.failed(error); }
+
+    // One decision at a time, each on the image that the one before it left. `fn(image)` gives a
+    // logic::Decision.
+    template <class Fn>
+    auto decide(Fn fn)
+        -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)>;
+    void reign(fiber::StopToken stop);
+    void begin_reign(fiber::Group& fibers);
+    void fence(NodeId broker, std::int64_t epoch);
+    void balance(fiber::StopToken stop);
+
+    Env& env_;
+    ControllerConfig config_;
+    ControllerEvents& events_;
+    Quorum quorum_;
+    model::MetadataImage image_;
+    std::set<Uuid> removed_;
+    model::ImageChanges changes_;  // since the last publish()
+    std::uint64_t version_ = 0;
+    fiber::Mutex deciding_;
+    std::optional<Epoch> reign_;  // in which this node is the active controller
+    std::unique_ptr<BrokerSessions> sessions_;
+    fiber::Condition reign_changed_;
+    fiber::Group fibers_;
+};
+}  // namespace faultline::controller

@@ -1,0 +1,184 @@
+#include "core/controller/quorum_log.h"
+
+#include "core/wire/reader.h"
+#include "core/wire/record_batch.h"
+#include "core/wire/writer.h"
+#include "gen/wire/leader_change_message.h"
+#include "gen/wire/voters_record.h"
+
+namespace faultline::controller {
+namespace {
+constexpr std::int16_t kControl = 32;                   // attribute bit
+constexpr std::int16_t kLeaderChange = 2, kVoters = 6;  // control record types
+
+template <class Message>
+IoBuf control_batch(const logic::raft::Batch& at, std::int16_t type, const Message& message,
+                    WallTime now) {
+    wire::Writer key(8), value(128);
+    key.i16(0);
+    key.i16(type);
+    message.encode(value, wire::Version{0});
+    FL_ASSERT(key.ok() && value.ok());
+    const Slice k = key.finish().to_iobuf().coalesce_copy();
+    const Slice v = value.finish().to_iobuf().coalesce_copy();
+    wire::BatchBuilder batch;
+    batch.set_attributes(kControl);
+    batch.set_base_offset(at.base.v);
+    batch.set_leader_epoch(at.epoch.v);
+    batch.add(now.ms, k.bytes(), v.bytes());
+    return batch.finish(wire::Codec::none);
+}
+
+Result<std::optional<logic::raft::VoterSet>> voters_in(const wire::RecordView& record) {
+    if (!record.key || !record.value) return std::optional<logic::raft::VoterSet>{};
+    const IoBuf key = IoBuf::copy_of(*record.key);
+    wire::Reader in(key);
+    (void)in.i16();  // the version of the key: there is one
+    if (in.i16() != kVoters || !in.ok()) return std::optional<logic::raft::VoterSet>{};
+    const IoBuf value = IoBuf::copy_of(*record.value);
+    wire::Reader body(value);
+    wire::VotersRecord message;
+    message.decode(body, wire::Version{0});
+    if (!body.ok()) return Error{Errc::corrupt, 0, "quorum.voters_record"};
+    std::vector<logic::raft::ReplicaKey> keys;
+    for (const auto& v : message.voters) keys.push_back({NodeId{v.voter_id}, v.voter_directory_id});
+    return std::optional(logic::raft::VoterSet(std::move(keys)));
+}
+}  // namespace
+
+IoBuf encode_batch(const std::vector<model::MetadataRecord>& records, Offset base, Epoch epoch,
+                   WallTime now) {
+    wire::BatchBuilder batch;
+    batch.set_base_offset(base.v);
+    batch.set_leader_epoch(epoch.v);
+    for (const auto& record : records) {
+        const Slice bytes = model::encode_metadata_record(record).coalesce_copy();
+        batch.add(now.ms, std::nullopt, bytes.bytes());
+    }
+    return batch.finish(wire::Codec::none);
+}
+
+IoBuf encode_leader_change(const logic::raft::Batch& batch, NodeId leader,
+                           const logic::raft::VoterSet& voters, WallTime now) {
+    wire::LeaderChangeMessage message;
+    message.leader_id = leader.v;
+    for (const auto& v : voters.all()) {
+        wire::LeaderChangeMessage::Voter voter;
+        voter.voter_id = v.id.v;
+        message.voters.push_back(voter);
+    }
+    return control_batch(batch, kLeaderChange, message, now);
+}
+
+IoBuf encode_voters(const logic::raft::Batch& batch, WallTime now) {
+    wire::VotersRecord message;
+    for (const auto& v : batch.voters->all()) {
+        wire::VotersRecord::Voter voter;
+        voter.voter_id = v.id.v;
+        voter.voter_directory_id = v.directory;
+        voter.kraft_version_feature.max_supported_version = 1;
+        message.voters.push_back(std::move(voter));
+    }
+    return control_batch(batch, kVoters, message, now);
+}
+
+Result<logic::raft::Batch> describe_batch(const IoBuf& bytes) {
+    if (bytes.size() < wire::kBatchHeader) return Error{Errc::corrupt, 0, "quorum.batch"};
+    std::byte head[wire::kBatchHeader];
+    bytes.copy_out(0, head);
+    const wire::BatchHeader h = wire::parse_batch_header(head);
+    if (h.count <= 0 || h.base_offset < 0 || h.leader_epoch < 0)
+        return Error{Errc::corrupt, 0, "quorum.batch"};
+    logic::raft::Batch batch;
+    batch.epoch = Epoch{h.leader_epoch};
+    batch.base = Offset{h.base_offset};
+    batch.count = h.last_offset_delta + 1;
+    if (!h.control()) return batch;
+    FL_TRY(wire::RecordReader reader, wire::RecordReader::open(bytes));
+    while (true) {
+        FL_TRY(const auto record, reader.next());
+        if (!record) break;
+        FL_TRY(auto voters, voters_in(*record));
+        if (voters) batch.voters = std::move(voters);
+    }
+    batch.leader_change = !batch.voters;
+    return batch;
+}
+
+Result<void> QuorumLog::open(storage::LogManager& logs) {
+    const TopicPartition partition{std::string(kMetadataTopic), PartitionIndex{0}};
+    log_ = logs.find(partition);
+    if (log_ == nullptr) {
+        for (const auto& lost : logs.offline()) {
+            if (lost.partition == partition) return lost.error;
+        }
+        storage::LogConfig config;
+        config.retention_ms = -1;
+        FL_TRY(log_, logs.create(partition, kMetadataTopicId, config));
+    } else {
+        storage::LogConfig config = log_->config();
+        config.retention_ms = -1;
+        config.retention_bytes = -1;
+        log_->update_config(config);
+    }
+    return {};
+}
+
+Result<void> QuorumLog::scan(logic::raft::LogView& view, logic::raft::VoterHistory& voters) {
+    view.start = view.end = log_->log_start();
+    while (view.end < log_->log_end()) {
+        FL_TRY(const IoBuf bytes, read(view.end, log_->log_end(), 1U << 20));
+        const Offset before = view.end;
+        for (const IoBuf& one : wire::split_batches(bytes)) {
+            FL_TRY(const logic::raft::Batch batch, describe_batch(one));
+            if (batch.base != view.end || batch.epoch < view.last().epoch)
+                return Error{Errc::corrupt, 0, "quorum.scan"};
+            view.append(batch);
+            if (batch.voters) voters.append(batch.base, *batch.voters);
+        }
+        if (view.end == before) return Error{Errc::corrupt, 0, "quorum.scan"};
+    }
+    // What a killed process wrote may not have reached the disk yet.
+    FL_CHECK(log_->flush());
+    view.durable = view.end;
+    return {};
+}
+
+Result<void> QuorumLog::append(const IoBuf& batches) {
+    FL_TRY(const storage::AppendResult appended, log_->append_assigned(batches));
+    (void)appended;  // Raft knows the offsets
+    return {};
+}
+
+Result<void> QuorumLog::truncate(Offset to) { return log_->truncate_to(to); }
+
+Result<IoBuf> QuorumLog::read(Offset from, Offset up_to, std::size_t max_bytes) {
+    IoBuf bytes;
+    FL_TRY(const storage::ReadResult found,
+           log_->read({.from = from, .max_bytes = max_bytes, .up_to = up_to}));
+    for (const FileSlice& slice : found.slices) {
+        FL_TRY(const IoBuf part, slice.file->read(slice.off, slice.len));
+        bytes.append(part);
+    }
+    return bytes;
+}
+
+Result<std::vector<MetadataBatch>> QuorumLog::decode(const IoBuf& batches) {
+    std::vector<MetadataBatch> out;
+    for (const IoBuf& one : wire::split_batches(batches)) {
+        FL_TRY(wire::RecordReader reader, wire::RecordReader::open(one));
+        MetadataBatch batch;
+        batch.base = Offset{reader.header().base_offset};
+        batch.end = Offset{reader.header().last_offset() + 1};
+        while (true) {
+            FL_TRY(const auto record, reader.next());
+            if (!record) break;
+            if (reader.header().control() || !record->value) continue;
+            FL_TRY(auto decoded, model::decode_metadata_record(*record->value));
+            if (decoded) batch.records.push_back(*std::move(decoded));
+        }
+        out.push_back(std::move(batch));
+    }
+    return out;
+}
+}  // namespace faultline::controller

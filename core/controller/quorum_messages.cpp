@@ -1,0 +1,255 @@
+#include "core/controller/quorum_messages.h"
+
+#include "core/controller/quorum_log.h"
+
+namespace faultline::controller {
+namespace {
+using wire::KafkaError;
+constexpr std::int32_t kMaxFetch = 8 << 20;  // bytes, as Kafka's quorum
+
+Error misshapen() { return Error{Errc::invalid, 0, "quorum.message"}; }
+
+// Requests and responses of the quorum are lists of topics of lists of partitions, and hold one.
+template <class Message>
+auto* only_part(Message& m) {
+    using Part = std::remove_reference_t<decltype(m.topics[0].partitions[0])>;
+    const bool one = m.topics.size() == 1 && m.topics[0].partitions.size() == 1 &&
+                     m.topics[0].topic_name == kMetadataTopic &&
+                     m.topics[0].partitions[0].partition_index == 0;
+    return one ? &m.topics[0].partitions[0] : static_cast<Part*>(nullptr);
+}
+
+template <class Message>
+auto& one_part(Message& m) {
+    m.topics.resize(1);
+    m.topics[0].topic_name = kMetadataTopic;
+    m.topics[0].partitions.resize(1);
+    return m.topics[0].partitions[0];
+}
+
+std::int32_t id_of(const std::optional<NodeId>& node) { return node ? node->v : -1; }
+std::optional<NodeId> node_of(std::int32_t id) {
+    return id < 0 ? std::nullopt : std::optional(NodeId{id});
+}
+
+KafkaError to_kafka(raft::RaftError e) {
+    switch (e) {
+        case raft::RaftError::none: return KafkaError::none;
+        case raft::RaftError::fenced_leader_epoch: return KafkaError::fenced_leader_epoch;
+        case raft::RaftError::unknown_leader_epoch: return KafkaError::unknown_leader_epoch;
+        case raft::RaftError::not_leader: return KafkaError::not_leader_or_follower;
+        case raft::RaftError::invalid_request: return KafkaError::invalid_request;
+        case raft::RaftError::invalid_voter_key: return KafkaError::invalid_voter_key;
+    }
+    FL_UNREACHABLE();
+}
+
+raft::RaftError from_kafka(KafkaError e) {
+    switch (e) {
+        case KafkaError::none: return raft::RaftError::none;
+        case KafkaError::fenced_leader_epoch: return raft::RaftError::fenced_leader_epoch;
+        case KafkaError::unknown_leader_epoch: return raft::RaftError::unknown_leader_epoch;
+        case KafkaError::not_leader_or_follower: return raft::RaftError::not_leader;
+        case KafkaError::invalid_voter_key: return raft::RaftError::invalid_voter_key;
+        default: return raft::RaftError::invalid_request;
+    }
+}
+}  // namespace
+
+wire::VoteRequest to_wire(const raft::VoteRequest& q, const std::string& cluster_id) {
+    wire::VoteRequest m;
+    m.cluster_id = cluster_id;
+    auto& p = one_part(m);
+    p.replica_epoch = q.epoch.v;
+    p.replica_id = q.candidate.id.v;
+    p.replica_directory_id = q.candidate.directory;
+    p.last_offset_epoch = q.last.epoch.v;
+    p.last_offset = q.last.end.v;
+    p.pre_vote = q.pre_vote;
+    m.voter_id = q.voter.id.v;
+    p.voter_directory_id = q.voter.directory;
+    return m;
+}
+
+wire::BeginQuorumEpochRequest to_wire(const raft::BeginQuorumEpochRequest& q,
+                                      const std::string& cluster_id) {
+    wire::BeginQuorumEpochRequest m;
+    m.cluster_id = cluster_id;
+    auto& p = one_part(m);
+    p.leader_id = q.leader.v;
+    p.leader_epoch = q.epoch.v;
+    m.voter_id = q.voter.id.v;
+    p.voter_directory_id = q.voter.directory;
+    return m;
+}
+
+wire::EndQuorumEpochRequest to_wire(const raft::EndQuorumEpochRequest& q,
+                                    const std::string& cluster_id) {
+    wire::EndQuorumEpochRequest m;
+    m.cluster_id = cluster_id;
+    auto& p = one_part(m);
+    p.leader_id = q.leader.v;
+    p.leader_epoch = q.epoch.v;
+    for (const NodeId id : q.preferred_successors) p.preferred_successors.push_back(id.v);
+    return m;
+}
+
+wire::FetchRequest to_wire(const raft::FetchRequest& q, const std::string& cluster_id,
+                           std::int32_t max_wait_ms) {
+    wire::FetchRequest m;
+    m.cluster_id = cluster_id;
+    m.replica_state.replica_id = q.replica.id.v;
+    m.max_wait_ms = max_wait_ms;
+    m.max_bytes = kMaxFetch;
+    m.topics.resize(1);
+    m.topics[0].topic = kMetadataTopic;
+    m.topics[0].topic_id = kMetadataTopicId;
+    auto& p = m.topics[0].partitions.emplace_back();
+    p.current_leader_epoch = q.epoch.v;
+    p.fetch_offset = q.at.end.v;
+    p.last_fetched_epoch = q.at.epoch.v;
+    p.partition_max_bytes = kMaxFetch;
+    p.replica_directory_id = q.replica.directory;
+    p.high_watermark = q.high_watermark.v;
+    return m;
+}
+
+Result<raft::VoteRequest> from_wire(const wire::VoteRequest& m) {
+    const auto* p = only_part(m);
+    if (p == nullptr || p->replica_id < 0) return misshapen();
+    return raft::VoteRequest{Epoch{p->replica_epoch},
+                             {NodeId{p->replica_id}, p->replica_directory_id},
+                             {Epoch{p->last_offset_epoch}, Offset{p->last_offset}},
+                             p->pre_vote,
+                             {NodeId{m.voter_id}, p->voter_directory_id}};
+}
+
+Result<raft::BeginQuorumEpochRequest> from_wire(const wire::BeginQuorumEpochRequest& m) {
+    const auto* p = only_part(m);
+    if (p == nullptr || p->leader_id < 0) return misshapen();
+    return raft::BeginQuorumEpochRequest{
+        Epoch{p->leader_epoch}, NodeId{p->leader_id}, {NodeId{m.voter_id}, p->voter_directory_id}};
+}
+
+Result<raft::EndQuorumEpochRequest> from_wire(const wire::EndQuorumEpochRequest& m) {
+    const auto* p = only_part(m);
+    if (p == nullptr || p->leader_id < 0) return misshapen();
+    raft::EndQuorumEpochRequest q{Epoch{p->leader_epoch}, NodeId{p->leader_id}, {}};
+    for (const std::int32_t id : p->preferred_successors)
+        q.preferred_successors.push_back(NodeId{id});
+    return q;
+}
+
+Result<raft::FetchRequest> from_wire(const wire::FetchRequest& m) {
+    const bool one =
+        m.topics.size() == 1 && m.topics[0].partitions.size() == 1 &&
+        (m.topics[0].topic_id == kMetadataTopicId || m.topics[0].topic == kMetadataTopic) &&
+        m.topics[0].partitions[0].partition == 0;
+    if (!one) return misshapen();
+    const auto& p = m.topics[0].partitions[0];
+    const std::int32_t replica =
+        m.replica_state.replica_id >= 0 ? m.replica_state.replica_id : m.replica_id;
+    if (replica < 0) return misshapen();
+    raft::FetchRequest q;
+    q.epoch = Epoch{p.current_leader_epoch};
+    q.replica = {NodeId{replica}, p.replica_directory_id};
+    q.at = {Epoch{p.last_fetched_epoch}, Offset{p.fetch_offset}};
+    // A replica that does not tell is not answered for the sake of the high watermark alone.
+    q.high_watermark = Offset{p.high_watermark};
+    return q;
+}
+
+wire::VoteResponse to_wire(const raft::VoteResponse& r) {
+    wire::VoteResponse m;
+    auto& p = one_part(m);
+    p.leader_id = id_of(r.leader);
+    p.leader_epoch = r.epoch.v;
+    p.vote_granted = r.granted;
+    p.error_code = to_kafka(r.error);
+    return m;
+}
+
+wire::BeginQuorumEpochResponse to_wire(const raft::BeginQuorumEpochResponse& r) {
+    wire::BeginQuorumEpochResponse m;
+    auto& p = one_part(m);
+    p.leader_id = id_of(r.leader);
+    p.leader_epoch = r.epoch.v;
+    p.error_code = r.error == raft::RaftError::none && r.epoch > r.asked
+                       ? KafkaError::fenced_leader_epoch
+                       : to_kafka(r.error);
+    return m;
+}
+
+wire::FetchResponse to_wire(const raft::FetchResponse& r, IoBuf records) {
+    wire::FetchResponse m;
+    m.responses.resize(1);
+    m.responses[0].topic = kMetadataTopic;
+    m.responses[0].topic_id = kMetadataTopicId;
+    auto& p = m.responses[0].partitions.emplace_back();
+    p.error_code = to_kafka(r.error);
+    p.high_watermark = r.high_watermark.v;
+    p.last_stable_offset = r.high_watermark.v;
+    p.log_start_offset = 0;
+    p.aborted_transactions.reset();
+    p.current_leader.leader_id = id_of(r.leader);
+    p.current_leader.leader_epoch = r.epoch.v;
+    if (r.diverging) {
+        p.diverging_epoch.epoch = r.diverging->epoch.v;
+        p.diverging_epoch.end_offset = r.diverging->end.v;
+    }
+    if (r.snapshot) {
+        p.snapshot_id.epoch = r.snapshot->epoch.v;
+        p.snapshot_id.end_offset = r.snapshot->end.v;
+    }
+    p.records = std::move(records);
+    return m;
+}
+
+Result<raft::VoteResponse> from_wire(const wire::VoteResponse& m, const raft::VoteRequest& q) {
+    const auto* p = only_part(m);
+    if (p == nullptr || m.error_code != KafkaError::none) return misshapen();
+    raft::VoteResponse r;
+    r.epoch = Epoch{p->leader_epoch};
+    r.leader = node_of(p->leader_id);
+    r.granted = p->vote_granted;
+    r.pre_vote = q.pre_vote;
+    r.asked = q.epoch;
+    if (p->error_code != KafkaError::none) r.error = from_kafka(p->error_code);
+    return r;
+}
+
+Result<raft::BeginQuorumEpochResponse> from_wire(const wire::BeginQuorumEpochResponse& m,
+                                                 const raft::BeginQuorumEpochRequest& q) {
+    const auto* p = only_part(m);
+    if (p == nullptr || m.error_code != KafkaError::none) return misshapen();
+    raft::BeginQuorumEpochResponse r;
+    r.epoch = Epoch{p->leader_epoch};
+    r.leader = node_of(p->leader_id);
+    r.asked = q.epoch;
+    // That the epoch is over shows in the epoch itself.
+    if (p->error_code == KafkaError::invalid_voter_key)
+        r.error = raft::RaftError::invalid_voter_key;
+    return r;
+}
+
+Result<raft::FetchResponse> from_wire(const wire::FetchResponse& m, const raft::FetchRequest& q,
+                                      IoBuf& records) {
+    const bool one = m.error_code == KafkaError::none && m.responses.size() == 1 &&
+                     m.responses[0].partitions.size() == 1;
+    if (!one) return misshapen();
+    const auto& p = m.responses[0].partitions[0];
+    raft::FetchResponse r;
+    r.error = from_kafka(p.error_code);
+    r.epoch = Epoch{p.current_leader.leader_epoch};
+    r.leader = node_of(p.current_leader.leader_id);
+    r.high_watermark = Offset{p.high_watermark};
+    if (p.diverging_epoch.epoch >= 0)
+        r.diverging = {Epoch{p.diverging_epoch.epoch}, Offset{p.diverging_epoch.end_offset}};
+    if (p.snapshot_id.epoch >= 0)
+        r.snapshot = {Epoch{p.snapshot_id.epoch}, Offset{p.snapshot_id.end_offset}};
+    r.asked = q.epoch;
+    r.number = q.number;
+    if (!p.records.is_null() && p.records.size() > 0) records = p.records.bytes();
+    return r;
+}
+}  // namespace faultline::controller

@@ -1,0 +1,93 @@
+#include "core/controller/quorum_peer.h"
+
+#include <algorithm>
+
+namespace faultline::controller {
+
+bool is_refused(const Error& error) noexcept {
+    return error.code == Errc::unreachable && error.sys == kConnectionRefused;
+}
+
+QuorumPeer::QuorumPeer(Env& env, PeerConfig config, PeerEvents& events, fiber::Group& fibers)
+    : env_(env), config_(std::move(config)), events_(events) {
+    fibers.spawn({.name = "quorum fetch"}, [this](fiber::StopToken stop) { run(fetches_, stop); });
+    fibers.spawn({.name = "quorum peer"}, [this](fiber::StopToken stop) { run(others_, stop); });
+}
+
+void QuorumPeer::send(raft::Message message) {
+    Lane& lane = std::holds_alternative<raft::FetchRequest>(message) ? fetches_ : others_;
+    std::erase_if(lane.waiting,
+                  [&](const raft::Message& m) { return m.index() == message.index(); });
+    lane.waiting.push_back(std::move(message));
+    lane.more.notify_all();
+}
+
+void QuorumPeer::run(Lane& lane, fiber::StopToken stop) {
+    while (lane.more.wait(Deadline::never(), stop, [&] { return !lane.waiting.empty(); }).ok()) {
+        const raft::Message message = std::move(lane.waiting.front());
+        lane.waiting.pop_front();
+        auto done = connect(lane, stop);
+        if (done.ok()) done = exchange(lane, message, stop);
+        if (done.ok()) continue;
+        if (done.code() == Errc::cancelled) break;
+        bool gone = is_refused(done.error());
+        if (lane.conn != nullptr) {
+            lane.conn->close();
+            lane.conn.reset();
+            // The stream broke: whether the process went with it shows at once.
+            if (done.code() != Errc::timed_out) {
+                const auto again = connect(lane, stop);
+                gone = !again.ok() && is_refused(again.error());
+            }
+        }
+        events_.unreachable(config_.node, std::holds_alternative<raft::FetchRequest>(message),
+                            gone);
+    }
+    if (lane.conn != nullptr) lane.conn->close();
+    lane.conn.reset();
+}
+
+Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
+    if (lane.conn != nullptr && lane.conn->usable()) return {};
+    if (lane.conn != nullptr) lane.conn->close();
+    lane.conn.reset();
+    const Deadline deadline = env_.clock.in(config_.request_timeout);
+    FL_TRY(auto stream, env_.net.connect(config_.endpoint, deadline, stop));
+    auto conn = std::make_shared<rpc::ClientConn>(
+        env_.fibers, std::move(stream), rpc::ClientConnOptions{.client_id = "quorum"}, env_.probe);
+    if (const auto started = conn->start(deadline, stop); !started.ok()) {
+        conn->close();
+        return started;
+    }
+    lane.conn = std::move(conn);
+    return {};
+}
+
+Result<void> QuorumPeer::exchange(Lane& lane, const raft::Message& message, fiber::StopToken stop) {
+    const Deadline deadline = env_.clock.in(config_.request_timeout);
+    rpc::ClientConn& conn = *lane.conn;
+    if (const auto* q = std::get_if<raft::FetchRequest>(&message)) {
+        FL_TRY(const auto answer,
+               conn.call<wire::FetchResponse>(
+                   to_wire(*q, config_.cluster_id, config_.fetch_wait_ms), deadline, stop));
+        IoBuf records;
+        FL_TRY(auto response, from_wire(answer, *q, records));
+        events_.fetched(config_.node, std::move(response), records);
+    } else if (const auto* vote = std::get_if<raft::VoteRequest>(&message)) {
+        FL_TRY(const auto answer,
+               conn.call<wire::VoteResponse>(to_wire(*vote, config_.cluster_id), deadline, stop));
+        FL_TRY(const auto response, from_wire(answer, *vote));
+        events_.answered(config_.node, response);
+    } else if (const auto* begin = std::get_if<raft::BeginQuorumEpochRequest>(&message)) {
+        FL_TRY(const auto answer, conn.call<wire::BeginQuorumEpochResponse>(
+                                      to_wire(*begin, config_.cluster_id), deadline, stop));
+        FL_TRY(const auto response, from_wire(answer, *begin));
+        events_.answered(config_.node, response);
+    } else if (const auto* end = std::get_if<raft::EndQuorumEpochRequest>(&message)) {
+        FL_TRY(const auto answer, conn.call<wire::EndQuorumEpochResponse>(
+                                      to_wire(*end, config_.cluster_id), deadline, stop));
+        (void)answer;  // nothing follows from it
+    }
+    return {};
+}
+}  // namespace faultline::controller

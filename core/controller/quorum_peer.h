@@ -1,0 +1,60 @@
+// The way to one other replica of the quorum: two lanes, because a fetch may be held back by the
+// leader and must not keep votes waiting behind it.
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "core/controller/quorum_messages.h"
+#include "core/env/env.h"
+#include "core/fiber/sync.h"
+#include "core/rpc/client_conn.h"
+
+namespace faultline::controller {
+
+struct PeerConfig {
+    NodeId node;
+    Endpoint endpoint;
+    std::string cluster_id;
+    Duration request_timeout{};
+    std::int32_t fetch_wait_ms = 0;
+};
+
+// What comes back from a peer.
+class PeerEvents {
+public:
+    virtual ~PeerEvents() = default;
+    virtual void answered(NodeId from, const raft::Message& message) = 0;
+    // A fetch's answer: the batches stand in `records`.
+    virtual void fetched(NodeId from, raft::FetchResponse response, const IoBuf& records) = 0;
+    // Nothing came. `gone`: nobody listens there, its process is not running.
+    virtual void unreachable(NodeId peer, bool was_fetch, bool gone) = 0;
+};
+
+class QuorumPeer {
+public:
+    QuorumPeer(Env& env, PeerConfig config, PeerEvents& events, fiber::Group& fibers);
+    // Never parks. A request that still waits when another of its kind comes is replaced: Raft
+    // repeats what matters.
+    void send(raft::Message message);
+    const Endpoint& endpoint() const noexcept { return config_.endpoint; }
+
+private:
+    struct Lane {
+        std::deque<raft::Message> waiting;
+        fiber::Condition more;
+        std::shared_ptr<rpc::ClientConn> conn;
+    };
+    void run(Lane& lane, fiber::StopToken stop);
+    Result<void> connect(Lane& lane, fiber::StopToken stop);
+    Result<void> exchange(Lane& lane, const raft::Message& message, fiber::StopToken stop);
+
+    Env& env_;
+    PeerConfig config_;
+    PeerEvents& events_;
+    Lane fetches_, others_;
+};
+
+// Whether an error says that the machine is there, but nothing listens at that port.
+bool is_refused(const Error& error) noexcept;
+}  // namespace faultline::controller
