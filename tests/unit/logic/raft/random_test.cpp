@@ -32,4 +32,13 @@ TEST_CASE("raft: voters that come and go, snapshots, new disks") {
     hold({.voters = 3, .observers = 2, .changes = true, .snapshots = true}, 150);
     hold({.voters = 3, .observers = 2, .changes = true, .snapshots = true, .wipes = true}, 150);
 }
+TEST_CASE("raft: a quarrel about the voters at the start") {
+    Totals totals;
+    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+        const std::string wrong = run_random(contested_schedule(seed), seed, totals);
+        INFO("seed " << seed);
+        REQUIRE(wrong == "");
+    }
+    CHECK(totals.elections > 500);
+}
 }  // namespace faultline::logic::raft::test

@@ -66,6 +66,27 @@ void World::start(std::size_t i) {
     run(i);
 }
 
+void World::contest() {
+    Batch begin;
+    begin.epoch = Epoch{1};
+    begin.leader_change = true;
+    for (std::size_t i = 0; i < replicas.size(); ++i) {
+        Replica& r = replicas[i];
+        crash(i, 0);
+        r.state = {Epoch{1}, NodeId{1}, {}};
+        r.log = {begin};
+        if (i == 0) {
+            Batch removal;
+            removal.epoch = Epoch{1};
+            removal.base = Offset{1};
+            removal.voters = first_.without(first_.all().back());
+            r.log.push_back(removal);
+        }
+    }
+    letters.clear();
+    for (std::size_t i = 0; i < replicas.size(); ++i) start(i);
+}
+
 void World::call(std::size_t i, const std::function<void(Raft&)>& input) {
     if (!replicas[i].raft) return;
     ++steps;
@@ -103,9 +124,7 @@ void World::perform(std::size_t i, Effect effect) {
             if (!fresh && !(it->second == *p->state.voted)) broke("a replica voted twice");
         }
     } else if (auto* s = std::get_if<Send>(&effect)) {
-        const auto* fetch = std::get_if<FetchRequest>(&s->message);
-        if (fetch != nullptr && fetch->at.end > r.durable)
-            broke("a fetch claims records that are not on the disk");
+        check_said(r, *s);
         letters.push_back({r.key.id, s->to, std::move(s->message), r.key});
     } else if (auto* f = std::get_if<SendFetched>(&effect)) {
         for (const Batch& b : r.log) {
@@ -215,6 +234,25 @@ void World::check_leader(std::size_t i, Epoch epoch) {
     for (auto b = committed_.lower_bound(r.snapshot.end.v); b != committed_.end(); ++b, ++own) {
         if (own == r.log.end() || !(*own == b->second))
             return broke("a leader lacks a committed record");
+    }
+}
+
+// What is said is on the disk before.
+void World::check_said(const Replica& r, const Send& said) {
+    const auto promised = [&](Epoch epoch, NodeId candidate) {
+        return r.state.epoch == epoch && r.state.voted && r.state.voted->id == candidate;
+    };
+    if (const auto* fetch = std::get_if<FetchRequest>(&said.message)) {
+        if (fetch->at.end > r.durable) broke("a fetch claims records that are not on the disk");
+    } else if (const auto* vote = std::get_if<VoteResponse>(&said.message)) {
+        if (vote->granted && !vote->pre_vote && !promised(vote->asked, said.to))
+            broke("a vote is told that is not on the disk");
+    } else if (const auto* asks = std::get_if<VoteRequest>(&said.message)) {
+        if (!asks->pre_vote && !promised(asks->epoch, r.key.id))
+            broke("a candidate has not written down its own vote");
+    } else if (const auto* begin = std::get_if<BeginQuorumEpochRequest>(&said.message)) {
+        if (r.state.epoch != begin->epoch || r.state.leader != r.key.id)
+            broke("a leader tells of a reign that is not on its disk");
     }
 }
 

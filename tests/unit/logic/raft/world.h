@@ -55,6 +55,9 @@ struct Part {
 class World {
 public:
     World(std::size_t voters, std::size_t observers, std::uint64_t seed, RaftConfig config = {});
+    // Stops all and starts them with a record of epoch 1 that all hold; the first was its leader
+    // and has removed the last, which nobody else knows.
+    void contest();
 
     // --- what can happen
     // ---------------------------------------------------------------------------
@@ -102,6 +105,7 @@ private:
     void check_committed(std::size_t i, Offset high_watermark);
     void check_leader(std::size_t i, Epoch epoch);
     void check_vote(const Letter& letter);
+    void check_said(const Replica& r, const Send& said);
     void ask_part(std::size_t i);
     void serve(const Part& part);
     void take(const Part& part);
@@ -129,11 +133,14 @@ struct Schedule {
     std::size_t voters = 3, observers = 0;
     bool changes = false;  // voters come and go
     bool snapshots = false;
-    bool wipes = false;  // disks are replaced, a minority of any set of voters at a time
+    bool wipes = false;      // disks are replaced, a minority of any set of voters at a time
+    bool contested = false;  // it begins with World::contest()
     std::uint64_t steps = 5'000;
 };
 // One of each kind in turn: 2, 3 and 5 voters, observers, changes, snapshots, new disks.
 Schedule mixed_schedule(std::uint64_t seed);
+// A short one with changes, that begins contested.
+Schedule contested_schedule(std::uint64_t seed);
 // "" or what went wrong. `out` gets the world's counters.
 struct Totals {
     std::uint64_t steps = 0, elections = 0, committed = 0, installed = 0;
