@@ -11,6 +11,7 @@
 #include "core/env/net.h"
 #include "core/model/topic_config.h"
 #include "core/rpc/server_conn.h"
+#include "core/storage/log_cleaner.h"
 
 namespace faultline::broker {
 
@@ -51,6 +52,8 @@ struct BrokerConfig {
     std::int64_t retention_check_ms = 300'000;
     std::int64_t checkpoint_ms = 60'000;
     std::int64_t flush_check_ms = 1'000;
+    std::int64_t cleaner_backoff_ms = 15'000;
+    storage::CleanerOptions cleaner;  // of the node: its shards share it; backoff_ms stands above
     std::int64_t producer_id_expiration_ms = 86'400'000;
     std::uint32_t recovery_fibers_per_dir = 2;
     std::int64_t default_replication = 1;         // default.replication.factor
@@ -80,6 +83,7 @@ struct BrokerNumber {
 inline constexpr BrokerNumber kBrokerNumbers[] = {
     {"log.retention.check.interval.ms", &BrokerConfig::retention_check_ms, 100, 5'000},
     {"log.flush.offset.checkpoint.interval.ms", &BrokerConfig::checkpoint_ms, 50, 5'000},
+    {"log.cleaner.backoff.ms", &BrokerConfig::cleaner_backoff_ms, 0, 0},
     {"log.flush.scheduler.interval.ms", &BrokerConfig::flush_check_ms, 50, 2'000},
     {"producer.id.expiration.ms", &BrokerConfig::producer_id_expiration_ms, 0, 0},
     {"default.replication.factor", &BrokerConfig::default_replication, 0, 0},

@@ -22,6 +22,11 @@ storage::LogConfig log_config(const model::TopicConfig& c) {
     l.flush_messages = c.flush_messages;
     l.flush_ms = c.flush_ms;
     l.cleanup_delete = c.cleanup_delete;
+    l.cleanup_compact = c.cleanup_compact;
+    l.min_cleanable_dirty_ratio = c.min_cleanable_dirty_ratio;
+    l.min_compaction_lag_ms = c.min_compaction_lag_ms;
+    l.max_compaction_lag_ms = c.max_compaction_lag_ms;
+    l.delete_retention_ms = c.delete_retention_ms;
     return l;
 }
 }  // namespace
@@ -74,10 +79,13 @@ Result<void> Partition::load() {
                 std::byte head[wire::kBatchHeader];
                 batch.copy_out(0, head);
                 const wire::BatchHeader h = wire::parse_batch_header(head);
-                if (h.control() || h.count <= 0) continue;
-                producers_.appended({h.producer_id, h.producer_epoch, h.base_sequence, h.count},
-                                    Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp,
-                                    context_.clock.wall());
+                if (h.control() || h.last_offset_delta == INT32_MAX) continue;
+                // Compaction takes records, not sequences: the last one may stand in an empty
+                // batch.
+                producers_.appended(
+                    {h.producer_id, h.producer_epoch, h.base_sequence, h.last_offset_delta + 1},
+                    Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp,
+                    context_.clock.wall());
             }
         }
         at = read.next;

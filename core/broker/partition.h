@@ -13,6 +13,7 @@
 #include "core/logic/replica/leader_state.h"
 #include "core/model/metadata_image.h"
 #include "core/model/topic_config.h"
+#include "core/storage/log_cleaner.h"
 #include "core/storage/partition_log.h"
 #include "gen/wire/fetch_response.h"
 
@@ -100,6 +101,8 @@ public:
     const storage::LogRef& log() const noexcept { return log_; }
     // Since when the oldest sync that is waited for is under way.
     std::optional<MonoTime> syncing_since() const noexcept { return syncing_since_; }
+    // What compaction must know of this partition (LogManager::set_cleaning_facts).
+    storage::CleaningFacts cleaning_facts() const;
     void expire_producers(Duration idle) { producers_.expire(context_.clock.wall(), idle); }
 
 private:
@@ -112,7 +115,7 @@ private:
     FetchAnswer fetch_as_follower(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     void tell_isr() const;
     // partition_follower.cpp
-    Result<void> append_fetched(const IoBuf& records);
+    Result<void> append_fetched(const IoBuf& records, Offset leaders_high_watermark);
     Result<void> cut_to(Offset to);
     void follow_high_watermark(const wire::FetchResponse::PartitionData& data);
 

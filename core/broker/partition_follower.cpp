@@ -47,15 +47,17 @@ bool Partition::take_fetched(const NextFetch& asked,
         return cut_to(std::clamp(to, log_->log_start(), log_->log_end())).ok();
     }
     if (!data.records.is_null() && data.records.size() > 0) {
-        if (!append_fetched(data.records.bytes()).ok()) return false;
+        if (!append_fetched(data.records.bytes(), Offset{data.high_watermark}).ok()) return false;
     }
     follow_log();
     follow_high_watermark(data);
     return true;
 }
 
-Result<void> Partition::append_fetched(const IoBuf& records) {
+Result<void> Partition::append_fetched(const IoBuf& records, Offset leaders_high_watermark) {
     IoBuf good;
+    Offset next = log_->log_end();
+    bool gap = false;
     std::vector<wire::BatchHeader> headers;
     for (const IoBuf& batch : wire::split_batches(records)) {
         // The CRC is checked before anything is written: damage must not spread.
@@ -66,17 +68,23 @@ Result<void> Partition::append_fetched(const IoBuf& records) {
         }
         const wire::BatchHeader& h = reader->header();
         if (h.leader_epoch > epoch().v) break;
+        // Compaction takes offsets below the high watermark alone.
+        if (h.base_offset != next.v && h.base_offset > leaders_high_watermark.v) break;
+        gap |= h.base_offset > next.v;
+        next = Offset{h.last_offset() + 1};
         headers.push_back(h);
         good.append(batch);
     }
     if (good.empty()) return Error{Errc::corrupt, 0, "partition.append_fetched"};
+    if (gap) FL_CHECK(log_->allow_gaps_below(leaders_high_watermark));
     FL_TRY(const storage::AppendResult appended, log_->append_assigned(good));
     (void)appended;
     for (const wire::BatchHeader& h : headers) {
-        if (h.control() || h.count <= 0) continue;
-        producers_.appended({h.producer_id, h.producer_epoch, h.base_sequence, h.count},
-                            Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp,
-                            context_.clock.wall());
+        if (h.control() || h.last_offset_delta == INT32_MAX) continue;
+        producers_.appended(
+            {h.producer_id, h.producer_epoch, h.base_sequence,
+             h.last_offset_delta + 1},  // of sequences, not of records that are left
+            Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp, context_.clock.wall());
     }
     return {};
 }

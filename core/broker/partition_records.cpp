@@ -32,6 +32,16 @@ DeleteAnswer Partition::delete_records(const DeletePart& part) {
     return answer;
 }
 
+storage::CleaningFacts Partition::cleaning_facts() const {
+    storage::CleaningFacts facts{high_watermark_, {}};
+    for (const auto& entry : producers_.entries()) {
+        auto& last = facts.active[entry.producer_id];
+        last.producer_epoch = entry.producer_epoch;
+        if (entry.last_offset.v >= 0) last.last_data = entry.last_offset;
+    }
+    return facts;
+}
+
 ProducersAnswer Partition::describe_producers() const {
     return {KafkaError::none, producers_.entries()};
 }

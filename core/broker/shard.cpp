@@ -83,6 +83,10 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     options.checkpoint_ms = c.checkpoint_ms;
     options.flush_check_ms = c.flush_check_ms;
     options.recovery_fibers_per_dir = c.recovery_fibers_per_dir;
+    options.cleaner = c.cleaner;
+    options.cleaner.backoff_ms = c.cleaner_backoff_ms;
+    options.cleaner.dedupe_bytes /= std::max<std::size_t>(env_.shards.count(), 1);
+    options.cleaner.io_bytes_per_second /= static_cast<double>(env_.shards.count());
     options.primary = env_.shard.v == 0;
     options.owns = [shards = env_.shards.count(), self = env_.shard](const TopicPartition& p) {
         return owner_of(p, shards) == self;
@@ -94,6 +98,11 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
         if (it != partitions_.end()) return it->second->high_watermark();
         // A node alone may need what retention frees before it can begin its epochs.
         return shared_->config.voters.size() == 1 ? log.durable_end() : log.log_start();
+    });
+    logs_->set_cleaning_facts([this](const storage::PartitionLog& log) {
+        const auto it = partitions_.find(log.partition());
+        return it == partitions_.end() ? storage::CleaningFacts{log.log_start(), {}}
+                                       : it->second->cleaning_facts();
     });
     return logs_->open(std::move(states));
 }

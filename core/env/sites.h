@@ -78,7 +78,8 @@
     X(isr_grows,                      "A leader asked to take a replica into the ISR.") \
     X(fetched_batch_damaged,          "A follower was sent a batch that fails its checksum.") \
     X(leader_lease_over,              "A leader that the controller does not hear refused to serve.") \
-    X(broker_wants_fence,             "A broker gave up its leaderships because its disk is stuck.")
+    X(broker_wants_fence,             "A broker gave up its leaderships because its disk is stuck.") \
+    X(partition_uncleanable,        "A log could not be compacted and is left alone until a restart.")
 // clang-format on
 
 namespace faultline::probe {

@@ -22,7 +22,7 @@ constexpr TopicKey kKeys[] = {
     {{"compression.lz4.level", int32, "9", "1..17", cluster_wide, known}, "compression.lz4.level"},
     {{"compression.type", string, "producer", "one of: uncompressed zstd lz4 snappy gzip producer", cluster_wide, known}, "compression.type"},
     {{"compression.zstd.level", int32, "3", "-131072..22", cluster_wide, known}, "compression.zstd.level"},
-    {{"delete.retention.ms", int64, "86400000", "0..", cluster_wide, known}, "log.cleaner.delete.retention.ms", &TopicConfig::delete_retention_ms},
+    {{"delete.retention.ms", int64, "86400000", "0..", cluster_wide, acts}, "log.cleaner.delete.retention.ms", &TopicConfig::delete_retention_ms},
     {{"file.delete.delay.ms", int64, "60000", "0..", cluster_wide, known}, "log.segment.delete.delay.ms"},
     {{"flush.before.ack", boolean, "true", "", cluster_wide, acts}, "log.flush.before.ack", nullptr, &TopicConfig::flush_before_ack},
     {{"flush.messages", int64, "9223372036854775807", "1..", cluster_wide, acts}, "log.flush.interval.messages", &TopicConfig::flush_messages},
@@ -33,13 +33,13 @@ constexpr TopicKey kKeys[] = {
     {{"leader.replication.throttled.replicas", list, "", "throttled", cluster_wide, known}, ""},
     {{"local.retention.bytes", int64, "-2", "-2..", cluster_wide, known}, "log.local.retention.bytes"},
     {{"local.retention.ms", int64, "-2", "-2..", cluster_wide, known}, "log.local.retention.ms"},
-    {{"max.compaction.lag.ms", int64, "9223372036854775807", "1..", cluster_wide, known}, "log.cleaner.max.compaction.lag.ms", &TopicConfig::max_compaction_lag_ms},
+    {{"max.compaction.lag.ms", int64, "9223372036854775807", "1..", cluster_wide, acts}, "log.cleaner.max.compaction.lag.ms", &TopicConfig::max_compaction_lag_ms},
     {{"max.message.bytes", int32, "1048588", "0..", cluster_wide, acts}, "message.max.bytes", &TopicConfig::max_message_bytes},
     {{"message.timestamp.after.max.ms", int64, "3600000", "0..", cluster_wide, acts}, "log.message.timestamp.after.max.ms", &TopicConfig::timestamp_after_max_ms},
     {{"message.timestamp.before.max.ms", int64, "9223372036854775807", "0..", cluster_wide, acts}, "log.message.timestamp.before.max.ms", &TopicConfig::timestamp_before_max_ms},
     {{"message.timestamp.type", string, "CreateTime", "one of: CreateTime LogAppendTime", cluster_wide, acts}, "log.message.timestamp.type"},
-    {{"min.cleanable.dirty.ratio", float64, "0.5", "0..1", cluster_wide, known}, "log.cleaner.min.cleanable.ratio", nullptr, nullptr, &TopicConfig::min_cleanable_dirty_ratio},
-    {{"min.compaction.lag.ms", int64, "0", "0..", cluster_wide, known}, "log.cleaner.min.compaction.lag.ms", &TopicConfig::min_compaction_lag_ms},
+    {{"min.cleanable.dirty.ratio", float64, "0.5", "0..1", cluster_wide, acts}, "log.cleaner.min.cleanable.ratio", nullptr, nullptr, &TopicConfig::min_cleanable_dirty_ratio},
+    {{"min.compaction.lag.ms", int64, "0", "0..", cluster_wide, acts}, "log.cleaner.min.compaction.lag.ms", &TopicConfig::min_compaction_lag_ms},
     {{"min.insync.replicas", int32, "1", "1..", cluster_wide, acts}, "min.insync.replicas", &TopicConfig::min_insync_replicas},
     {{"preallocate", boolean, "false", "", cluster_wide, known}, "log.preallocate"},
     {{"remote.log.copy.disable", boolean, "false", "", cluster_wide, known}, ""},
@@ -56,10 +56,6 @@ constexpr TopicKey kKeys[] = {
 // clang-format on
 
 static_assert(std::ranges::is_sorted(kKeys, {}, &TopicKey::name));
-
-std::string invalid(std::string_view key, std::string_view value, std::string_view why) {
-    return fmt::format("Invalid value {} for configuration {}: {}", value, key, why);
-}
 
 // Kafka takes a word twice in this list alone.
 std::string without_repeats(std::string_view list) {
@@ -79,10 +75,7 @@ std::optional<std::string> check_one(const TopicKey& key, std::string_view value
         if (number && *number >= kLeast && *number <= INT32_MAX) return std::nullopt;
     }
     if (name != "cleanup.policy") return check_value(key.key, name, value);
-    if (auto why = check_value(key.key, name, without_repeats(value))) return why;
-    const auto policy = parse_list(value);
-    if (std::ranges::find(policy, "compact") == policy.end()) return std::nullopt;
-    return invalid(name, "compact", "this version of Faultline does not compact; delete is served");
+    return check_value(key.key, name, without_repeats(value));
 }
 
 // Requires: check_one() allows the value.

@@ -136,13 +136,16 @@ bool PartitionLog::Impl::run_fits(std::uint64_t bytes_before, const Turn& turn) 
             : static_cast<std::int64_t>(
                   options.jitter_seed %
                   static_cast<std::uint64_t>(std::min(c.segment_jitter_ms, c.segment_ms)));
+    // Only sealed segments are compacted (KIP-354).
+    const std::int64_t segment_ms =
+        c.cleanup_compact ? std::min(c.segment_ms, c.max_compaction_lag_ms) : c.segment_ms;
     const std::int64_t max_bytes = std::min<std::int64_t>(c.segment_bytes, INT32_MAX);
     std::int64_t newest = -1;
     for (std::size_t i = 0; i < turn.batches.size(); ++i) {
         newest = std::max(newest, turn.batches[i].max_timestamp);
     }
     return !logic::storage::should_roll(
-        {max_bytes, c.segment_ms - jitter,
+        {max_bytes, segment_ms - jitter,
          c.segment_index_bytes / static_cast<std::int64_t>(SegmentIndex::kTimeEntryBytes)},
         {a.base(), a.bytes() + bytes_before, static_cast<std::int64_t>(a.index().entries()),
          a.first_timestamp, a.created_ms},

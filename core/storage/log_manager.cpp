@@ -8,6 +8,7 @@ namespace faultline::storage {
 namespace {
 constexpr const char* kRecoveryPoints = "/recovery-point-offset-checkpoint";
 constexpr const char* kLogStarts = "/log-start-offset-checkpoint";
+constexpr const char* kCleaned = "/cleaner-offset-checkpoint";
 constexpr const char* kCleanMark = "/.kafka_cleanshutdown";
 constexpr const char* kMeta = "/meta.properties";
 constexpr const char* kPartitionMetadata = "/partition.metadata";
@@ -32,6 +33,7 @@ LogManager::LogManager(const LogContext& context, Rng& rng, LogManagerOptions op
     : context_(context),
       rng_(rng.fork("log_manager")),
       options_(std::move(options)),
+      cleaner_(context, rng_.fork("cleaner"), options_.cleaner),
       keepers_(context.fibers),
       removals_(context.fibers) {}
 
@@ -73,25 +75,32 @@ Result<void> LogManager::open(std::vector<LogDirState> states) {
     if (healthy == 0) return Error{Errc::io, 0, "log_manager.open"};
     if (options_.primary) {
         // A full disk does not keep a broker from starting: it must be able to free space.
-        auto wrote = write_all(true, true);
+        auto wrote = write_all({});
         if (!wrote.ok() && wrote.code() != Errc::no_space && wrote.code() != Errc::io) return wrote;
     }
-    keep("log.retention", options_.retention_check_ms, [this] { run_retention(); });
-    keep("log.flush", options_.flush_check_ms, [this] {
+    keep("log.retention", options_.retention_check_ms,
+         [this](fiber::StopToken) { run_retention(); });
+    if (options_.cleaner.enable) {
+        keep("log.cleaner", options_.cleaner.backoff_ms,
+             [this](fiber::StopToken stop) { run_cleaner(stop); });
+    }
+    keep("log.flush", options_.flush_check_ms, [this](fiber::StopToken) {
         for (const LogRef& log : snapshot()) (void)log->flush_if_due();  // the directory notes it
     });
     if (options_.primary) {
-        keep("log.checkpoint", options_.checkpoint_ms, [this] { (void)write_all(true, true); });
+        keep("log.checkpoint", options_.checkpoint_ms,
+             [this](fiber::StopToken) { (void)write_all({}); });
     }
     return {};
 }
 
-void LogManager::keep(std::string_view name, std::int64_t every_ms, std::function<void()> pass) {
+void LogManager::keep(std::string_view name, std::int64_t every_ms,
+                      std::function<void(fiber::StopToken)> pass) {
     keepers_.spawn({.name = name}, [this, every_ms, pass = std::move(pass)](fiber::StopToken stop) {
         const Duration every = std::chrono::milliseconds(every_ms);
         while (context_.fibers.sleep_until(context_.clock.in(every), stop) ==
                fiber::Wake::timed_out) {
-            pass();
+            pass(stop);
         }
     });
 }
@@ -158,6 +167,7 @@ Result<void> LogManager::load_state(std::uint32_t index) {
     FL_CHECK(context_.disk.sync_dir(path));
     FL_TRY(state.recovery_points, load_checkpoint(path + kRecoveryPoints));
     FL_TRY(state.log_starts, load_checkpoint(path + kLogStarts));
+    FL_TRY(state.cleaned, load_checkpoint(path + kCleaned));
     if (state.clean) context_.probe.reached(probe::Site::clean_mark_found);
     return {};
 }
@@ -240,6 +250,10 @@ Result<LogRef> LogManager::open_log(std::uint32_t index, const TopicPartition& p
     }
     if (const auto at = state.log_starts.find(partition); at != state.log_starts.end()) {
         o.log_start = at->second;
+    }
+    if (const auto at = state.cleaned.find(partition); at != state.cleaned.end()) {
+        o.compacted = true;
+        cleaner_.restore(partition, at->second);
     }
     o.jitter_seed = rng_.fork(partition_dir(partition)).next();
     o.before_truncate = [this, partition](Offset to) { return lower_checkpoints(partition, to); };
@@ -335,6 +349,7 @@ Result<void> LogManager::remove(const TopicPartition& named) {
 
 // From what was written last: asking the other shards is not allowed everywhere.
 Result<void> LogManager::forget_checkpoints(std::uint32_t index, const TopicPartition& partition) {
+    cleaner_.forget(partition);
     if (!options_.primary) return {};
     const auto guard = checkpoint_mutex_.lock();
     LogDirState& state = states_[index];
@@ -347,6 +362,9 @@ Result<void> LogManager::forget_checkpoints(std::uint32_t index, const TopicPart
         if (state.log_starts.erase(partition) > 0) {
             FL_CHECK(
                 write_text(context_.disk, path + kLogStarts, print_checkpoint(state.log_starts)));
+        }
+        if (state.cleaned.erase(partition) > 0) {
+            FL_CHECK(write_text(context_.disk, path + kCleaned, print_checkpoint(state.cleaned)));
         }
         return {};
     };
@@ -390,8 +408,21 @@ void LogManager::run_retention() {
     }
 }
 
-Result<void> LogManager::checkpoint_recovery_points() { return write_all(true, false); }
-Result<void> LogManager::checkpoint_log_starts() { return write_all(false, true); }
+void LogManager::set_cleaning_facts(LogCleaner::Facts facts) { cleaning_facts_ = std::move(facts); }
+
+void LogManager::run_cleaner(fiber::StopToken stop) {
+    const auto facts = [this](const PartitionLog& log) {
+        return cleaning_facts_ ? cleaning_facts_(log) : CleaningFacts{log.durable_end(), {}};
+    };
+    // Another shard's progress is written with the next checkpoint.
+    const auto cleaned = [this](const PartitionLog& log) {
+        if (options_.primary) (void)write_checkpoints(log.dir()->index(), {false, false, true});
+    };
+    cleaner_.run(snapshot(), facts, cleaned, stop);
+}
+
+Result<void> LogManager::checkpoint_recovery_points() { return write_all({true, false, false}); }
+Result<void> LogManager::checkpoint_log_starts() { return write_all({false, true, false}); }
 
 LogDirState LogManager::collect(std::uint32_t index) {
     LogDirState state;
@@ -403,28 +434,30 @@ LogDirState LogManager::collect(std::uint32_t index) {
         if (rp != known.recovery_points.end()) state.recovery_points.insert(*rp);
         const auto start = known.log_starts.find(o.partition);
         if (start != known.log_starts.end()) state.log_starts.insert(*start);
+        const auto cleaned = known.cleaned.find(o.partition);
+        if (cleaned != known.cleaned.end()) state.cleaned.insert(*cleaned);
     }
     for (const auto& [partition, entry] : logs_) {
         if (entry.log->dir()->index() != index) continue;
         state.recovery_points[partition] = entry.log->durable_end();
         if (entry.log->log_start().v > 0) state.log_starts[partition] = entry.log->log_start();
+        if (const auto to = cleaner_.cleaned_to(partition)) state.cleaned[partition] = *to;
     }
     return state;
 }
 
-Result<void> LogManager::write_all(bool recovery_points, bool log_starts) {
+Result<void> LogManager::write_all(Which which) {
     Result<void> result;
     for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
         if (dirs_[i].health->failed()) continue;
-        if (auto wrote = write_checkpoints(i, recovery_points, log_starts); !wrote.ok()) {
+        if (auto wrote = write_checkpoints(i, which); !wrote.ok()) {
             result = wrote;
         }
     }
     return result;
 }
 
-Result<void> LogManager::write_checkpoints(std::uint32_t index, bool recovery_points,
-                                           bool log_starts) {
+Result<void> LogManager::write_checkpoints(std::uint32_t index, Which which) {
     FL_ASSERT(options_.primary);
     std::vector<LogDirState> others;
     if (peers_) others = peers_(index);
@@ -435,6 +468,7 @@ Result<void> LogManager::write_checkpoints(std::uint32_t index, bool recovery_po
         dirs_[index].peers_unclean |= other.failed;
         state.recovery_points.merge(other.recovery_points);
         state.log_starts.merge(other.log_starts);
+        state.cleaned.merge(other.cleaned);
     }
     if (others.empty() && options_.owns) {
         // The other shards did not say: what was known of their partitions stays.
@@ -445,27 +479,34 @@ Result<void> LogManager::write_checkpoints(std::uint32_t index, bool recovery_po
         };
         keep(state.recovery_points, states_[index].recovery_points);
         keep(state.log_starts, states_[index].log_starts);
+        keep(state.cleaned, states_[index].cleaned);
     }
-    const std::string& path = dirs_[index].health->path();
-    const auto steps = [&]() -> Result<void> {
-        if (recovery_points) {
-            FL_CHECK(write_text(context_.disk, path + kRecoveryPoints,
-                                print_checkpoint(state.recovery_points)));
-            states_[index].recovery_points = state.recovery_points;
-        }
-        if (log_starts) {
-            FL_CHECK(
-                write_text(context_.disk, path + kLogStarts, print_checkpoint(state.log_starts)));
-            states_[index].log_starts = state.log_starts;
-        }
-        return {};
-    };
-    auto wrote = steps();
+    auto wrote = write_state(index, state, which);
     if (wrote.ok() || wrote.code() == Errc::cancelled) return wrote;
     return dirs_[index].health->note(wrote.error());
 }
 
+Result<void> LogManager::write_state(std::uint32_t index, const LogDirState& state, Which which) {
+    const std::string& path = dirs_[index].health->path();
+    if (which.recovery_points) {
+        FL_CHECK(write_text(context_.disk, path + kRecoveryPoints,
+                            print_checkpoint(state.recovery_points)));
+        states_[index].recovery_points = state.recovery_points;
+    }
+    if (which.log_starts) {
+        FL_CHECK(write_text(context_.disk, path + kLogStarts, print_checkpoint(state.log_starts)));
+        states_[index].log_starts = state.log_starts;
+    }
+    // Made when a log is compacted for the first time.
+    if (which.cleaned && state.cleaned != states_[index].cleaned) {
+        FL_CHECK(write_text(context_.disk, path + kCleaned, print_checkpoint(state.cleaned)));
+        states_[index].cleaned = state.cleaned;
+    }
+    return {};
+}
+
 Result<void> LogManager::lower_checkpoints(const TopicPartition& partition, Offset to) {
+    cleaner_.lower(partition, to);
     if (!options_.primary) {
         return options_.lower_checkpoints ? options_.lower_checkpoints(partition, to)
                                           : Result<void>{};
@@ -482,6 +523,7 @@ Result<void> LogManager::lower_checkpoints(const TopicPartition& partition, Offs
         };
         auto wrote = lower(state.recovery_points, kRecoveryPoints);
         if (wrote.ok()) wrote = lower(state.log_starts, kLogStarts);
+        if (wrote.ok()) wrote = lower(state.cleaned, kCleaned);
         if (!wrote.ok()) return dirs_[i].health->note(wrote.error());
     }
     return {};
@@ -503,7 +545,7 @@ Result<void> LogManager::close(std::int64_t broker_epoch) {
     });
     for (std::uint32_t i = 0; options_.primary && i < dirs_.size(); ++i) {
         if (dirs_[i].health->failed()) continue;
-        auto wrote = write_checkpoints(i, true, true);
+        auto wrote = write_checkpoints(i, {});
         // The mark would make the next start believe what this one refused.
         if (wrote.ok() && !collect(i).failed && !dirs_[i].peers_unclean) {
             wrote = write_text(context_.disk, dirs_[i].health->path() + kCleanMark,

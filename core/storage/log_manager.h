@@ -14,6 +14,7 @@
 #include "core/fiber/scheduler.h"
 #include "core/fiber/sync.h"
 #include "core/storage/checkpoint_file.h"
+#include "core/storage/log_cleaner.h"
 #include "core/storage/log_config.h"
 #include "core/storage/log_dir.h"
 #include "core/storage/partition_log.h"
@@ -30,6 +31,7 @@ struct LogManagerOptions {
     std::int64_t checkpoint_ms = 60'000;        // log.flush.offset.checkpoint.interval.ms
     std::int64_t flush_check_ms = 1'000;        // how often flush.ms is looked at
     std::uint32_t recovery_fibers_per_dir = 2;  // num.recovery.threads.per.data.dir
+    CleanerOptions cleaner;
     // With several shards, each has a manager of its partitions: `owns` picks them, and one
     // manager, the primary, holds the locks, marks and checkpoint files. The primary opens first.
     bool primary = true;
@@ -43,6 +45,7 @@ struct LogDirState {
     bool clean = false;
     bool failed = false;  // in collect(): the directory must not get a clean mark
     OffsetCheckpoint recovery_points, log_starts;
+    OffsetCheckpoint cleaned;  // cleaner-offset-checkpoint: what is below was compacted
 };
 
 struct OfflinePartition {  // its files stay as they are
@@ -94,8 +97,13 @@ public:
     // How far retention may go for a partition; without it, up to durable_end.
     void set_retention_limit(std::function<Offset(const PartitionLog&)> limit);
 
+    // What compaction must know of a partition; without it, durable_end is stable and no producer
+    // is active. Called by fibers; must not park.
+    void set_cleaning_facts(LogCleaner::Facts facts);
+
     // One pass of each keeping fiber, for those who cannot wait. Parks.
     void run_retention();
+    void run_cleaner(fiber::StopToken stop = {});
     Result<void> checkpoint_recovery_points();
     Result<void> checkpoint_log_starts();
     // Before offsets at and above `to` of a partition are written again: the checkpoints stop
@@ -133,9 +141,14 @@ private:
                             bool clean);
     std::uint32_t roomiest_dir() const;
     Result<void> forget_checkpoints(std::uint32_t index, const TopicPartition&);
-    Result<void> write_checkpoints(std::uint32_t index, bool recovery_points, bool log_starts);
-    Result<void> write_all(bool recovery_points, bool log_starts);
-    void keep(std::string_view name, std::int64_t every_ms, std::function<void()> pass);
+    struct Which {  // checkpoint files
+        bool recovery_points = true, log_starts = true, cleaned = true;
+    };
+    Result<void> write_checkpoints(std::uint32_t index, Which which);
+    Result<void> write_state(std::uint32_t index, const LogDirState& state, Which which);
+    Result<void> write_all(Which which);
+    void keep(std::string_view name, std::int64_t every_ms,
+              std::function<void(fiber::StopToken)> pass);
     void remove_files(const std::string& path);
     std::vector<LogRef> snapshot() const;
     Uuid fresh_uuid();
@@ -149,6 +162,8 @@ private:
     std::map<TopicPartition, Entry> logs_;
     std::vector<OfflinePartition> offline_;
     std::function<Offset(const PartitionLog&)> limit_;
+    LogCleaner cleaner_;
+    LogCleaner::Facts cleaning_facts_;
     std::function<std::vector<LogDirState>(std::uint32_t)> peers_;
     std::set<TopicPartition> busy_;  // being created or removed
     fiber::Mutex checkpoint_mutex_;  // one writer of a checkpoint file and its .tmp at a time

@@ -88,9 +88,6 @@ Result<void> PartitionLog::Impl::put_in_place(std::span<const SegmentRef> old,
     FL_CHECK(clear_way_for(base, old.back()->base() + 1));
     FL_CHECK(ctx.disk.rename(swap_path(options.path, base), fresh->log_path()));
     FL_CHECK(ctx.disk.sync_dir(options.path));
-    for (const SegmentRef& gone : old.subspan(1)) {
-        ctx.probe.emit([&] { return probe::SegmentDeleted{key, gone->base()}; });
-    }
     // Only a help: without it the next start makes them anew.
     auto saved = fresh->save_index(true);
     if (!saved.ok() && saved.code() != Errc::no_space) return saved;

@@ -31,6 +31,7 @@ Result<void> PartitionLog::Impl::truncate_to(Offset offset) {
     FL_CHECK(writable());
     if (offset >= log_end) return {};
     offset = std::max(offset, log_start);
+    ++cuts;  // before the checkpoints are lowered: a compaction must not raise its own again
     Ceiling hold(*this, offset);
     if (options.before_truncate) FL_CHECK(options.before_truncate(offset));
     queue.fail_appends({Errc::fenced, 0, "log.truncate"});
@@ -61,7 +62,6 @@ Result<void> PartitionLog::Impl::truncate_segments(Offset offset) {
     if (rebuilt) ctx.probe.reached(probe::Site::index_rebuilt);
     FL_TRY(const auto batch, target->locate(offset));
     ++generation;
-    ++cuts;
     const auto ends_at = [this](Offset end) {
         log_end = std::min(log_end, end);
         durable_end = std::min(durable_end, log_end);
@@ -85,6 +85,7 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
     ExclusiveTurn turn(queue);
     FL_CHECK(writable());
     log_start = std::min(log_start, offset);
+    ++cuts;
     Ceiling hold(*this, log_start);
     if (options.before_truncate) FL_CHECK(options.before_truncate(log_start));
     queue.fail_appends({Errc::fenced, 0, "log.truncate"});
@@ -92,7 +93,6 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
     const auto steps = [&]() -> Result<void> {
         if (needs_cut) FL_CHECK(cut_failed_write());
         ++generation;
-        ++cuts;
         while (segments.size() > 1) {
             const SegmentRef last = segments.back();
             segments.pop_back();

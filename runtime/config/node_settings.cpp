@@ -191,6 +191,11 @@ private:
             std::min<std::int64_t>(settings_.number("log.flush.scheduler.interval.ms"), 1000);
         out_.recovery_fibers_per_dir =
             static_cast<std::uint32_t>(settings_.number("num.recovery.threads.per.data.dir"));
+        out_.cleaner.enable = settings_.flag("log.cleaner.enable");
+        out_.cleaner.backoff_ms = settings_.number("log.cleaner.backoff.ms");
+        out_.cleaner.dedupe_bytes =
+            static_cast<std::size_t>(settings_.number("log.cleaner.dedupe.buffer.size"));
+        out_.cleaner.io_bytes_per_second = settings_.real("log.cleaner.io.max.bytes.per.second");
     }
 
     // The defaults of topic keys, each from the first of its broker keys.

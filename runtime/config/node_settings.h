@@ -8,6 +8,7 @@
 #include "core/base/ids.h"
 #include "core/env/net.h"
 #include "core/model/topic_config.h"
+#include "core/storage/log_cleaner.h"
 #include "runtime/config/settings.h"
 
 namespace faultline::config {
@@ -48,6 +49,7 @@ struct NodeSettings {
     std::int64_t checkpoint_ms = 0;
     std::int64_t flush_check_ms = 0;
     std::uint32_t recovery_fibers_per_dir = 1;
+    storage::CleanerOptions cleaner;
     // Connections.
     std::int32_t request_max_bytes = 0;
     std::int32_t fetch_max_bytes = 0;

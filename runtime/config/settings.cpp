@@ -95,6 +95,13 @@ std::int64_t Settings::number(std::string_view key) const {
     return *value;
 }
 
+double Settings::real(std::string_view key) const {
+    const auto value = raw(key);
+    const auto number = value ? model::parse_double(*value) : std::nullopt;
+    FL_ASSERT(number.has_value());
+    return *number;
+}
+
 std::optional<std::string> Settings::text_if_any(std::string_view key) const {
     const auto value = raw(key);
     return value ? std::optional(std::string(trim(*value))) : std::nullopt;

@@ -48,6 +48,7 @@ public:
     // is a known one of that type. The optional ones are empty for a null default.
     bool flag(std::string_view key) const;
     std::int64_t number(std::string_view key) const;
+    double real(std::string_view key) const;
     std::optional<std::int64_t> number_if_any(std::string_view key) const;
     std::string text(std::string_view key) const;
     std::optional<std::string> text_if_any(std::string_view key) const;

@@ -43,6 +43,8 @@ broker::BrokerConfig broker_config(const config::NodeSettings& node) {
     c.checkpoint_ms = node.checkpoint_ms;
     c.flush_check_ms = node.flush_check_ms;
     c.recovery_fibers_per_dir = node.recovery_fibers_per_dir;
+    c.cleaner = node.cleaner;
+    c.cleaner_backoff_ms = node.cleaner.backoff_ms;
     return c;
 }
 }  // namespace

@@ -117,8 +117,7 @@ TEST_CASE("node settings: what this version lacks is named with its line", "[con
     CHECK(first(kLone + "listeners=CLIENT://:9093\n").find("CLIENT has no security protocol") !=
           std::string::npos);
     CHECK(first(kLone + "listeners=9092\n").find("\"9092\" is no listener") != std::string::npos);
-    CHECK(first(kLone + "log.cleanup.policy=compact\n").find("does not compact") !=
-          std::string::npos);
+    CHECK(first(kLone + "log.cleanup.policy=compact\n").empty());
     CHECK(first(kLone + "log.dirs=/a,/b,/a\n").find("must not be duplicated") != std::string::npos);
     CHECK(first(kLone + "broker.session.timeout.ms=1\n").find("more than broker.heartbeat") !=
           std::string::npos);

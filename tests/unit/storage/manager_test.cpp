@@ -1,4 +1,5 @@
 #include "core/storage/log_manager.h"
+#include "core/wire/record_batch.h"
 #include "tests/unit/storage/log_fixture.h"
 
 using namespace faultline;
@@ -306,5 +307,97 @@ TEST_CASE("manager: two shards share a directory; the primary keeps what the oth
             // A shard that does not answer may have lost something: the next start looks.
             CHECK(rig.disk.exists("data/.kafka_cleanshutdown") == (round != 1));
         }
+    });
+}
+
+TEST_CASE("manager: the cleaner compacts what is due, and remembers how far", "[storage]") {
+    ManagerRig rig;
+    const TopicPartition plain{"plain", PartitionIndex{0}};
+    const auto put = [](PartitionLog& log, int batches) {
+        for (int i = 0; i < batches; ++i) {
+            wire::BatchBuilder b;
+            const std::string key = "k" + std::to_string(i % 3), value(200, 'v');
+            b.add(i, as_bytes(key), as_bytes(value));
+            must_append(log, b.finish(wire::Codec::none));
+        }
+        REQUIRE(log.flush().ok());
+        REQUIRE(log.roll().ok());
+    };
+    rig.options.cleaner.backoff_ms = 100;
+    const std::string checkpoint = "data/cleaner-offset-checkpoint";
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        LogConfig compact = rig.options.defaults;
+        compact.cleanup_compact = true;
+        compact.cleanup_delete = false;
+        LogRef a = *m->create(kA, kId, compact);
+        LogRef p = *m->create(plain, Uuid{8, 8}, rig.options.defaults);
+        put(*a, 30);
+        put(*p, 30);
+        CHECK(!rig.disk.exists(checkpoint));
+        const auto before = a->stats().bytes;
+        (void)rig.scheduler.sleep_until({rig.clock.now() + 500ms});
+        CHECK(a->stats().bytes < before / 3);
+        CHECK(p->stats().bytes == before);
+        CHECK(rig.disk.content(checkpoint) == "0\n1\na 0 30\n");
+        // Half clean, half dirty: not more than min.cleanable.dirty.ratio.
+        const auto clean_bytes = a->stats().bytes;
+        put(*a, 2);
+        m->run_cleaner();
+        CHECK(a->stats().bytes > clean_bytes);
+        CHECK(rig.disk.content(checkpoint) == "0\n1\na 0 30\n");
+        // What is above the high watermark waits.
+        m->set_cleaning_facts([](const PartitionLog&) { return CleaningFacts{Offset{31}, {}}; });
+        put(*a, 20);
+        m->run_cleaner();
+        CHECK(rig.disk.content(checkpoint) == "0\n1\na 0 30\n");
+        m->set_cleaning_facts(nullptr);
+        m->run_cleaner();
+        CHECK(rig.disk.content(checkpoint) == "0\n1\na 0 52\n");
+        // What is cut is not clean when it is written again.
+        REQUIRE(a->truncate_to(Offset{51}).ok());
+        CHECK(rig.disk.content(checkpoint) == "0\n1\na 0 51\n");
+        REQUIRE(m->close().ok());
+        CHECK(rig.disk.content(checkpoint) == "0\n1\na 0 51\n");
+    });
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        REQUIRE(m->states()[0].cleaned.size() == 1);
+        REQUIRE(m->remove(kA).ok());
+        CHECK(rig.disk.content(checkpoint) == "0\n0\n");
+        REQUIRE(m->close().ok());
+    });
+}
+
+TEST_CASE("manager: a log that cannot be compacted is left alone, the others are not",
+          "[storage]") {
+    ManagerRig rig;
+    rig.run([&] {
+        auto m = rig.make();
+        REQUIRE(m->open().ok());
+        LogConfig compact = rig.options.defaults;
+        compact.cleanup_compact = true;
+        for (const TopicPartition& tp : {kA, kB}) {
+            LogRef log = *m->create(tp, Uuid{tp.topic.size(), 1}, compact);
+            for (int i = 0; i < 30; ++i) {
+                wire::BatchBuilder b;
+                const std::string value(200, 'v');
+                b.add(i, as_bytes(std::string_view("k")), as_bytes(value));
+                must_append(*log, b.finish(wire::Codec::none));
+            }
+            REQUIRE(log->roll().ok());
+            REQUIRE(log->flush().ok());
+        }
+        rig.disk.flip_bit("data/a-0/00000000000000000000.log", 300);
+        m->run_cleaner();
+        CHECK(rig.sink.count(probe::Site::partition_uncleanable) == 1);
+        CHECK(rig.sink.all<probe::CorruptionFound>().size() == 1);
+        CHECK(m->find(kA)->stats().segments > 3);
+        CHECK(m->find(kB)->stats().bytes < m->find(kA)->stats().bytes / 2);
+        m->run_cleaner();
+        CHECK(rig.sink.count(probe::Site::partition_uncleanable) == 1);
+        REQUIRE(m->close().ok());
     });
 }
