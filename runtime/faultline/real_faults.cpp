@@ -108,6 +108,11 @@ RealFaults::RealFaults(const sim::Scenario& scenario, World world)
     : scenario_(scenario), world_(world), states_(scenario.faults.size()) {}
 
 void RealFaults::arm(fiber::Group& group) {
+    group_ = &group;
+    for (const NodeId node : world_.roles.brokers()) {
+        started(node);
+        ready(node);
+    }
     for (FaultId id = 0; id < states_.size(); ++id) {
         group.spawn({.name = "fault"}, [this, id](fiber::StopToken stop) { run(id, stop); });
     }
@@ -191,8 +196,16 @@ void RealFaults::started(NodeId node) {
     record(sim::NodeStarted{node, ++incarnations_[node]});
 }
 
+void RealFaults::ready(NodeId node) { world_.recorder.on(now(), node, probe::BrokerReady{0}); }
+
 void RealFaults::launch(NodeId node) {
-    if (!holds_.any(node, Hold::down) && ask(node, fmt::format("launch {}", node.v))) started(node);
+    if (holds_.any(node, Hold::down) || !ask(node, fmt::format("launch {}", node.v))) return;
+    started(node);
+    group_->spawn({.name = "node"}, [this, node, life = incarnations_[node]](fiber::StopToken) {
+        // Not when another fault was faster.
+        const bool answers = world_.tool.ask(world_.env, fmt::format("wait {}", node.v)).ok();
+        if (answers && incarnations_[node] == life && !dead_.contains(node)) ready(node);
+    });
 }
 
 void RealFaults::crash(FaultId id, NodeId node) {
@@ -297,7 +310,10 @@ void RealFaults::heal(FaultId id) {
 std::optional<std::string> RealFaults::heal_all() {
     const auto answer = world_.tool.ask(world_.env, "heal");
     for (const NodeId node : paused_) record(sim::NodePaused{node, false});
-    for (const NodeId node : std::exchange(dead_, {})) started(node);
+    for (const NodeId node : std::exchange(dead_, {})) {
+        started(node);
+        if (answer.ok()) ready(node);
+    }
     for (FaultId id = 0; id < states_.size(); ++id) {
         if (states_[id].struck && !states_[id].healed) record(sim::FaultHealed{id});
     }

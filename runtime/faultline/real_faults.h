@@ -35,7 +35,8 @@ public:
     };
     RealFaults(const sim::Scenario& scenario, World world);
 
-    // Starts the fibers in `group`, whose stop ends them; then call heal_all().
+    // Tells that every node runs, and starts the fibers in `group`, which must outlive this and
+    // whose stop ends them; then call heal_all().
     void arm(fiber::Group& group);
     // Everything runs and is connected again. Parks. A line when that does not succeed.
     std::optional<std::string> heal_all();
@@ -66,6 +67,7 @@ private:
     void down(NodeId node, bool power);
     void launch(NodeId node);
     void started(NodeId node);
+    void ready(NodeId node);
     void effect(sim::FaultId id, NodeId node, const std::string& what);
     std::vector<NodeId> resolve(sim::FaultId id, const std::vector<std::string>& selectors,
                                 std::string_view what) const;
@@ -77,6 +79,7 @@ private:
 
     const sim::Scenario& scenario_;
     World world_;
+    fiber::Group* group_ = nullptr;
     std::vector<State> states_;
     std::map<Pair, int> cuts_;  // by how many faults
     sim::Holds holds_;          // faults that keep a node down or paused

@@ -61,7 +61,8 @@ def arguments(argv):
     power.add_argument('--names', choices=('keep', 'drop', 'random'), default='random')
     drop = verbs.add_parser('drop', add_help=False)
     drop.add_argument('pairs', nargs='?', default='', help='A>B,C>D: exactly these are cut, in this direction; 0: the clients')
-    verbs.add_parser('launch', add_help=False).add_argument('node', type=int)
+    for verb in ('launch', 'wait'):
+        verbs.add_parser(verb, add_help=False).add_argument('node', type=int)
     for verb in ('status', 'heal', 'bootstrap', 'serve'):
         verbs.add_parser(verb, add_help=False)
     verbs.add_parser('down', add_help=False).add_argument('--keep', action='store_true', help='leave configuration and data')
@@ -141,7 +142,7 @@ def act(a):
         cluster.start(a.node)
     else:
         getattr(cluster, a.verb)(a.node)
-    return [] if a.verb == 'launch' else [cluster.status()[a.node - 1]]
+    return [] if a.verb in ('launch', 'wait') else [cluster.status()[a.node - 1]]
 
 
 def attempt(argv):

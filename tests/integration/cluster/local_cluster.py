@@ -184,6 +184,8 @@ class LocalCluster:
 
     def launch(self, node):
         """Starts the process and does not wait for it."""
+        if self.pid(node) is not None:
+            raise Misuse(f'node {node} runs already')
         place = f'{self.dir}/{node}'
         with open(f'{place}/log', 'a', encoding='utf-8') as log:
             if self.state['kind'] == 'kafka':
