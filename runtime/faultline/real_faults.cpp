@@ -45,6 +45,13 @@ bool names_a_client(const sim::Scenario& s, const std::vector<std::string>& sele
             std::ranges::any_of(s.admins, [&](const auto& a) { return is(a.id); }));
 }
 
+bool names_the_controller(const FaultSpec& f) {
+    const auto names = [](const std::vector<std::string>& selectors) {
+        return std::ranges::find(selectors, "controller") != selectors.end();
+    };
+    return names(f.nodes) || names(f.from) || names(f.to);
+}
+
 std::optional<std::string> beyond(const sim::Scenario& s, const FaultSpec& f,
                                   const std::string& world) {
     if (!possible(f.kind) || (world == "kafka" && kafka_cannot(f.kind))) {
@@ -59,6 +66,9 @@ std::optional<std::string> beyond(const sim::Scenario& s, const FaultSpec& f,
             world);
     }
     if (f.clock_stands) return "the clock of a stopped process runs on; leave clock_stands out";
+    if (names_the_controller(f)) {
+        return "clients are not told who the active controller is; name a node, or leader(TOPIC,P)";
+    }
     if (names_a_client(s, f.from) || names_a_client(s, f.to)) {
         return "all clients stand at one place; name `clients`, not one of them";
     }
@@ -92,6 +102,10 @@ std::optional<std::string> beyond_real_world(const sim::Scenario& s, const std::
         return "a power loss may take what was acknowledged without promising to survive it, and "
                "nobody sees here what it "
                "took; leave out acks 1 and flush.before.ack=false, or use sim run";
+    }
+    if (s.cluster.controllers > 0) {
+        return fmt::format(
+            "/cluster/controllers: --world {} starts nodes that are both; leave it out", world);
     }
     if (s.liveness.core != sim::LivenessSpec{}.core) {
         return fmt::format("/liveness/core: --world {} heals everything; leave it out", world);

@@ -248,6 +248,8 @@ def main():
             if r and code:
                 for producer in r.foreign + r.own:
                     producer.going = False
+                for own in r.own:
+                    own.child.kill()
             cluster.down(keep=o.keep or code in (1, 3))
         if not o.keep and code in (0, 2):
             os.rmdir(directory) if os.path.isdir(directory) and not os.listdir(directory) else None
