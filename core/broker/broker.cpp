@@ -91,8 +91,12 @@ public:
         std::int64_t epoch = -1;
         if (lifecycle_ != nullptr) {
             // Alone there is nobody to take over.
-            if (latest_->brokers.size() > 1 && !failed_)
+            if (latest_->brokers.size() > 1 && !failed_) {
                 lifecycle_->shut_down(env_.clock.in(std::chrono::milliseconds(c.shutdown_ms)));
+                // Told that another leads, a client goes there; cut off, it has to find out.
+                env_.fibers.sleep_until(
+                    env_.clock.in(std::chrono::milliseconds(c.shutdown_linger_ms)));
+            }
             epoch = lifecycle_->epoch();
         }
         stopping_.request_stop();

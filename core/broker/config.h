@@ -57,14 +57,16 @@ struct BrokerConfig {
     std::int64_t producer_id_expiration_ms = 86'400'000;
     std::uint32_t recovery_fibers_per_dir = 2;
     std::int64_t default_replication = 1;         // default.replication.factor
-    std::int64_t heartbeat_ms = 2'000;            // broker.heartbeat.interval.ms
-    std::int64_t session_ms = 9'000;              // broker.session.timeout.ms
+    // Shorter than Kafka's 2 s and 9 s: heartbeats are answered by a fiber that no log holds up.
+    std::int64_t heartbeat_ms = 500;              // broker.heartbeat.interval.ms
+    std::int64_t session_ms = 2'000;              // broker.session.timeout.ms
     std::int64_t replica_lag_ms = 30'000;         // replica.lag.time.max.ms
     std::int64_t replica_fetch_wait_ms = 500;     // replica.fetch.wait.max.ms
     std::int64_t replica_fetch_backoff_ms = 100;  // replica.fetch.backoff.ms
     std::int64_t shutdown_ms = 5'000;             // how long a controlled shutdown may take
+    std::int64_t shutdown_linger_ms = 300;        // then clients are sent to the new leaders
     std::int64_t quorum_election_ms = 1'000;      // controller.quorum.election.timeout.ms
-    std::int64_t quorum_fetch_ms = 2'000;         // controller.quorum.fetch.timeout.ms
+    std::int64_t quorum_fetch_ms = 1'000;         // controller.quorum.fetch.timeout.ms
     std::int64_t quorum_request_ms = 2'000;       // controller.quorum.request.timeout.ms
     std::int64_t balance_check_s = 300;           // leader.imbalance.check.interval.seconds
     std::int64_t balance_percent = 10;            // as Kafka, which has no key for it

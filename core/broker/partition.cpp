@@ -149,7 +149,10 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     ProduceAnswer answer;
     wire::CheckedBatch batch;
     answer.error = check_leader(-1);
-    if (answer.error != KafkaError::none) return answer;
+    if (answer.error != KafkaError::none) {
+        let_news_spread();
+        return answer;
+    }
     if (auto refusal = wire::check_produce(records, plan_.config.append_rules(),
                                            context_.clock.wall(), batch)) {
         answer.error = refusal->error;
@@ -213,7 +216,10 @@ KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopT
     const bool deposed = !leader_ || epoch() != reign || lease_over();
     if (waited.ok() && !deposed && high_watermark_ >= end) return KafkaError::none;
     context_.probe.reached(probe::Site::produce_wait_failed);
-    if (deposed) return KafkaError::not_leader_or_follower;
+    if (deposed) {
+        let_news_spread();
+        return KafkaError::not_leader_or_follower;
+    }
     if (lost_) return *lost_;
     if (!leader_->enough_in_sync()) return KafkaError::not_enough_replicas_after_append;
     return wire::to_kafka_error(waited.code());

@@ -107,6 +107,7 @@ public:
 
 private:
     wire::KafkaError check_leader(std::int32_t asked_epoch) const;
+    void let_news_spread() const;
     bool lease_over() const;
     // partition_leader.cpp
     void take_part(const PartitionPlan& plan);
@@ -137,6 +138,7 @@ private:
     // part.
     Offset high_watermark_{0};
     bool following_ = false;
+    MonoTime deposed_{};  // when this node ceased to lead
     std::optional<MonoTime> syncing_since_;
     std::optional<wire::KafkaError> lost_;  // why nothing more will become durable
     probe::PartitionKey key_;

@@ -33,8 +33,16 @@ void Partition::lead(const PartitionPlan& plan) {
 
 void Partition::follow(const PartitionPlan& plan) {
     if (leader_) context_.probe.reached(probe::Site::leader_deposed);
+    if (leader_) deposed_ = context_.clock.now();
     leader_.reset();
     context_.probe.emit([&] { return probe::PartitionFollows{key_, epoch(), plan.leader}; });
+}
+
+// Who is told that another leads asks some broker who: in the first moment that one may not know.
+void Partition::let_news_spread() const {
+    constexpr Duration kFresh = 1s, kSpread = 20ms;
+    if (leader_ || deposed_ == MonoTime{} || context_.clock.now() - deposed_ > kFresh) return;
+    context_.scheduler.sleep_until(context_.clock.in(kSpread));
 }
 
 void Partition::tell_isr() const {

@@ -2,21 +2,18 @@
 
 #include <algorithm>
 
-#include "core/controller/quorum_peer.h"
-
 namespace faultline::broker {
-using controller::is_refused;
 using wire::KafkaError;
 
 ReplicaFetcher::ReplicaFetcher(Env& env, const FetcherConfig& config, NodeId leader,
                                Endpoint endpoint, std::function<std::int64_t()> broker_epoch,
-                               std::function<void()> gone)
+                               std::function<void(bool)> seen)
     : env_(env),
       config_(config),
       leader_(leader),
       endpoint_(std::move(endpoint)),
       broker_epoch_(std::move(broker_epoch)),
-      gone_(std::move(gone)) {}
+      seen_(std::move(seen)) {}
 
 void ReplicaFetcher::start(fiber::Group& fibers) {
     fibers.spawn({.name = "replica fetcher"},
@@ -59,9 +56,13 @@ void ReplicaFetcher::run(fiber::StopToken stop) {
         if (conn_ != nullptr) conn_->close();
         conn_.reset();
         if (done.code() == Errc::cancelled) continue;  // there is more to ask for
-        // Whether the process went with the connection shows at once.
-        const auto again = is_refused(done.error()) ? done : connect(stop);
-        if (!again.ok() && is_refused(again.error())) gone_();
+        if (done.code() == Errc::closed || done.code() == Errc::unreachable) {
+            seen_(false);
+            if (connect(stop).ok()) {
+                seen_(true);
+                continue;
+            }
+        }
         env_.fibers.sleep_until(env_.clock.in(config_.backoff), stop);
     }
     if (conn_ != nullptr) conn_->close();

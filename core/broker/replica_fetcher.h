@@ -24,9 +24,10 @@ struct FetcherConfig {
 class ReplicaFetcher : public std::enable_shared_from_this<ReplicaFetcher> {
 public:
     // `broker_epoch`: of this node's registration, told with each fetch (KIP-903).
-    // `gone`: nobody listens at the leader's port any more.
+    // `seen`: whether the leader is there. False as soon as the connection breaks, for its process
+    // may have gone with it.
     ReplicaFetcher(Env& env, const FetcherConfig& config, NodeId leader, Endpoint endpoint,
-                   std::function<std::int64_t()> broker_epoch, std::function<void()> gone);
+                   std::function<std::int64_t()> broker_epoch, std::function<void(bool)> seen);
     void start(fiber::Group& fibers);
     // The partition follows that leader; an epoch that began is fetched for at once. Never parks.
     void add(std::shared_ptr<Partition> partition);
@@ -59,7 +60,7 @@ private:
     NodeId leader_;
     Endpoint endpoint_;
     std::function<std::int64_t()> broker_epoch_;
-    std::function<void()> gone_;
+    std::function<void(bool)> seen_;
     std::map<TopicPartition, Followed> partitions_;
     std::shared_ptr<rpc::ClientConn> conn_;
     fiber::Condition changed_;

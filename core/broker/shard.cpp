@@ -240,6 +240,7 @@ void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::Imag
     }
     image_ = image;
     if (changes.brokers) follow_brokers(*image_);
+    image_changed_.notify_all();
 }
 
 bool Shard::healthy(Duration limit) const {

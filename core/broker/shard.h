@@ -64,8 +64,13 @@ public:
     // Whether its disks let this shard's partitions be led: no directory failed, no sync that takes
     // longer than `limit`. Never parks.
     bool healthy(Duration limit) const;
-    // A broker whose port was refused a moment ago, though the image says that it lives.
+    // A broker whose connection broke a moment ago, though the image says that it lives.
     bool seems_gone(NodeId broker) const;
+    // Parks until `ready` holds of a newer image, or the deadline.
+    template <class Ready>
+    void wait_for_image(Ready ready, Deadline deadline, fiber::StopToken stop) {
+        (void)image_changed_.wait(deadline, stop, ready);
+    }
     // The real endpoint of each listener of the configuration, in order.
     Result<std::vector<Endpoint>> listen(const std::vector<Endpoint>& at);
     void start_accepting();
@@ -116,7 +121,7 @@ private:
     void follow_leader(const model::MetadataImage& image, const std::shared_ptr<Partition>& p);
     void unfollow(const TopicPartition& partition);
     void follow_brokers(const model::MetadataImage& image);
-    void leader_gone(NodeId leader);
+    void leader_seen(NodeId leader, bool seen);
     void keep_isr(fiber::StopToken stop);
     void propose_isr(fiber::StopToken stop);
 
@@ -140,6 +145,7 @@ private:
     bool applied_once_ = false;
     fiber::Mutex applying_;  // partitions are opened and dropped by one fiber at a time
     Snapshot<model::MetadataImage> image_;
+    fiber::Condition image_changed_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::unique_ptr<Listener> controller_listener_;
     fiber::Semaphore budget_;

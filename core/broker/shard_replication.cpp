@@ -48,7 +48,7 @@ void Shard::follow_leader(const model::MetadataImage& image, const std::shared_p
             return self == nullptr ? -1 : self->epoch;
         };
         fetcher = std::make_shared<ReplicaFetcher>(env_, config, leader, endpoint, broker_epoch,
-                                                   [this, leader] { leader_gone(leader); });
+                                                   [this, leader](bool seen) { leader_seen(leader, seen); });
         fetcher->start(background_);
     }
     fetcher->add(p);
@@ -57,9 +57,10 @@ void Shard::follow_leader(const model::MetadataImage& image, const std::shared_p
 
 // Clients that ask who leads are told that nobody does, until the controller has decided: they ask
 // again soon, instead of trying a broker that is not there.
-void Shard::leader_gone(NodeId leader) {
-    const MonoTime until = env_.clock.now() + kSuspicion;
+void Shard::leader_seen(NodeId leader, bool seen) {
+    const MonoTime until = seen ? MonoTime{} : env_.clock.now() + kSuspicion;
     suspects_[leader] = until;
+    image_changed_.notify_all();
     for (unsigned i = 0; i < env_.shards.count(); ++i) {
         const ShardId other{static_cast<std::uint16_t>(i)};
         if (other == env_.shard) continue;

@@ -7,7 +7,7 @@
 namespace faultline::controller {
 namespace {
 constexpr Duration kConnectTimeout = 1s;
-constexpr Duration kConnectAgain = 200ms;
+constexpr Duration kConnectAgain = 200ms, kConnectSoon = 2ms;  // at most, and at first
 }  // namespace
 
 BrokerSessions::BrokerSessions(Env& env, NodeId self, Duration session, fiber::Group& fibers,
@@ -39,6 +39,11 @@ void BrokerSessions::follow(const model::MetadataImage& image) {
     }
 }
 
+void BrokerSessions::suspect(NodeId broker, Duration left) {
+    const auto it = sessions_.find(broker);
+    if (it != sessions_.end()) it->second.heard = env_.clock.now() + (left - session_);
+}
+
 void BrokerSessions::touch(NodeId broker, std::int64_t epoch) {
     Session* s = find(broker, epoch);
     if (s == nullptr) return;
@@ -55,15 +60,18 @@ bool BrokerSessions::alive(NodeId broker, std::int64_t epoch) const {
 // A process that ends closes its connections, and its port is refused: there is nothing to wait
 // for. Whatever else breaks a connection is left to the session.
 void BrokerSessions::watch(NodeId broker, std::int64_t epoch, fiber::StopToken stop) {
+    Duration pause = kConnectSoon;
     while (!stop.stop_requested()) {
         const Session* s = find(broker, epoch);
         if (s == nullptr || s->fenced) return;
         auto conn = env_.net.connect(s->endpoint, env_.clock.in(kConnectTimeout), stop);
         if (conn.ok()) {
+            const MonoTime since = env_.clock.now();
             IoBuf nothing;  // nobody writes there
             (void)(*conn)->read_some(nothing, 1, Deadline::never(), stop);
             if (Session* broken = find(broker, epoch)) broken->broken = true;
-            if (nothing.empty()) continue;
+            // While a process ends its port may be open for a moment longer than its connections.
+            if (env_.clock.now() - since > kConnectAgain) pause = kConnectSoon;
         } else if (is_refused(conn.error())) {
             if (find(broker, epoch) != nullptr) {
                 env_.probe.reached(probe::Site::broker_gone_at_once);
@@ -71,7 +79,8 @@ void BrokerSessions::watch(NodeId broker, std::int64_t epoch, fiber::StopToken s
             }
             return;
         }
-        env_.fibers.sleep_until(env_.clock.in(kConnectAgain), stop);
+        env_.fibers.sleep_until(env_.clock.in(pause), stop);
+        pause = std::min(pause * 2, kConnectAgain);
     }
 }
 

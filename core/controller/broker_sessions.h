@@ -20,6 +20,8 @@ public:
 
     // The brokers of `image` are the ones that count. Never parks.
     void follow(const model::MetadataImage& image);
+    // It may be gone: it has but this long to show that it lives.
+    void suspect(NodeId broker, Duration left);
     // A heartbeat came.
     void touch(NodeId broker, std::int64_t epoch);
     // Heard of within its session, and its connection has not broken since.

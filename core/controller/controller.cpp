@@ -50,16 +50,18 @@ void Controller::stop() {
 // ------------------------------------------------------------------------------------
 
 void Controller::committed(const MetadataBatch& batch) {
+    image_.applied = batch.end;
     for (const auto& record : batch.records) {
         image_.apply(record, &changes_);
         if (const auto* gone = std::get_if<wire::RemoveTopicRecord>(&record))
             removed_.insert(gone->topic_id);
     }
-    image_.applied = batch.end;
 }
 
 void Controller::caught_up(Offset end) {
     image_.controller = quorum_.leader().value_or(NodeId{-1});
+    if (!active() && quorum_.leader() && *quorum_.leader() != config_.quorum.node)
+        last_leader_ = quorum_.leader();
     if (sessions_ != nullptr) sessions_->follow(image_);
     // Also without changes: brokers tell the controller how far they are.
     const auto changes = std::exchange(changes_, {});
@@ -94,6 +96,9 @@ void Controller::begin_reign(fiber::Group& fibers) {
         env_, config_.quorum.node, config_.session, fibers,
         [this](NodeId broker, std::int64_t broker_epoch) { fence(broker, broker_epoch); });
     sessions_->follow(image_);
+    // Whoever led before has not been heard of, or there would have been no election.
+    if (last_leader_ && *last_leader_ != config_.quorum.node)
+        sessions_->suspect(*last_leader_, config_.session / 3);
     fibers.spawn({.name = "first records"}, [this](fiber::StopToken) {
         (void)decide([](const model::MetadataImage& image) {  // the next reign does it, if not this
             logic::Decision<bool> d;

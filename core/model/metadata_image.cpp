@@ -201,6 +201,7 @@ void MetadataImage::on(const wire::BrokerRegistrationChangeRecord& r, ImageChang
     BrokerImage* b = edit_broker(r.broker_id, r.broker_epoch);
     if (b == nullptr) return;
     if (r.fenced != 0) b->fenced = r.fenced > 0;  // -1: unfenced, 1: fenced, 0: as it was
+    if (r.fenced > 0) b->fenced_at = applied;
     if (r.in_controlled_shutdown > 0) b->in_controlled_shutdown = true;
     if (changes != nullptr) changes->brokers = true;
 }

@@ -75,6 +75,7 @@ struct BrokerImage {
     std::int64_t epoch = -1;  // of its registration: the offset of the record
     Uuid incarnation;         // of its process
     bool fenced = false;      // it may lead nothing, and clients are not sent to it
+    Offset fenced_at{0};      // who has applied all below it knows that
     bool in_controlled_shutdown = false;
     std::optional<std::string> rack{};
     std::vector<Uuid> log_dirs{};
@@ -101,7 +102,8 @@ struct MetadataImage {
     ConfigMap broker_defaults;  // cluster-wide configuration
     std::map<std::int32_t, ConfigMap> broker_configs;
     std::int64_t next_producer_id = 0;
-    Offset applied{0};  // all records below it are in here
+    // All records below it are in here. Set before a batch's records are applied, to its end.
+    Offset applied{0};
 
     const TopicImage* find(std::string_view name) const;
     const TopicImage* find(const Uuid& id) const;

@@ -1,4 +1,6 @@
 // Metadata: brokers, topics, leaders; makes topics on first use where that is configured.
+#include <algorithm>
+
 #include "core/broker/ask_controller.h"
 #include "core/broker/handlers/respond.h"
 #include "core/model/internal_topics.h"
@@ -11,6 +13,8 @@ namespace {
 using wire::KafkaError;
 using wire::MetadataRequest;
 using wire::MetadataResponse;
+
+constexpr Duration kElection = 400ms;  // how long an answer waits for one
 
 MetadataResponse::MetadataResponseTopic describe(const Shard& shard,
                                                  const model::MetadataImage& image,
@@ -69,17 +73,30 @@ MetadataResponse::MetadataResponseTopic missing(const MetadataRequest::MetadataR
     }
     return out;
 }
-}  // namespace
+const model::TopicImage* find(const model::MetadataImage& image,
+                              const MetadataRequest::MetadataRequestTopic& t) {
+    if (!t.topic_id.is_zero()) return image.find(t.topic_id);
+    return t.name ? image.find(*t.name) : nullptr;
+}
 
-bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responder) {
-    MetadataRequest request;
-    if (!decode(r, request)) return false;
-    // Version 0 has no null: there an empty list asks for all topics.
-    const bool all = !request.topics || (r.version.v == 0 && request.topics->empty());
-    const bool may_create =
-        context.shard.config().auto_create_topics && request.allow_auto_topic_creation;
-    if (!all && may_create) auto_create(context, request);
-    const auto image = context.shard.image();  // one version for the whole answer
+// Whether a leader that is asked for has just gone: the controller is about to name another.
+bool leader_in_doubt(const Shard& shard, const MetadataRequest& request) {
+    const auto image = shard.image();
+    const auto doubtful = [&](const model::TopicImage& topic) {
+        return std::ranges::any_of(topic.partitions, [&](const model::PartitionImage& p) {
+            return shard.seems_gone(p.leader);
+        });
+    };
+    if (!request.topics) return false;
+    return std::ranges::any_of(*request.topics, [&](const auto& t) {
+        const model::TopicImage* topic = find(*image, t);
+        return topic != nullptr && doubtful(*topic);
+    });
+}
+
+MetadataResponse answer(const Shard& shard, const MetadataRequest& request, wire::Version version) {
+    const bool all = !request.topics || (version.v == 0 && request.topics->empty());
+    const auto image = shard.image();  // one version for the whole answer
     MetadataResponse response;
     for (const model::BrokerImage& b : image->brokers) {
         if (b.fenced) continue;
@@ -87,24 +104,51 @@ bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responde
         broker.node_id = b.id.v;
         broker.host = b.host;
         broker.port = b.port;
+        broker.rack = b.rack;
         response.brokers.push_back(std::move(broker));
     }
     response.cluster_id = image->cluster_id;
-    response.controller_id = image->controller.v;
+    // Clients send there what the controller decides: a broker, which hands it on.
+    const model::BrokerImage* controller = image->broker(image->controller);
+    response.controller_id = controller != nullptr && !controller->fenced ? controller->id.v
+                             : response.brokers.empty()                   ? -1
+                                                        : response.brokers.front().node_id;
     if (all) {
         for (const auto& [name, topic] : image->topics)
-            response.topics.push_back(describe(context.shard, *image, *topic));
-    } else {
-        for (const auto& t : *request.topics) {
-            const model::TopicImage* topic = t.topic_id.is_zero()
-                                                 ? (t.name ? image->find(*t.name) : nullptr)
-                                                 : image->find(t.topic_id);
-            auto answer = topic != nullptr ? describe(context.shard, *image, *topic) : missing(t);
-            if (r.version.v < 12 && !answer.name) answer.name.emplace();
-            response.topics.push_back(std::move(answer));
-        }
+            response.topics.push_back(describe(shard, *image, *topic));
+        return response;
     }
-    respond(responder, r, response);
+    for (const auto& t : *request.topics) {
+        const model::TopicImage* topic = find(*image, t);
+        auto described = topic != nullptr ? describe(shard, *image, *topic) : missing(t);
+        if (version.v < 12 && !described.name) described.name.emplace();
+        response.topics.push_back(std::move(described));
+    }
+    return response;
+}
+}  // namespace
+
+bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responder) {
+    MetadataRequest request;
+    if (!decode(r, request)) return false;
+    Shard& shard = context.shard;
+    // Version 0 has no null: there an empty list asks for all topics.
+    const bool all = !request.topics || (r.version.v == 0 && request.topics->empty());
+    const bool may_create = shard.config().auto_create_topics && request.allow_auto_topic_creation;
+    if (!all && may_create) auto_create(context, request);
+    if (!leader_in_doubt(shard, request)) {
+        respond(responder, r, answer(shard, request, r.version));
+        return true;
+    }
+    // A client that is told of no leader, or of the old one, may not ask again for a second.
+    context.fibers.spawn(
+        {.name = "metadata"},
+        [&shard, request = std::move(request), api = r.api, version = r.version,
+         correlation = r.correlation, responder](fiber::StopToken stop) mutable {
+            shard.wait_for_image([&] { return !leader_in_doubt(shard, request); },
+                                 shard.env().clock.in(kElection), stop);
+            respond(responder, api, version, correlation, answer(shard, request, version));
+        });
     return true;
 }
 }  // namespace faultline::broker

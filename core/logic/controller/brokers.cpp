@@ -134,7 +134,10 @@ Decision<wire::BrokerHeartbeatResponse> heartbeat(const MetadataImage& image,
         return d;
     }
     r.is_fenced = b->fenced;
-    r.is_caught_up = q.current_metadata_offset >= b->epoch;
+    // It must know that it was fenced, and so who leads instead: else it would go on to lead what
+    // another leads by now.
+    r.is_caught_up =
+        q.current_metadata_offset >= b->epoch && q.current_metadata_offset + 1 >= b->fenced_at.v;
     wire::BrokerRegistrationChangeRecord change;
     change.broker_id = q.broker_id;
     change.broker_epoch = q.broker_epoch;

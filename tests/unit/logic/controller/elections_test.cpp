@@ -32,8 +32,8 @@ struct Cluster {
         return q;
     }
     void apply(const Records& records) {
-        for (const auto& r : records) image.apply(r);
         image.applied = image.applied + static_cast<std::int64_t>(records.size());
+        for (const auto& r : records) image.apply(r);
     }
     std::int64_t enlist(const wire::BrokerRegistrationRequest& q, bool alive = false) {
         const auto d = register_broker(image, q, image.applied.v, alive, defaults);
@@ -45,7 +45,7 @@ struct Cluster {
         wire::BrokerHeartbeatRequest q;
         q.broker_id = id;
         q.broker_epoch = image.broker(id)->epoch;
-        q.current_metadata_offset = image.applied.v;
+        q.current_metadata_offset = image.applied.v - 1;
         q.want_shut_down = leave;
         const auto d = heartbeat(image, q, defaults);
         apply(d.records);
@@ -100,6 +100,21 @@ TEST_CASE("elections: a fenced leader is followed by the next replica that is in
     CHECK(c.partition().leader == NodeId{2});
     CHECK(c.partition().leader_epoch == Epoch{1});  // it stays, so its epoch does
     CHECK(c.partition().isr == BrokerIds{2});
+}
+
+TEST_CASE("elections: a broker that does not know that it was fenced stays so") {
+    Cluster c(2);
+    c.topic({1, 2});
+    const std::int64_t before = c.image.applied.v;
+    c.fence(1);
+    wire::BrokerHeartbeatRequest q;
+    q.broker_id = 1;
+    q.broker_epoch = c.image.broker(1)->epoch;
+    q.current_metadata_offset = before - 1;
+    CHECK(heartbeat(c.image, q, c.defaults).records.empty());
+    CHECK(heartbeat(c.image, q, c.defaults).response.is_fenced);
+    q.current_metadata_offset = c.image.applied.v - 1;
+    CHECK(!heartbeat(c.image, q, c.defaults).records.empty());
 }
 
 TEST_CASE("elections: the last member of the ISR stays eligible, nobody else is elected") {
