@@ -56,7 +56,7 @@ struct BrokerConfig {
     storage::CleanerOptions cleaner;  // of the node: its shards share it; backoff_ms stands above
     std::int64_t producer_id_expiration_ms = 86'400'000;
     std::uint32_t recovery_fibers_per_dir = 2;
-    std::int64_t default_replication = 1;         // default.replication.factor
+    std::int64_t default_replication = 1;  // default.replication.factor
     // Shorter than Kafka's 2 s and 9 s: heartbeats are answered by a fiber that no log holds up.
     std::int64_t heartbeat_ms = 500;              // broker.heartbeat.interval.ms
     std::int64_t session_ms = 2'000;              // broker.session.timeout.ms

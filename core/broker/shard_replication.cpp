@@ -47,8 +47,9 @@ void Shard::follow_leader(const model::MetadataImage& image, const std::shared_p
             const model::BrokerImage* self = image_->broker(shared_->config.node);
             return self == nullptr ? -1 : self->epoch;
         };
-        fetcher = std::make_shared<ReplicaFetcher>(env_, config, leader, endpoint, broker_epoch,
-                                                   [this, leader](bool seen) { leader_seen(leader, seen); });
+        fetcher = std::make_shared<ReplicaFetcher>(
+            env_, config, leader, endpoint, broker_epoch,
+            [this, leader](bool seen) { leader_seen(leader, seen); });
         fetcher->start(background_);
     }
     fetcher->add(p);

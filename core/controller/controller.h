@@ -102,7 +102,7 @@ private:
     std::uint64_t version_ = 0;
     fiber::Mutex deciding_;
     std::optional<NodeId> last_leader_;  // of the quorum, before this node
-    std::optional<Epoch> reign_;  // in which this node is the active controller
+    std::optional<Epoch> reign_;         // in which this node is the active controller
     std::unique_ptr<BrokerSessions> sessions_;
     fiber::Condition reign_changed_;
     fiber::Group fibers_;

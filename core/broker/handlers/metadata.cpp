@@ -141,14 +141,13 @@ bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responde
         return true;
     }
     // A client that is told of no leader, or of the old one, may not ask again for a second.
-    context.fibers.spawn(
-        {.name = "metadata"},
-        [&shard, request = std::move(request), api = r.api, version = r.version,
-         correlation = r.correlation, responder](fiber::StopToken stop) mutable {
-            shard.wait_for_image([&] { return !leader_in_doubt(shard, request); },
-                                 shard.env().clock.in(kElection), stop);
-            respond(responder, api, version, correlation, answer(shard, request, version));
-        });
+    context.fibers.spawn({.name = "metadata"}, [&shard, request = std::move(request), api = r.api,
+                                                version = r.version, correlation = r.correlation,
+                                                responder](fiber::StopToken stop) mutable {
+        shard.wait_for_image([&] { return !leader_in_doubt(shard, request); },
+                             shard.env().clock.in(kElection), stop);
+        respond(responder, api, version, correlation, answer(shard, request, version));
+    });
     return true;
 }
 }  // namespace faultline::broker
