@@ -38,7 +38,7 @@ Result<AdminAnswer> Admin::create_topic(const NewTopic& topic, Deadline deadline
                                         request, cluster_.request_deadline(deadline), stop));
         if (response.topics.empty()) return kEmptyAnswer;
         const auto& r = response.topics[0];
-        AdminAnswer answer{r.error_code, r.error_message.value_or("")};
+        AdminAnswer answer{r.error_code, r.error_message.value_or(""), r.topic_id};
         if (answer.ok() || !wire::is_retriable(answer.error)) return answer;
         if (!cluster_.back_off(attempt, deadline, stop).ok()) return answer;
     }
@@ -62,7 +62,7 @@ Result<AdminAnswer> Admin::delete_topic(const std::string& name, Deadline deadli
                                         request, cluster_.request_deadline(deadline), stop));
         if (response.responses.empty()) return kEmptyAnswer;
         const auto& r = response.responses[0];
-        AdminAnswer answer{r.error_code, r.error_message.value_or("")};
+        AdminAnswer answer{r.error_code, r.error_message.value_or(""), r.topic_id};
         // "Unknown topic" is retriable for Kafka's clients; who deletes wants to hear it.
         if (answer.ok() || answer.error == KafkaError::unknown_topic_or_partition ||
             !wire::is_retriable(answer.error)) {

@@ -13,6 +13,7 @@ namespace faultline::client {
 struct AdminAnswer {
     wire::KafkaError error = wire::KafkaError::none;
     std::string message;
+    Uuid topic_id{};  // of a topic that was made
     bool ok() const noexcept { return error == wire::KafkaError::none; }
 };
 

@@ -1,5 +1,7 @@
 // INV-95 to INV-102: the black-box checks of history.h, over what the clients of a run were told.
 #include <map>
+#include <set>
+#include <utility>
 
 #include "sim/oracle/history.h"
 #include "sim/oracle/oracle.h"
@@ -15,7 +17,7 @@ constexpr std::size_t kMostOperations = 100'000;
 // Gathers one history for all checks.
 class Gatherer {
 public:
-    explicit Gatherer(const Cast& cast) : cast_(cast), budget_(cast) {
+    Gatherer(Judge& judge, const Cast& cast) : judge_(judge), cast_(cast), budget_(cast) {
         for (std::size_t i = 0; i < cast.producers.size(); ++i) {
             if (cast.producers[i].idempotence) h_.exactly_once.insert(static_cast<std::int32_t>(i));
         }
@@ -25,10 +27,10 @@ public:
         budget_.on_probe(event);
         if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
             const auto end = ends_.find(o->partition);
-            if (end != ends_.end() && o->log_end.v < end->second) h_.shortened.insert(o->partition);
+            if (end != ends_.end() && o->log_end.v < end->second) cut(o->partition);
             ends_[o->partition] = o->log_end.v;
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
-            h_.shortened.insert(t->partition);
+            cut(t->partition);
         } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
             h_.shortened.insert(c->partition);
         } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
@@ -39,7 +41,11 @@ public:
             client(event);
         }
     }
-    void on_sim(const SimEvent& event) { budget_.on_sim(event); }
+    void on_sim(const SimEvent& event) {
+        budget_.on_sim(event);
+        if (const auto* crash = std::get_if<NodeCrashed>(&event); crash && crash->power_loss)
+            losers_.insert(crash->node);
+    }
 
     bool complete() const { return h_.sends.size() + h_.polls.size() < kMostOperations; }
     // Beyond the budget the online oracles say what may be lost; a client cannot know.
@@ -49,6 +55,24 @@ public:
     const History& history() const { return h_; }
 
 private:
+    // A log lost its end. One replica's end is its own affair in a cluster: what the in-sync
+    // replicas have acknowledged stays, unless the topic elects uncleanly, or acknowledgements do
+    // not wait for disks and as many of them lost power as it takes to acknowledge (KIP-966).
+    void cut(probe::PartitionKey partition) {
+        const std::string topic(topic_of(judge_.recorder().partition_name(partition)));
+        const bool one = cast_.brokers == 1;
+        const auto needed = cast_.min_isr.find(topic);
+        const bool at_risk = !cast_.flushes(topic) && needed != cast_.min_isr.end() &&
+                             std::cmp_greater_equal(losers_.size(), needed->second);
+        if (one || at_risk || cast_.unclean_topics.contains(topic)) h_.shortened.insert(partition);
+    }
+
+    // Whether the client's acknowledgements say that a record stays.
+    bool promises(std::int32_t client) const {
+        const Acks acks = cast_.producers[static_cast<std::size_t>(client)].acks;
+        return acks == Acks::all || (acks == Acks::leader && cast_.brokers == 1);
+    }
+
     void client(const probe::Event& event) {
         if (const auto* s = std::get_if<probe::ProduceSent>(&event)) {
             for (std::int32_t i = 0; i < s->count; ++i) {
@@ -60,10 +84,7 @@ private:
         } else if (const auto* a = std::get_if<probe::ProduceAcked>(&event)) {
             for (std::int32_t i = 0; i < a->count; ++i) {
                 SendOp* op = find(a->client, a->first_record + i);
-                // acks=0 promises nothing.
-                if (op == nullptr ||
-                    cast_.producers[static_cast<std::size_t>(a->client)].acks == Acks::none)
-                    continue;
+                if (op == nullptr || !promises(a->client)) continue;
                 op->outcome = SendOutcome::acked;
                 op->offset = a->first.v < 0 ? -1 : a->first.v + i;
             }
@@ -85,8 +106,10 @@ private:
         return it == where_.end() ? nullptr : &h_.sends[it->second];
     }
 
+    Judge& judge_;
     const Cast& cast_;
     SurvivalBudget budget_;
+    std::set<NodeId> losers_;  // nodes whose power was lost
     History h_;
     std::map<std::pair<std::int32_t, std::int64_t>, std::size_t> where_;
     std::map<probe::PartitionKey, std::int64_t> ends_;
@@ -127,7 +150,7 @@ private:
 
 void add_history_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge,
                          const Cast& cast) {
-    const auto gatherer = std::make_shared<Gatherer>(cast);
+    const auto gatherer = std::make_shared<Gatherer>(judge, cast);
     for (const HistoryCheck& check : history_checks())
         all.push_back(std::make_unique<HistoryOracle>(judge, check, gatherer,
                                                       &check == history_checks().data()));

@@ -40,6 +40,7 @@ public:
             log.end = t->to.v;
             log.durable = std::min(log.durable, log.end);
             log.start = std::min(log.start, log.end);
+            cut_epochs(log);
         }
     }
     void on_sim(MonoTime, const SimEvent& event) override { budget_.on_sim(event); }
@@ -50,22 +51,32 @@ private:
         std::int64_t start = 0, end = 0, durable = 0;
         std::int64_t gone = 0;          // below this a durable deletion took everything
         std::int64_t newest_gone = -1;  // base of the segment that retention deleted last
-        std::int32_t epoch = -1;
-        std::uint64_t epoch_at = 0, start_at = 0, gone_at = 0;  // numbers of events
+        struct Reign {
+            std::int32_t epoch;
+            std::int64_t first;      // offset of its first batch
+            std::uint64_t appended;  // number of that event
+        };
+        std::vector<Reign> reigns;                // in order
+        std::uint64_t start_at = 0, gone_at = 0;  // numbers of events
     };
+
+    // What was cut off takes its epochs with it.
+    static void cut_epochs(Log& log) {
+        while (!log.reigns.empty() && log.reigns.back().first >= log.end) log.reigns.pop_back();
+    }
 
     void appended(MonoTime at, const probe::BatchAppended& a) {
         Log& log = logs_[{node_, a.partition}];
         ++premises_;
-        if (a.epoch.v < log.epoch) {
+        const std::int32_t newest = log.reigns.empty() ? -1 : log.reigns.back().epoch;
+        if (a.epoch.v < newest) {
             violate(at,
                     fmt::format("the log of {} held a batch of epoch {}, but the batch appended at "
                                 "offset {} is of epoch {}",
-                                partition_name(a.partition), log.epoch, a.first.v, a.epoch.v),
-                    log.epoch_at);
+                                partition_name(a.partition), newest, a.first.v, a.epoch.v),
+                    log.reigns.back().appended);
         }
-        log.epoch = a.epoch.v;
-        log.epoch_at = event_number();
+        if (a.epoch.v > newest) log.reigns.push_back({a.epoch.v, a.first.v, event_number()});
         log.end = a.last.v + 1;
     }
 
@@ -112,6 +123,7 @@ private:
         log.start = o.log_start.v;
         log.start_at = event_number();
         log.end = log.durable = o.log_end.v;
+        cut_epochs(log);
         log.newest_gone = -1;
     }
 

@@ -91,6 +91,8 @@ struct Cast {
     std::vector<FaultKind> faults;                     // by number
     std::int64_t max_drift_ppm = 0;                    // of any clock, either way
     std::map<std::string, bool> topic_flush_before_ack;
+    std::set<std::string> unclean_topics;  // unclean.leader.election.enable: elections may lose
+    std::map<std::string, std::int64_t> min_isr;  // min.insync.replicas by topic
 
     std::int32_t auditor() const { return static_cast<std::int32_t>(consumers.size()); }
     const std::string& producer_name(std::int32_t client) const {
@@ -98,6 +100,11 @@ struct Cast {
     }
     // The name of a consumer, or "the auditor".
     std::string consumer_name(std::int32_t consumer) const;
+    // Do acknowledgements of this topic wait for the disk?
+    bool flushes(const std::string& topic) const {
+        const auto own = topic_flush_before_ack.find(topic);
+        return own == topic_flush_before_ack.end() ? flush_before_ack : own->second;
+    }
     // Does an acknowledgement of this producer promise to survive power loss?
     bool promises_durability(std::int32_t client) const;
 };

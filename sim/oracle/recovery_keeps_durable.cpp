@@ -2,6 +2,8 @@
 // covered, whoever had been told of it, and a torn end is cut behind that only. Beyond the survival
 // budget a shorter end is a reported loss. A directory that failed gives no partition back, empty
 // or not, before its broker starts again.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "sim/oracle/survival_budget.h"
@@ -12,7 +14,10 @@ namespace {
 class RecoveryKeepsDurable final : public Oracle {
 public:
     RecoveryKeepsDurable(Judge& judge, const Cast& cast)
-        : Oracle(judge, 93, "recovery-keeps-durable"), cast_(cast), budget_(cast) {}
+        : Oracle(judge, 93, "recovery-keeps-durable"),
+          cast_(cast),
+          budget_(cast),
+          moves_(std::ranges::find(cast.faults, FaultKind::reassign) != cast.faults.end()) {}
 
     void on_probe(MonoTime at, NodeId node, const probe::Event& event) override {
         budget_.on_probe(event);
@@ -22,6 +27,8 @@ public:
             auto& d = durable_[{node, t->partition}];
             d.end = std::min(d.end, t->to.v);
         } else if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
+            // A replica that was moved away and comes back begins anew.
+            if (o->log_end.v == 0 && moves_) durable_.erase({node, o->partition});
             const auto before = durable_.find({node, o->partition});
             const auto failed = failed_.find(node);
             if (before != durable_.end() && failed != failed_.end() &&
@@ -70,6 +77,7 @@ private:
 
     const Cast& cast_;
     SurvivalBudget budget_;
+    bool moves_;  // the scenario reassigns replicas
     std::map<Replica, Durable> durable_;
     std::map<NodeId, std::uint64_t> failed_;  // since its start: the number of the event
 };

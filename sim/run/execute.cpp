@@ -51,6 +51,11 @@ Cast make_cast(const Scenario& s) {
         if (!by_size) cast.retention_ms[t.name] = number_or(t.config, "retention.ms", retention);
         const auto own = t.config.find("flush.before.ack");
         if (own != t.config.end()) cast.topic_flush_before_ack[t.name] = own->second != "false";
+        cast.min_isr[t.name] = number_or(t.config, "min.insync.replicas",
+                                         number_or(s.cluster.config, "min.insync.replicas", 1));
+        const auto unclean = t.config.find("unclean.leader.election.enable");
+        if (unclean != t.config.end() && unclean->second == "true")
+            cast.unclean_topics.insert(t.name);
     }
     return cast;
 }
@@ -189,6 +194,23 @@ private:
         auditor_ = add("audit", 1, NodeRole::consumer, [this](Env& env, fiber::StopToken stop) {
             run_consumer(env, stop, context_, context_.topics, "audit", cast_.auditor(), 0s);
         });
+        add_operators();
+    }
+
+    // One for each thing that people ask of the cluster: a process that does it and ends.
+    void add_operators() {
+        for (FaultId i = 0; i < scenario_.faults.size(); ++i) {
+            const FaultSpec& what = scenario_.faults[i];
+            if (info(what.kind).group != FaultClass::operation) continue;
+            std::vector<std::int32_t> replicas;
+            for (const std::string& name : what.replicas) replicas.push_back(names_.at(name).v);
+            operators_[i] =
+                add(fmt::format("op-{}", what.id), 1, NodeRole::client,
+                    [this, i, replicas](Env& env, fiber::StopToken stop) {
+                        if (run_operator(env, stop, context_, scenario_.faults[i], replicas))
+                            world_.faults().effect(i, env.node, "it was accepted");
+                    });
+        }
     }
 
     NodeId add(const std::string& name, unsigned shards, NodeRole role, World::Main main) {
@@ -216,9 +238,12 @@ private:
     void run_phases() {
         roles_.emplace(scenario_, names_, recorder_);
         furnish(world_, scenario_, names_, *roles_);
-        injector_.emplace(world_, scenario_, *roles_, [this](NodeId node, const auto& changes) {
-            for (const auto& [key, value] : changes) brokers_.at(node).config[key] = value;
-        });
+        injector_.emplace(
+            world_, scenario_, *roles_,
+            [this](NodeId node, const auto& changes) {
+                for (const auto& [key, value] : changes) brokers_.at(node).config[key] = value;
+            },
+            [this](FaultId fault) { world_.start(operators_.at(fault)); });
         recorder_.add_listener(*roles_);
         recorder_.add_listener(*injector_);
         for (const auto& [node, spec] : brokers_) world_.start(node);
@@ -231,6 +256,7 @@ private:
         run_until(MonoTime{} + scenario_.length, [] { return false; });
         if (judge_.finding()) return report_faults();
         for (const NodeId churner : churners_) world_.stop(churner);
+        for (const auto& [fault, node] : operators_) world_.crash(node);
         injector_->heal_all(roles_->resolve(scenario_.liveness.core, world_.rng("core")));
         const auto settled = [this] {
             return progress_.producers_done() && progress_.consumers_done(recorder_);
@@ -281,6 +307,7 @@ private:
         out.finding = judge_.finding();
         out.expected_violation = scenario_.expect.violates;
         out.faults = reports_;
+        out.must_reach = scenario_.expect.reached;
         for (std::size_t i = 0; i < std::size(probe::kSites); ++i) {
             out.sites[std::string(probe::kSites[i].name)] =
                 recorder_.reached_count(static_cast<probe::Site>(i));
@@ -314,6 +341,7 @@ private:
     Progress progress_;
     NodeId admin_, auditor_;
     std::vector<NodeId> clients_, churners_;
+    std::map<FaultId, NodeId> operators_;
     std::map<NodeId, ClusterSpec> brokers_;  // what each reads at its next start
     std::optional<Roles> roles_;
     std::optional<Injector> injector_;

@@ -48,12 +48,13 @@ std::string dashed(std::string partition) {
 }  // namespace
 
 Injector::Injector(World& world, const Scenario& scenario, const Roles& roles,
-                   Reconfigure reconfigure)
+                   Reconfigure reconfigure, Operate operate)
     : world_(world),
       scenario_(scenario),
       faults_(scenario.faults),
       roles_(roles),
       reconfigure_(std::move(reconfigure)),
+      operate_(std::move(operate)),
       states_(scenario.faults.size()) {}
 
 std::uint64_t Injector::effects(std::size_t fault) const {

@@ -16,7 +16,10 @@ class Injector final : public Listener {
 public:
     // All must outlive the injector. `reconfigure` changes what a broker's next start reads.
     using Reconfigure = std::function<void(NodeId, const std::map<std::string, std::string>&)>;
-    Injector(World& world, const Scenario& scenario, const Roles& roles, Reconfigure reconfigure);
+    // `operate` lets an operator do what the fault of that number says.
+    using Operate = std::function<void(FaultId)>;
+    Injector(World& world, const Scenario& scenario, const Roles& roles, Reconfigure reconfigure,
+             Operate operate);
     Injector(const Injector&) = delete;
     Injector& operator=(const Injector&) = delete;
 
@@ -71,6 +74,7 @@ private:
     const std::vector<FaultSpec>& faults_;
     const Roles& roles_;
     Reconfigure reconfigure_;
+    Operate operate_;
     std::vector<State> states_;
     Holds holds_;
     std::map<NodeId, std::int32_t> lives_;  // the newest incarnation of each node

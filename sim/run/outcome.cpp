@@ -21,6 +21,10 @@ std::vector<std::string> Outcome::vacuous() const {
     for (const FaultReport& f : faults) {
         if (f.effects == 0 && !f.may_be_vacuous) ids.push_back(f.id);
     }
+    for (const std::string& site : must_reach) {
+        const auto it = sites.find(site);
+        if (it == sites.end() || it->second == 0) ids.push_back(site);
+    }
     return ids;
 }
 

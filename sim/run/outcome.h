@@ -40,9 +40,11 @@ struct Outcome {
     std::vector<std::string> story;
     std::vector<std::string> remarks;            // of the oracles
     std::map<std::string, std::uint64_t> sites;  // how often each was reached
+    std::vector<std::string> must_reach;         // of the sites
     std::uint64_t acked = 0, delivered = 0, failed = 0;
 
-    // Faults that had no effect although the scenario does not allow it.
+    // Faults that had no effect although the scenario does not allow it, and sites that were not
+    // reached although it asks for them.
     std::vector<std::string> vacuous() const;
     // "holds", "violated" or "vacuous".
     std::string_view verdict() const;

@@ -57,6 +57,7 @@ void Roles::add(const Selector& s, Rng& draw, std::vector<NodeId>& out) const {
         case Part::follower:
         case Part::followers: return add_partition(s, out);
         case Part::controller: out.push_back(controller_); return;
+        case Part::standby: return add_standby(s, out);
         case Part::any: out.push_back(brokers_[draw.below(brokers_.size())]); return;
         case Part::all: take(controllers_); return take(brokers_);
         case Part::brokers: return take(brokers_);
@@ -75,6 +76,17 @@ void Roles::add(const Selector& s, Rng& draw, std::vector<NodeId>& out) const {
         case Part::count_: break;
     }
     FL_UNREACHABLE();
+}
+
+void Roles::add_standby(const Selector& s, std::vector<NodeId>& out) const {
+    // Without nodes of its own the quorum is the first three brokers.
+    std::vector<NodeId> quorum = controllers_;
+    if (quorum.empty())
+        quorum.assign(brokers_.begin(),
+                      brokers_.begin() + std::min<std::ptrdiff_t>(3, std::ssize(brokers_)));
+    std::erase(quorum, controller_);
+    if (std::cmp_less(s.index, quorum.size()))
+        out.push_back(quorum[static_cast<std::size_t>(s.index)]);
 }
 
 void Roles::add_place(const Selector& s, std::vector<NodeId>& out) const {

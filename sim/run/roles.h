@@ -26,6 +26,7 @@ public:
 
 private:
     void add(const Selector& selector, Rng& draw, std::vector<NodeId>& out) const;
+    void add_standby(const Selector& selector, std::vector<NodeId>& out) const;
     void add_place(const Selector& selector, std::vector<NodeId>& out) const;
     void add_partition(const Selector& selector, std::vector<NodeId>& out) const;
 

@@ -174,6 +174,8 @@ void expect(Fields& f, Expectation& e) {
     f.integer("violates", e.violates, 0, 999,
               "The invariant that must be broken; 0: everything holds.");
     f.names("vacuous", e.vacuous, "Faults that may stay without effect; *: all.");
+    f.names("reached", e.reached,
+            "Rare branches that must be taken (faultline sim sites); else the run is vacuous.");
     f.boolean("all_acked", e.all_acked, "Every record of every producer must be acknowledged.");
     f.boolean("progress", e.progress, "Clients must finish when the faults are over.");
 }

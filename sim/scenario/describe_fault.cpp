@@ -197,6 +197,24 @@ void clock_fault(Fields& f, FaultSpec& s) {
     lasts(f, s);
 }
 
+void operation(Fields& f, FaultSpec& s) {
+    f.require("partition");
+    f.string("partition", s.partition, "TOPIC/PARTITION.");
+    switch (s.kind) {
+        case FaultKind::reassign:
+            f.names("replicas", s.replicas,
+                    "Brokers by name, the preferred leader first; absent: what is under way is "
+                    "cancelled.");
+            break;
+        case FaultKind::elect:
+            f.boolean("unclean", s.unclean, "Any live replica, at the price of what it lacks.");
+            break;
+        default:
+            f.integer("before", s.before, -1, INT64_MAX,
+                      "What lies below this offset; -1: below the high watermark.");
+    }
+}
+
 bool between_sides(FaultKind kind) {
     switch (kind) {
         case FaultKind::partition:
@@ -246,6 +264,7 @@ void describe(Fields& f, FaultSpec& s) {
             case FaultClass::network: return node_network_fault(v, s);
             case FaultClass::disk: return disk_fault(v, s);
             case FaultClass::clock: return clock_fault(v, s);
+            case FaultClass::operation: return operation(v, s);
             case FaultClass::count_: break;
         }
     });

@@ -9,7 +9,8 @@ namespace faultline::sim {
 namespace {
 using enum FaultKind;
 constexpr FaultClass kProcess = FaultClass::process, kNetwork = FaultClass::network,
-                     kDisk = FaultClass::disk, kClock = FaultClass::clock;
+                     kDisk = FaultClass::disk, kClock = FaultClass::clock,
+                     kOperator = FaultClass::operation;
 
 // clang-format off
 constexpr FaultInfo kFaults[] = {
@@ -47,6 +48,9 @@ constexpr FaultInfo kFaults[] = {
     {clock_jump, kClock, "clock_jump", "The wall clock jumps, and optionally back."},
     {clock_drift, kClock, "clock_drift", "The node's clocks run fast or slow."},
     {clock_freeze, kClock, "clock_freeze", "The wall clock stands still."},
+    {reassign, kOperator, "reassign", "An operator moves the replicas of a partition, or cancels that."},
+    {elect, kOperator, "elect", "An operator asks for the preferred leader of a partition, or for any."},
+    {delete_records, kOperator, "delete_records", "An operator deletes the oldest records of a partition."},
 };
 // clang-format on
 static_assert(std::size(kFaults) == static_cast<std::size_t>(count_));
@@ -70,6 +74,7 @@ std::string_view to_string(FaultClass group) {
         case kNetwork: return "network";
         case kDisk: return "disk";
         case kClock: return "clock";
+        case kOperator: return "operator";
         case FaultClass::count_: break;
     }
     FL_UNREACHABLE();

@@ -46,10 +46,14 @@ enum class FaultKind : std::uint8_t {
     clock_jump,
     clock_drift,
     clock_freeze,
+    // operator: no faults, but what people ask of a cluster while there are some
+    reassign,
+    elect,
+    delete_records,
     count_
 };
 
-enum class FaultClass : std::uint8_t { process, network, disk, clock, count_ };
+enum class FaultClass : std::uint8_t { process, network, disk, clock, operation, count_ };
 
 struct FaultInfo {
     FaultKind kind;

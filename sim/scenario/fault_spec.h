@@ -58,11 +58,15 @@ struct FaultSpec {
     std::uint32_t from_byte = 0, to_byte = 0;   // cut_each_byte, both included
     std::string api;                            // drop_response: "produce", "fetch", ...
     Duration by{0};                             // clock_jump, may be negative; slow_link, reorder
-    std::uint64_t bandwidth = 0;  // slow_link, slow_reader: bytes a second; 0: no limit
-    std::uint32_t most = 1;       // short_reads, short_writes: bytes
-    bool answers = false;         // cut_each_byte: of the server's stream
-    std::uint32_t factor = 10;    // slow_disk
-    std::int64_t ppm = 0;         // clock_drift
+    std::uint64_t bandwidth = 0;        // slow_link, slow_reader: bytes a second; 0: no limit
+    std::uint32_t most = 1;             // short_reads, short_writes: bytes
+    bool answers = false;               // cut_each_byte: of the server's stream
+    std::uint32_t factor = 10;          // slow_disk
+    std::int64_t ppm = 0;               // clock_drift
+    std::string partition;              // operator: "orders/0"
+    std::vector<std::string> replicas;  // reassign: brokers; empty: cancel
+    bool unclean = false;               // elect
+    std::int64_t before = -1;           // delete_records; -1: the high watermark
     friend bool operator==(const FaultSpec&, const FaultSpec&) = default;
 };
 }  // namespace faultline::sim

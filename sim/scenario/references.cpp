@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "core/base/text.h"
+#include "core/env/sites.h"
 #include "sim/scenario/describe.h"
 #include "sim/scenario/selector.h"
 
@@ -43,6 +44,11 @@ public:
         faults();
         selectors("/liveness/core", s_.liveness.core);
         random();
+        Names sites;
+        for (const probe::SiteInfo& site : probe::kSites) sites.insert(std::string(site.name));
+        for (const std::string& site : s_.expect.reached) {
+            if (!sites.contains(site)) bad("/expect/reached", not_there("site", site, sites));
+        }
         for (const std::string& id : s_.expect.vacuous) {
             if (id != "*" && !faults_.contains(id))
                 bad("/expect/vacuous", not_there("fault", id, faults_));
@@ -139,7 +145,26 @@ private:
             selectors(at + "/from", f.from);
             if (!f.to.empty()) selectors(at + "/to", f.to);
             trigger(at + "/when", f);
+            if (info(f.kind).group != FaultClass::operation) continue;
+            partition_text(at + "/partition", f.partition);
+            for (const std::string& replica : f.replicas) {
+                if (!nodes_.contains(replica) || !replica.starts_with('n'))
+                    bad(at + "/replicas", not_there("broker", replica, nodes_));
+            }
         }
+    }
+
+    // "orders/0"
+    void partition_text(const std::string& at, const std::string& text) {
+        const auto slash = text.rfind('/');
+        std::int32_t index = -1;
+        if (slash != std::string::npos) {
+            const char* end = text.data() + text.size();
+            const auto [p, e] = std::from_chars(text.data() + slash + 1, end, index);
+            if (e != std::errc{} || p != end) index = -1;
+        }
+        if (index < 0) return bad(at, "must be written TOPIC/PARTITION, as orders/0");
+        partition(at, text.substr(0, slash), index);
     }
 
     void trigger(const std::string& at, const FaultSpec& f) {
@@ -152,16 +177,7 @@ private:
         if (f.when.kind != Trigger::Kind::event) return;
         if (!f.when.on.empty()) selectors(at + "/on", f.when.on);
         if (f.when.partition.empty()) return;
-        const auto slash = f.when.partition.rfind('/');
-        std::int32_t index = -1;
-        if (slash != std::string::npos) {
-            const char* end = f.when.partition.data() + f.when.partition.size();
-            const auto [p, e] = std::from_chars(f.when.partition.data() + slash + 1, end, index);
-            if (e != std::errc{} || p != end) index = -1;
-        }
-        if (index < 0)
-            return bad(at + "/partition", "must be written TOPIC/PARTITION, as orders/0");
-        partition(at + "/partition", f.when.partition.substr(0, slash), index);
+        partition_text(at + "/partition", f.when.partition);
     }
 
     void random() {

@@ -142,6 +142,7 @@ struct RandomSpec {
 struct Expectation {
     std::int32_t violates = 0;         // this invariant must be broken; 0: everything holds
     std::vector<std::string> vacuous;  // fault ids that may stay without effect; "*": all
+    std::vector<std::string> reached;  // rare branches (probe::Site) that must have been taken
     bool all_acked = false;            // every record of every producer is acknowledged
     bool progress = true;              // at the end producers are done and consumers caught up
     friend bool operator==(const Expectation&, const Expectation&) = default;

@@ -22,6 +22,7 @@ constexpr Form kForms[] = {{Part::leader, "leader", 2},
                            {Part::follower, "follower", 3},
                            {Part::followers, "followers", 2},
                            {Part::controller, "controller", 0},
+                           {Part::standby, "standby", 1},
                            {Part::any, "any", 0},
                            {Part::all, "all", 0},
                            {Part::majority, "majority", 0},
@@ -34,6 +35,7 @@ constexpr std::string_view kTexts[] = {"leader(TOPIC,PARTITION)",
                                        "follower(TOPIC,PARTITION,INDEX)",
                                        "followers(TOPIC,PARTITION)",
                                        "controller",
+                                       "standby(INDEX)",
                                        "any",
                                        "all",
                                        "majority",
@@ -97,7 +99,9 @@ std::optional<Selector> parse_selector(std::string_view text, std::string& why) 
     }
     Selector s{form->part, "", 0, 0};
     bool good = closed && given.size() == form->arguments;
-    if (good && !given.empty()) {
+    if (good && s.part == Part::standby) {
+        good = number(given[0], s.index);
+    } else if (good && !given.empty()) {
         s.name = given[0];
         good = plain(s.name);
     }
@@ -111,6 +115,7 @@ std::optional<Selector> parse_selector(std::string_view text, std::string& why) 
 std::string to_string(const Selector& s) {
     if (s.part == Part::name) return s.name;
     const auto* form = std::ranges::find(kForms, s.part, &Form::part);
+    if (s.part == Part::standby) return fmt::format("{}({})", form->word, s.index);
     switch (form->arguments) {
         case 0: return std::string(form->word);
         case 1: return fmt::format("{}({})", form->word, s.name);

@@ -17,6 +17,7 @@ struct Selector {
         follower,    // follower(orders,0,1): the i-th replica that does not lead, from 0
         followers,   // followers(orders,0)
         controller,  // the active one
+        standby,     // standby(1): the i-th node of the quorum that is not the active one, from 0
         any,         // one broker, drawn for this fault
         all,         // every broker
         majority,    // more than half of the brokers, drawn for this fault

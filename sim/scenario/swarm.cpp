@@ -69,7 +69,7 @@ std::vector<FaultKind> draw_kinds(const RandomSpec& r, const Rng& root) {
     std::vector<FaultKind> kinds, allowed;
     for (const FaultInfo& i : fault_kinds()) {
         const bool may = r.kinds.empty() ? !i.breaks_contract : named(r.kinds, i);
-        if (!may || named(r.except, i)) continue;
+        if (!may || named(r.except, i) || i.group == FaultClass::operation) continue;
         allowed.push_back(i.kind);
         const bool group_out = root.fork("class").fork(to_string(i.group)).chance(1, 2);
         const bool kind_out = root.fork("kind").fork(i.word).chance(1, 2);

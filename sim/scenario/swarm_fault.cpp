@@ -197,6 +197,7 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
         case FaultClass::network: draw_network(f, rng); break;
         case FaultClass::disk: draw_disk(f, rng); break;
         case FaultClass::clock: draw_clock(f, rng); break;
+        case FaultClass::operation: break;  // not drawn
         case FaultClass::count_: break;
     }
     return canonical(f);

@@ -83,6 +83,7 @@ Shrinker::Shrinker(Scenario scenario, RunResult result, Limits limits, Duration 
                                 result_.cpu_ns * 10 / 1'000'000'000, kLeastCpuSeconds, INT32_MAX)));
     best_.expect.violates = result_.invariant;
     best_.expect.vacuous = {"*"};
+    best_.expect.reached.clear();
 }
 
 bool Shrinker::over() const { return now_ns() > deadline_ns_; }

@@ -60,6 +60,7 @@ private:
             const auto answer = admin_.create_topic(
                 {.name = topic, .partitions = spec_.partitions, .replicas = -1, .configs = {}},
                 env_.clock.in(kStep), stop);
+            id_ = answer.ok() ? answer->topic_id : Uuid{};
             // Already there: the answer to an earlier attempt was lost.
             if (answer.ok() &&
                 (answer->ok() || answer->error == KafkaError::topic_already_exists)) {
@@ -107,6 +108,9 @@ private:
                         ++own;
                         return;
                     }
+                    // A broker behind the others may still serve the former topic, by its id.
+                    const auto* seen = reader.cluster().view().topic(topic);
+                    if (seen == nullptr || seen->id != id_) return;
                     context_.on_foreign(
                         spec_.id,
                         fmt::format("offset {} of {}-{} a record of {}", in.record.offset, in.topic,
@@ -124,6 +128,7 @@ private:
     const WorkloadContext& context_;
     const AdminSpec& spec_;
     std::int32_t client_;
+    Uuid id_;  // of the topic that was made last; zero: not known
     client::Admin admin_;
 };
 }  // namespace

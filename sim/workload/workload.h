@@ -48,6 +48,12 @@ void run_producer(Env& env, fiber::StopToken stop, const WorkloadContext& contex
 void run_admin(Env& env, fiber::StopToken stop, const WorkloadContext& context,
                const AdminSpec& spec, std::int32_t client);
 
+// What an operator asks of the cluster, asked again until it is accepted or refused for good.
+// False: refused, or `stop` was requested. `replicas`: of a reassignment, by id; empty: it is
+// cancelled.
+bool run_operator(Env& env, fiber::StopToken stop, const WorkloadContext& context,
+                  const FaultSpec& what, const std::vector<std::int32_t>& replicas);
+
 // Reads every partition of `topics` from its beginning until `stop` is requested. Emits
 // RecordDelivered; `consumer` is the consumer's number.
 void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& context,

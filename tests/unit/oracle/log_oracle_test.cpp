@@ -37,10 +37,40 @@ TEST_CASE("log-structure: epochs do not decrease", "[oracle]") {
     appended(good, 4, 2);
     CHECK(good.verdict() == 0);
     CHECK(good.oracles[0]->premises() == 3);
+    History cut(91);  // a follower that cut the tail of a leader that was
+    appended(cut, 3, 0);
+    appended(cut, 5, 1);
+    cut.probe(probe::LogTruncated{cut.p, Offset{2}, Offset{1}});
+    appended(cut, 4, 1);
+    CHECK(cut.verdict() == 0);
+    appended(cut, 3, 2);
+    CHECK(cut.verdict() == 91);
     History again(91);  // another topic of the same name
     appended(again, 3, 0).open(0);
     appended(again, 0, 0);
     CHECK(again.verdict() == 0);
+}
+
+TEST_CASE("history: one replica's cut excuses nothing in a cluster", "[oracle]") {
+    const auto lost = [](std::int32_t brokers, std::int32_t client, auto prepare) {
+        History h(98, brokers);  // unseen
+        prepare(h);
+        h.acked(client, 0, 0).probe(probe::LogTruncated{h.p, Offset{1}, Offset{0}});
+        return h.verdict();
+    };
+    const auto as_is = [](History&) {};
+    CHECK(lost(1, 0, as_is) == 0);
+    CHECK(lost(3, 0, as_is) == 98);
+    CHECK(lost(3, 1, as_is) == 0);  // acks=1: its leader may die alone
+    CHECK(lost(3, 0, [](History& h) { h.cast.unclean_topics.insert("orders"); }) == 0);
+    const auto power = [](std::int64_t min_isr) {
+        return [min_isr](History& h) {
+            h.cast.min_isr["orders"] = min_isr;
+            h.lazily().crash(true);
+        };
+    };
+    CHECK(lost(3, 0, power(1)) == 0);
+    CHECK(lost(3, 0, power(2)) == 98);  // another one still had it
 }
 
 TEST_CASE("log-structure: the log start moves forward, inside the log", "[oracle]") {

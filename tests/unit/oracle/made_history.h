@@ -7,7 +7,8 @@ namespace faultline::sim {
 class MadeHistory {
 public:
     // With `only`, no other oracle listens: it must speak on its own.
-    explicit MadeHistory(std::int32_t only = 0) {
+    explicit MadeHistory(std::int32_t only = 0, std::int32_t brokers = 1) {
+        cast.brokers = brokers;
         cast.producers = {
             {.id = "p1", .topic = "orders"},
             {.id = "p2", .topic = "orders", .acks = Acks::leader, .idempotence = false}};

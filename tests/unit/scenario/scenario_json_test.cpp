@@ -114,8 +114,9 @@ TEST_CASE("scenario: every trigger survives writing and reading", "[scenario]") 
 TEST_CASE("scenario: selectors are read, written and refused with what is right", "[scenario]") {
     std::string why;
     for (const std::string text :
-         {"n1", "leader(orders,0)", "follower(orders,0,1)", "followers(a.b,3)", "controller", "any",
-          "all", "majority", "minority", "rack(r1)", "dc(north)", "brokers", "clients"}) {
+         {"n1", "leader(orders,0)", "follower(orders,0,1)", "followers(a.b,3)", "controller",
+          "standby(1)", "any", "all", "majority", "minority", "rack(r1)", "dc(north)", "brokers",
+          "clients"}) {
         const auto s = parse_selector(text, why);
         REQUIRE(s);
         CHECK(to_string(*s) == text);
@@ -124,7 +125,7 @@ TEST_CASE("scenario: selectors are read, written and refused with what is right"
     CHECK(why.find("did you mean \"leader\"?") != std::string::npos);
     for (const std::string text :
          {"leader", "leader(orders)", "leader(orders,x)", "leader(orders,0", "leader(orders,-1)",
-          "rack()", "all()", "n 1", ""}) {
+          "rack()", "standby()", "standby(x)", "all()", "n 1", ""}) {
         why.clear();
         CHECK_FALSE(parse_selector(text, why));
         CHECK_FALSE(why.empty());

@@ -72,7 +72,7 @@ TEST_CASE("scenario: errors name file, line, column, pointer, what is allowed, n
           "short_reads, short_writes, cut_each_byte, drop_response, reorder, sync_error, "
           "read_error, write_error, latent_sector, bit_rot, misdirected_write, lying_sync, "
           "disk_capacity, slow_disk, hung_disk, lose_log_dir, clock_jump, clock_drift, "
-          "clock_freeze");
+          "clock_freeze, reassign, elect, delete_records");
     CHECK(error_of(replaced("\"rate\": 100", "\"rat\": 100"))
               .starts_with(
                   "x.json:11:28: /workload/0/rat: is not known here, did you mean \"rate\"?"));
