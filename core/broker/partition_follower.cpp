@@ -1,5 +1,6 @@
 // A follower of a partition: it takes what its leader has, and cuts what its leader does not have.
 #include <algorithm>
+#include <utility>
 
 #include "core/base/assert.h"
 #include "core/broker/partition.h"
@@ -70,6 +71,10 @@ Result<void> Partition::append_fetched(const IoBuf& records, Offset leaders_high
         if (h.leader_epoch > epoch().v) break;
         // Compaction takes offsets below the high watermark alone.
         if (h.base_offset != next.v && h.base_offset > leaders_high_watermark.v) break;
+        // No more than a segment takes at once; the next fetch brings the rest.
+        const bool full =
+            !good.empty() && std::cmp_greater(good.size() + batch.size(), plan_.config.segment_bytes);
+        if (full) break;
         gap |= h.base_offset > next.v;
         next = Offset{h.last_offset() + 1};
         headers.push_back(h);

@@ -1,5 +1,7 @@
 #include "sim/oracle/oracle.h"
 
+#include "sim/oracle/cluster_logs.h"
+
 namespace faultline::sim {
 
 void Judge::report(Finding finding) {
@@ -91,9 +93,49 @@ std::span<const OracleInfo> oracle_table() {
          "P3"},
         {105, "failed-send-read", "Nobody is given a record whose sending failed for certain.",
          "G1a"},
+        {140, "leader-complete",
+         "The log of a node that begins to lead holds everything that was ever committed.", "S5"},
+        {141, "committed-agree",
+         "What was committed at an offset is the same on every node, and no replica cuts it off.",
+         "S2 S3"},
+        {142, "one-leader", "An epoch of a partition, and of the quorum, has one leader.", "S4 M1"},
+        {143, "isr-covers",
+         "What a leader commits is held by every member of its ISR, and by min.insync.replicas.",
+         "S7 S9"},
+        {144, "follower-credit",
+         "A follower is counted to hold no more than what is in its log, and nothing that diverged.",
+         "S7"},
+        {145, "node-watermark",
+         "A high watermark is not beyond the log of its node and what leaders committed, and does "
+         "not fall; nobody is given what no leader had committed.",
+         "S7 S8 S13"},
+        {146, "acked-survives",
+         "A record acknowledged with acks=all was committed, and stays at its offset.", "S1 S10"},
+        {147, "metadata-equal",
+         "Nodes that applied the same metadata have the same image; no node goes back.", "M3 M4"},
+        {148, "cluster-settles",
+         "After the faults each partition has a leader soon and keeps it; its replicas come back "
+         "into the ISR.",
+         "L1 L2 L4"},
     };
     return rows;
 }
+
+namespace {
+void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge,
+                         const Cast& cast) {
+    const auto logs = std::make_shared<ClusterLogs>(judge.recorder(), cast);
+    all.push_back(make_leader_complete(judge, cast, logs));
+    all.push_back(make_committed_agree(judge, cast, logs));
+    all.push_back(make_one_leader(judge, cast));
+    all.push_back(make_isr_covers(judge, cast, logs));
+    all.push_back(make_follower_credit(judge, cast, logs));
+    all.push_back(make_node_watermark(judge, cast, logs));
+    all.push_back(make_acked_survives(judge, cast, logs));
+    all.push_back(make_metadata_equal(judge, cast));
+    all.push_back(make_cluster_settles(judge, cast));
+}
+}  // namespace
 
 std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast) {
     std::vector<std::unique_ptr<Oracle>> all;
@@ -114,6 +156,7 @@ std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast
     all.push_back(make_sync_honesty(judge, cast));
     all.push_back(make_documented_errors(judge, cast));
     all.push_back(make_failed_send_read(judge, cast));
+    if (cast.brokers > 1) add_cluster_oracles(all, judge, cast);
     return all;
 }
 

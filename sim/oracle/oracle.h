@@ -79,6 +79,12 @@ private:
     std::string_view name_;
 };
 
+// A topic of the scenario, as far as the oracles of clusters need it.
+struct TopicContract {
+    std::int64_t replicas = 1, min_isr = 1;
+    bool unclean = false;  // unclean.leader.election.enable
+};
+
 // What a client number in an event stands for. Producers come first, then consumers, then the
 // auditor, which reads everything from the beginning when the faults are over.
 struct Cast {
@@ -93,6 +99,10 @@ struct Cast {
     std::map<std::string, bool> topic_flush_before_ack;
     std::set<std::string> unclean_topics;  // unclean.leader.election.enable: elections may lose
     std::map<std::string, std::int64_t> min_isr;  // min.insync.replicas by topic
+    std::map<std::string, TopicContract> cluster_topics;  // that stay; empty with one broker
+    // From here on no fault acts and all nodes of the cluster run; never when some stay dead, or
+    // the network is not a LAN.
+    MonoTime healed = MonoTime::never();
 
     std::int32_t auditor() const { return static_cast<std::int32_t>(consumers.size()); }
     const std::string& producer_name(std::int32_t client) const {
@@ -140,6 +150,19 @@ void add_history_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge&, cons
 std::unique_ptr<Oracle> make_sync_honesty(Judge&, const Cast&);       // INV-103
 std::unique_ptr<Oracle> make_documented_errors(Judge&, const Cast&);  // INV-104
 std::unique_ptr<Oracle> make_failed_send_read(Judge&, const Cast&);   // INV-105
+// Of clusters; one ClusterLogs between those that need it.
+class ClusterLogs;
+using ClusterLogsRef = std::shared_ptr<ClusterLogs>;
+std::unique_ptr<Oracle> make_leader_complete(Judge&, const Cast&, ClusterLogsRef);   // INV-140
+std::unique_ptr<Oracle> make_committed_agree(Judge&, const Cast&, ClusterLogsRef);   // INV-141
+std::unique_ptr<Oracle> make_one_leader(Judge&, const Cast&);                        // INV-142
+std::unique_ptr<Oracle> make_isr_covers(Judge&, const Cast&, ClusterLogsRef);        // INV-143
+std::unique_ptr<Oracle> make_follower_credit(Judge&, const Cast&, ClusterLogsRef);   // INV-144
+std::unique_ptr<Oracle> make_node_watermark(Judge&, const Cast&, ClusterLogsRef);    // INV-145
+std::unique_ptr<Oracle> make_acked_survives(Judge&, const Cast&, ClusterLogsRef);    // INV-146
+std::unique_ptr<Oracle> make_metadata_equal(Judge&, const Cast&);                    // INV-147
+std::unique_ptr<Oracle> make_cluster_settles(Judge&, const Cast&);                   // INV-148
+
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data
 inline constexpr std::int32_t kProgress = 88;        // after the faults, clients finish

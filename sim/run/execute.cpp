@@ -23,11 +23,34 @@ namespace {
 
 // How long the auditor may take to read everything.
 constexpr Duration kAudit = 120s, kStep = 100ms;
+// After the faults a cluster has come to rest by then.
+constexpr Duration kSettled = 13s;
 
 std::int64_t number_or(const std::map<std::string, std::string>& config, const std::string& key,
                        std::int64_t otherwise) {
     const auto it = config.find(key);
     return it == config.end() ? otherwise : std::strtoll(it->second.c_str(), nullptr, 10);
+}
+
+// What the oracles of clusters have to know beside the logs.
+void add_cluster(Cast& cast, const Scenario& s) {
+    if (s.cluster.brokers == 1) return;
+    const auto& config = s.cluster.config;
+    for (const TopicSpec& t : s.cluster.topics) {
+        // The cleaner gives each replica batches of its own.
+        const auto policy = t.config.find("cleanup.policy");
+        if (policy != t.config.end() && policy->second.contains("compact")) continue;
+        TopicContract c;
+        c.replicas =
+            t.replicas > 0 ? t.replicas : number_or(config, "default.replication.factor", 1);
+        c.min_isr = number_or(t.config, "min.insync.replicas",
+                              number_or(config, "min.insync.replicas", 1));
+        const auto own = t.config.find("unclean.leader.election.enable");
+        c.unclean = own != t.config.end() && own->second == "true";
+        cast.cluster_topics[t.name] = c;
+    }
+    const bool all_run = s.liveness.core == std::vector<std::string>{"all"};
+    if (all_run && s.network.profile == NetworkProfile::lan) cast.healed = MonoTime{} + s.length;
 }
 
 Cast make_cast(const Scenario& s) {
@@ -57,6 +80,7 @@ Cast make_cast(const Scenario& s) {
         if (unclean != t.config.end() && unclean->second == "true")
             cast.unclean_topics.insert(t.name);
     }
+    add_cluster(cast, s);
     return cast;
 }
 
@@ -262,6 +286,9 @@ private:
             return progress_.producers_done() && progress_.consumers_done(recorder_);
         };
         if (!run_until(world_.now() + scenario_.liveness.within, settled)) report_missing();
+        // A cluster is watched for a while longer: INV-148.
+        if (cast_.healed != MonoTime::never())
+            run_until(cast_.healed + kSettled, [] { return false; });
         world_.start(auditor_);
         if (!run_until(world_.now() + kAudit, [this] { return progress_.auditor_done(recorder_); }))
             report_missing();

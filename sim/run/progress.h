@@ -32,10 +32,13 @@ private:
     std::map<std::int32_t, std::int64_t> answered_;  // by producer
     // Retention has deleted everything below the high watermark.
     bool nothing_left(probe::PartitionKey key, std::int64_t hw) const;
+    bool of_replica(NodeId node, const probe::Event& event);
     void expect_up_to(probe::PartitionKey key, std::int64_t end);
     // The high watermark, or what was acknowledged above it and is in the log.
     std::map<probe::PartitionKey, std::int64_t> high_watermark_;
     std::map<probe::PartitionKey, std::int64_t> log_start_, log_end_;
+    std::map<std::pair<NodeId, probe::PartitionKey>, std::int64_t> replica_end_;
+    std::map<probe::PartitionKey, std::int32_t> leader_epoch_;
     std::set<probe::PartitionKey> corrupt_;
     std::map<std::pair<std::int32_t, probe::PartitionKey>, std::int64_t> next_;
 };

@@ -182,6 +182,9 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
     if (between) {
         f.from = {some_broker(s, rng)};
         f.to = {some_client(s, rng)};
+        // Brokers of a cluster are cut off from one another more often than from clients.
+        if (s.cluster.brokers > 1 && rng.chance(2, 3))
+            f.to = {rng.chance(1, 2) ? std::string("brokers") : some_broker(s, rng)};
         if (rng.chance(1, 2)) std::swap(f.from, f.to);
     } else {
         // Mostly a broker; a client that is paused or whose clock jumps is a story too.

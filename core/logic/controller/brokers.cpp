@@ -105,7 +105,8 @@ Decision<wire::BrokerRegistrationResponse> register_broker(const MetadataImage& 
         d.response.broker_epoch = known->epoch;  // the answer was lost: it asks again
         return d;
     }
-    if (known != nullptr && alive) {
+    // Whoever has said good-bye comes back as another process.
+    if (known != nullptr && alive && !known->in_controlled_shutdown) {
         d.response.error_code = KafkaError::duplicate_broker_registration;
         return d;
     }

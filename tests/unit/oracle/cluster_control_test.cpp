@@ -1,0 +1,123 @@
+// The oracles of leaders, of metadata and of a cluster that comes to rest.
+#include "tests/support/catch.h"
+#include "tests/unit/oracle/cluster_history.h"
+
+using namespace faultline;
+using namespace faultline::sim;
+using History = ClusterHistory;
+
+TEST_CASE("one-leader: two nodes lead in one epoch", "[oracle]") {
+    {
+        History h(142);
+        h.lead(1, 1).lead(2, 1);
+        CHECK(h.verdict() == 142);
+        CHECK(h.sentence() == "n1 led orders-0 in epoch 1, but n2 leads it in the same epoch");
+    }
+    {
+        History h(142);
+        h.lead(1, 1).lead(2, 2).lead(1, 3).lead(1, 3);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 4);
+    }
+    {
+        History h(142);
+        h.probe(1, probe::ControllerActive{Epoch{4}}).probe(3, probe::ControllerActive{Epoch{4}});
+        CHECK(h.verdict() == 142);
+        CHECK(h.sentence() == "n1 led the quorum in epoch 4, but n3 leads it in the same epoch");
+    }
+}
+
+TEST_CASE("one-leader: topics that come and go begin anew", "[oracle]") {
+    History h(142);
+    const auto q = h.recorder.intern("churn", PartitionIndex{0});
+    h.probe(1, probe::LeaderChanged{q, Epoch{0}, NodeId{1}});
+    h.probe(2, probe::LeaderChanged{q, Epoch{0}, NodeId{2}});
+    CHECK(h.verdict() == 0);
+}
+
+TEST_CASE("metadata-equal: other images of the same metadata", "[oracle]") {
+    {
+        History h(147);
+        h.probe(1, probe::MetadataApplied{Offset{5}, 77}).probe(2, probe::MetadataApplied{Offset{5}, 78});
+        CHECK(h.verdict() == 147);
+        CHECK(h.sentence() ==
+              "n1 has applied the metadata up to 5 and has the image 000000000000004d, but n2 has "
+              "000000000000004e");
+    }
+    {
+        History h(147);
+        h.probe(1, probe::MetadataApplied{Offset{5}, 77}).probe(2, probe::MetadataApplied{Offset{5}, 77});
+        h.probe(1, probe::MetadataApplied{Offset{6}, 78});
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 1);
+    }
+}
+
+TEST_CASE("metadata-equal: a process does not go back, a new one may", "[oracle]") {
+    {
+        History h(147);
+        h.probe(1, probe::MetadataApplied{Offset{5}, 77}).probe(1, probe::MetadataApplied{Offset{4}, 76});
+        CHECK(h.verdict() == 147);
+    }
+    {
+        History h(147);
+        h.probe(1, probe::MetadataApplied{Offset{5}, 77}).world(NodeStarted{NodeId{1}, 2});
+        h.probe(1, probe::MetadataApplied{Offset{4}, 76});
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("cluster-settles: nobody leads two seconds after the faults", "[oracle]") {
+    {
+        History h(148);
+        h.lead(1, 1).at(90s).crash(1, false).at(102s).open(2, 0);
+        CHECK(h.verdict() == 148);
+        CHECK(h.sentence() ==
+              "the faults were over at 100.000s, but 2.000s later nobody leads orders-0");
+    }
+    {
+        History h(148);
+        h.lead(1, 1).at(90s).crash(1, false).at(101s).lead(2, 2).at(103s);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 1);
+    }
+    {
+        // Cut short: nothing is said.
+        History h(148);
+        h.lead(1, 1).at(90s).crash(1, false).at(101s);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 0);
+    }
+}
+
+TEST_CASE("cluster-settles: leaders that change in the quiet", "[oracle]") {
+    {
+        History h(148);
+        h.lead(1, 1).at(113s).lead(2, 2);
+        CHECK(h.verdict() == 148);
+        CHECK(h.sentence() ==
+              "the faults were over at 100.000s, but at 113.000s n2 begins to lead orders-0 in "
+              "epoch 2");
+    }
+    {
+        History h(148);
+        h.lead(1, 1).at(101s).lead(2, 2).at(120s);
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("cluster-settles: replicas that stay outside of the ISR", "[oracle]") {
+    {
+        History h(148);
+        h.lead(1, 1, 0b0110).at(113s);
+        CHECK(h.verdict() == 148);
+        CHECK(h.sentence() ==
+              "the faults were over at 100.000s, but at 113.000s the ISR of orders-0 has 2 of its "
+              "3 replicas");
+    }
+    {
+        History h(148);
+        h.lead(1, 1, 0b0110).at(105s).probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110}).at(113s);
+        CHECK(h.verdict() == 0);
+    }
+}

@@ -1,0 +1,276 @@
+// The oracles of replicated logs: each speaks at its own bad history, and at no good neighbour.
+#include "tests/support/catch.h"
+#include "tests/unit/oracle/cluster_history.h"
+
+using namespace faultline;
+using namespace faultline::sim;
+using History = ClusterHistory;
+
+TEST_CASE("leader-complete: a leader without a committed batch", "[oracle]") {
+    {
+        History h(140);
+        h.begun().write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1).lead(3, 2);
+        CHECK(h.verdict() == 140);
+        CHECK(h.sentence() ==
+              "batch 1-1 of epoch 1 (crc 00000007) of orders-0 was committed in epoch 1, but n3 "
+              "begins to lead in epoch 2 and has nothing there");
+    }
+    {
+        History h(140);
+        h.begun().write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1).lead(2, 2);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+}
+
+TEST_CASE("leader-complete: other records in the place of committed ones", "[oracle]") {
+    History h(140);
+    h.begun().write(1, 1, 1).write(2, 1, 1).write(3, 1, 1, 8).hw(1, 2, 1).lead(3, 2);
+    CHECK(h.verdict() == 140);
+}
+
+TEST_CASE("leader-complete: a leader of an older epoch need not know the newer one", "[oracle]") {
+    History h(140);
+    h.begun().lead(2, 3).write(2, 1, 3).write(3, 1, 3).hw(2, 2, 3).lead(1, 2);
+    CHECK(h.verdict() == 0);
+}
+
+TEST_CASE("leader-complete: an old leader commits behind the back of its successor", "[oracle]") {
+    History h(140);
+    h.begun().write(1, 1, 1).write(2, 1, 1).lead(3, 2, 0b1100).hw(1, 2, 1);
+    CHECK(h.verdict() == 140);
+}
+
+TEST_CASE("leader-complete: what the configuration permits is counted", "[oracle]") {
+    {
+        History h(140, {3, 1, true});  // unclean elections
+        h.begun().write(1, 1, 1).hw(1, 2, 1).lead(3, 2);
+        CHECK(h.verdict() == 0);
+        CHECK(h.remark() ==
+              "leaders without committed records, as the configuration permits: 1 partitions, 1 "
+              "offsets");
+    }
+    {
+        History h(140);
+        h.begun().world(FaultEffect{1, NodeId{1}, Label{}}).open(1, 0).lead(1, 2);
+        CHECK(h.verdict() == 0);
+    }
+    {
+        History h(140, {3, 2, false}, true);
+        h.begun().crash(1, true).open(1, 0).lead(1, 2);
+        CHECK(h.verdict() == 0);
+        CHECK_FALSE(h.remark().empty());
+    }
+    {
+        History h(140, {3, 2, false}, true);
+        h.begun().crash(1, false).open(1, 0).lead(1, 2);
+        CHECK(h.verdict() == 140);
+    }
+}
+
+TEST_CASE("leader-complete: what a crash left in the log is not known, and not doubted",
+          "[oracle]") {
+    History h(140);
+    h.begun().crash(1, false).open(1, 2).lead(1, 2).write(2, 1, 1).hw(1, 2, 2).lead(2, 3);
+    CHECK(h.verdict() == 0);
+}
+
+TEST_CASE("committed-agree: two nodes hold different records below their high watermarks",
+          "[oracle]") {
+    {
+        History h(141);
+        h.begun().write(1, 1, 1).write(2, 1, 1, 9).hw(1, 2, 1).hw(2, 2, 1);
+        CHECK(h.verdict() == 141);
+        CHECK(h.sentence() ==
+              "batch 1-1 of epoch 1 (crc 00000007) of orders-0 was committed in epoch 1, but n2 "
+              "says in epoch 1 that all below 2 is committed, and has batch 1-1 of epoch 1 (crc "
+              "00000009)");
+    }
+    {
+        History h(141);
+        h.begun().write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1).hw(2, 2, 1).hw(3, 1, 1);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+}
+
+TEST_CASE("committed-agree: a later leader commits something else", "[oracle]") {
+    History h(141);
+    h.begun().write(1, 1, 1).write(3, 1, 1).hw(1, 2, 1);
+    h.lead(2, 2).write(2, 1, 2).hw(2, 2, 2);
+    CHECK(h.verdict() == 141);
+}
+
+TEST_CASE("committed-agree: a replica cuts what was committed", "[oracle]") {
+    {
+        History h(141);
+        h.begun().cut(3, 1, 0);
+        CHECK(h.verdict() == 141);
+    }
+    {
+        // What was not committed, or what all others have deleted, may go.
+        History h(141);
+        h.begun().write(3, 1, 1).cut(3, 2, 1);
+        h.probe(1, probe::LogStartMoved{h.p, Offset{0}, Offset{1}}).cut(2, 1, 0);
+        CHECK(h.verdict() == 0);
+    }
+    {
+        // Begun again at a higher offset.
+        History h(141);
+        h.begun().cut(3, 1, 40);
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("isr-covers: a member of the ISR lacks what is committed", "[oracle]") {
+    {
+        History h(143);
+        h.begun().write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1);
+        CHECK(h.verdict() == 143);
+        CHECK(h.sentence() ==
+              "n1 raised the high watermark of orders-0 to 2, but n3 of its ISR holds what is "
+              "durable up to 1");
+    }
+    {
+        History h(143);
+        h.begun().write(1, 1, 1).write(2, 1, 1).write(3, 1, 1, 7, false).hw(1, 2, 1);
+        CHECK(h.verdict() == 143);
+    }
+    {
+        History h(143, {3, 2, false}, true);
+        h.begun().write(1, 1, 1).write(2, 1, 1).write(3, 1, 1, 7, false).hw(1, 2, 1);
+        CHECK(h.verdict() == 0);
+    }
+    {
+        History h(143);
+        h.begun().write(1, 1, 1).write(2, 1, 1).write(3, 1, 1, 5).hw(1, 2, 1);
+        CHECK(h.verdict() == 143);
+    }
+    {
+        History h(143);
+        h.begun().probe(1, probe::IsrChanged{h.p, Epoch{1}, 1, 0b0110});
+        h.write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1).hw(2, 2, 1);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 2);
+    }
+}
+
+TEST_CASE("isr-covers: fewer members than min.insync.replicas", "[oracle]") {
+    History h(143);
+    h.begun().probe(1, probe::IsrChanged{h.p, Epoch{1}, 1, 0b0010}).write(1, 1, 1).hw(1, 2, 1);
+    CHECK(h.verdict() == 143);
+    CHECK(h.sentence() ==
+          "n1 raised the high watermark of orders-0 to 2 with an ISR of 1, but "
+          "min.insync.replicas is 2");
+}
+
+TEST_CASE("follower-credit: a follower has less than it is counted to hold", "[oracle]") {
+    {
+        History h(144);
+        h.begun().write(1, 1, 1).fetched(1, 2, 2, 1);
+        CHECK(h.verdict() == 144);
+        CHECK(h.sentence() ==
+              "n1 counts n2 to hold orders-0 up to 2, but what is durable there is up to 1");
+    }
+    {
+        History h(144);
+        h.begun().write(1, 1, 1).write(2, 1, 1, 7, false).fetched(1, 2, 2, 1);
+        CHECK(h.verdict() == 144);
+    }
+    {
+        History h(144);
+        h.begun().write(1, 1, 1).write(2, 1, 1).fetched(1, 2, 2, 1).fetched(1, 3, 1, 1);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 2);
+    }
+}
+
+TEST_CASE("follower-credit: a log that diverged counts for nothing", "[oracle]") {
+    {
+        History h(144);
+        h.begun().write(1, 1, 1).write(2, 1, 0).fetched(1, 2, 2, 1);
+        CHECK(h.verdict() == 144);
+    }
+    {
+        // Its sender follows another leader since, and has cut its log.
+        History h(144);
+        h.begun().write(1, 1, 1).write(2, 1, 1).follow(2, 2, 3).cut(2, 2, 1).fetched(1, 2, 2, 1);
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("node-watermark: beyond the log, beyond what is committed, or falling", "[oracle]") {
+    {
+        History h(145);
+        h.begun().hw(1, 2, 1);
+        CHECK(h.verdict() == 145);
+    }
+    {
+        History h(145);
+        h.begun().write(2, 1, 1).hw(2, 2, 1);
+        CHECK(h.verdict() == 145);
+        CHECK(h.sentence() ==
+              "n2 follows a high watermark of orders-0 up to 2, but leaders committed only what "
+              "is below 1");
+    }
+    {
+        History h(145);
+        h.begun().write_all(1, 1).hw(1, 2, 1).hw(2, 2, 1).hw(2, 1, 1);
+        CHECK(h.verdict() == 145);
+    }
+    {
+        // A new part begins where that node stands.
+        History h(145);
+        h.begun().write_all(1, 1).hw(1, 2, 1).hw(2, 2, 1).open(2, 2).follow(2, 2, 3).hw(2, 1, 2);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+}
+
+TEST_CASE("node-watermark: nobody is given what was not committed", "[oracle]") {
+    {
+        History h(145);
+        h.begun().write(1, 1, 1).delivered(0, 0, 0).delivered(0, 1, 1);
+        CHECK(h.verdict() == 145);
+    }
+    {
+        History h(145);
+        h.begun().delivered(0, 0, 0);
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("acked-survives: acknowledged before it was committed", "[oracle]") {
+    History h(146);
+    h.begun().write(1, 1, 1).acked(1, 1);
+    CHECK(h.verdict() == 146);
+}
+
+TEST_CASE("acked-survives: the auditor finds each record at its offset", "[oracle]") {
+    constexpr std::int32_t kAuditor = 1;
+    {
+        History h(146);
+        h.begun().acked(0, 0).delivered(kAuditor, 0, 0);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 2);
+    }
+    {
+        History h(146);
+        h.begun().acked(0, 0);
+        CHECK(h.verdict() == 146);
+    }
+    {
+        History h(146);
+        h.begun().acked(0, 0).delivered(kAuditor, 0, 5);
+        CHECK(h.verdict() == 146);
+        CHECK(h.sentence() ==
+              "record 0 of p1 was acknowledged at offset 0 of orders-0 at 0.000s with acks=all, "
+              "but at the end a reader finds record 5 of p1 there");
+    }
+    {
+        // Retention took it.
+        History h(146);
+        h.begun().acked(0, 0).probe(1, probe::LogStartMoved{h.p, Offset{0}, Offset{1}});
+        CHECK(h.verdict() == 0);
+    }
+}
