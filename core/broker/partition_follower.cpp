@@ -72,8 +72,8 @@ Result<void> Partition::append_fetched(const IoBuf& records, Offset leaders_high
         // Compaction takes offsets below the high watermark alone.
         if (h.base_offset != next.v && h.base_offset > leaders_high_watermark.v) break;
         // No more than a segment takes at once; the next fetch brings the rest.
-        const bool full =
-            !good.empty() && std::cmp_greater(good.size() + batch.size(), plan_.config.segment_bytes);
+        const bool full = !good.empty() &&
+                          std::cmp_greater(good.size() + batch.size(), plan_.config.segment_bytes);
         if (full) break;
         gap |= h.base_offset > next.v;
         next = Offset{h.last_offset() + 1};

@@ -62,10 +62,11 @@ private:
             {a.first.v, a.first_record, a.count, a.client, at, event_number()});
         const std::int64_t end = a.first.v + a.count;
         if (end <= p->committed_end || logs().may_lose(*p)) return;
-        violate(at, fmt::format("record {} of {} was acknowledged at offset {} of {} with acks=all, "
-                                "but leaders committed only what is below {}",
-                                a.first_record + a.count - 1, cast_.producer_name(a.client),
-                                end - 1, partition_name(a.partition), p->committed_end));
+        violate(at,
+                fmt::format("record {} of {} was acknowledged at offset {} of {} with acks=all, "
+                            "but leaders committed only what is below {}",
+                            a.first_record + a.count - 1, cast_.producer_name(a.client), end - 1,
+                            partition_name(a.partition), p->committed_end));
     }
 
     bool audit(MonoTime at, probe::PartitionKey key, const Log& log, const Ack& ack,

@@ -1,7 +1,7 @@
-// INV-144 follower-credit: a leader counts a follower to hold no more than what is in the follower's
-// log, durably where acknowledgements wait for the disk, and only of a log that is a beginning of
-// its own. A fetch that was under way while its sender went on to a later epoch tells of a log that
-// may be cut since: who leads there answers for it (INV-140).
+// INV-144 follower-credit: a leader counts a follower to hold no more than what is in the
+// follower's log, durably where acknowledgements wait for the disk, and only of a log that is a
+// beginning of its own. A fetch that was under way while its sender went on to a later epoch tells
+// of a log that may be cut since: who leads there answers for it (INV-140).
 #include <fmt/format.h>
 
 #include "sim/oracle/cluster_oracle.h"

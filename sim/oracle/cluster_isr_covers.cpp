@@ -1,6 +1,6 @@
-// INV-143 isr-covers: when a leader raises its high watermark, each member of the ISR as it believes
-// it holds that much of its log, durably where acknowledgements wait for the disk, and they are at
-// least min.insync.replicas.
+// INV-143 isr-covers: when a leader raises its high watermark, each member of the ISR as it
+// believes it holds that much of its log, durably where acknowledgements wait for the disk, and
+// they are at least min.insync.replicas.
 #include <algorithm>
 #include <bit>
 
@@ -45,11 +45,11 @@ private:
         const auto& r = logs().replica(p, member);
         const std::int64_t held = ClusterLogs::holds(p, r);
         if (held < h.hw.v) {
-            violate(at, fmt::format("{} raised the high watermark of {} to {}, but {} of its ISR "
-                                    "holds {} up to {}",
-                                    node_name(leader), partition_name(h.partition), h.hw.v,
-                                    node_name(member), p.lazy ? "its log" : "what is durable",
-                                    held));
+            violate(at,
+                    fmt::format("{} raised the high watermark of {} to {}, but {} of its ISR "
+                                "holds {} up to {}",
+                                node_name(leader), partition_name(h.partition), h.hw.v,
+                                node_name(member), p.lazy ? "its log" : "what is durable", held));
             return;
         }
         const auto* mine = ClusterLogs::batch_at(lead, h.hw.v - 1);

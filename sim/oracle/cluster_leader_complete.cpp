@@ -36,9 +36,8 @@ private:
             violate(at, fmt::format("{} committed {} of {} as leader of epoch {}, but {} leads in "
                                     "epoch {} since, and {} there",
                                     node_name(node), show(logs().overtaken()->committed),
-                                    partition_name(h.partition), h.epoch.v,
-                                    node_name(p.top_leader), p.top_epoch,
-                                    show_found(*logs().overtaken())));
+                                    partition_name(h.partition), h.epoch.v, node_name(p.top_leader),
+                                    p.top_epoch, show_found(*logs().overtaken())));
         }
     }
 
@@ -50,13 +49,13 @@ private:
         const auto missing = logs().compare(*p, r, p->committed_end, l.epoch.v);
         if (!missing) return;
         if (logs().may_lose(*p)) return excuse(*p, *missing);
-        violate(at,
-                fmt::format("{} of {} was committed in epoch {}, but {} begins to lead in epoch {} "
-                            "and {}",
-                            show(missing->committed), partition_name(l.partition),
-                            missing->committed.reign, node_name(node), l.epoch.v,
-                            show_found(*missing)),
-                missing->committed.number);
+        violate(
+            at,
+            fmt::format("{} of {} was committed in epoch {}, but {} begins to lead in epoch {} "
+                        "and {}",
+                        show(missing->committed), partition_name(l.partition),
+                        missing->committed.reign, node_name(node), l.epoch.v, show_found(*missing)),
+            missing->committed.number);
     }
 
     void excuse(ClusterLogs::Partition& p, const ClusterLogs::Difference& missing) {

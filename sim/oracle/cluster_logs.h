@@ -23,7 +23,7 @@ public:
     };
     // Below a leader's high watermark.
     struct Committed : Batch {
-        std::int32_t reign = -1;  // epoch of the leader that first committed it
+        std::int32_t reign = -1;   // epoch of the leader that first committed it
         std::uint64_t number = 0;  // of the event
     };
     enum class Part : std::uint8_t { none, follower, leader };
@@ -42,9 +42,9 @@ public:
         std::vector<Replica> replicas;  // by node
         std::deque<Committed> committed;
         std::int64_t committed_end = 0;
-        bool judged = false;  // a topic that stays
-        bool lazy = false;    // its acknowledgements do not wait for the disk
-        bool unclean = false; // a leader may be elected that lacks what was committed
+        bool judged = false;    // a topic that stays
+        bool lazy = false;      // its acknowledgements do not wait for the disk
+        bool unclean = false;   // a leader may be elected that lacks what was committed
         bool forgiven = false;  // it lost committed records, as its configuration permits
         std::int64_t min_isr = 1, factor = 1;
         std::int32_t top_epoch = -1;  // the newest in which anybody led
@@ -64,8 +64,8 @@ public:
     // Both valid until the next event. Null: a partition that is not judged.
     Partition* find(probe::PartitionKey key);
     Replica& replica(Partition& p, NodeId node);
-    // Compares a log with what leaders of epochs up to `reign` committed below `to`. A difference is
-    // met again, as long as it is there.
+    // Compares a log with what leaders of epochs up to `reign` committed below `to`. A difference
+    // is met again, as long as it is there.
     std::optional<Difference> compare(Partition& p, Replica& r, std::int64_t to,
                                       std::int32_t reign = INT32_MAX);
     // The batch that holds `offset`; null when there is none.

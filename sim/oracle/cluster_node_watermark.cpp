@@ -1,6 +1,6 @@
-// INV-145 node-watermark: on each node the high watermark is not beyond the log end, nor beyond what
-// leaders have committed, and does not fall while the node keeps its part; nobody is given a record
-// at an offset that no leader had committed.
+// INV-145 node-watermark: on each node the high watermark is not beyond the log end, nor beyond
+// what leaders have committed, and does not fall while the node keeps its part; nobody is given a
+// record at an offset that no leader had committed.
 #include <fmt/format.h>
 
 #include "sim/oracle/cluster_oracle.h"

@@ -32,8 +32,9 @@ private:
         ++premises_;
         const auto [it, first] = leaders_.try_emplace({key, epoch}, Leader{node, event_number()});
         if (first || it->second.node == node) return;
-        violate(at, fmt::format("n{} led {} in epoch {}, but n{} leads it in the same epoch",
-                                it->second.node.v, what, epoch, node.v),
+        violate(at,
+                fmt::format("n{} led {} in epoch {}, but n{} leads it in the same epoch",
+                            it->second.node.v, what, epoch, node.v),
                 it->second.number);
     }
 

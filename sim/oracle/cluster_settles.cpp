@@ -1,7 +1,7 @@
-// INV-148 cluster-settles: when the faults are over and all nodes run on a LAN, each partition has a
-// leader within kLed, nobody else begins to lead after kQuiet, and after kRefilled each ISR has all
-// replicas again. A node whose log directory failed is not well again: then only leaders are asked
-// for. A run that ends earlier settles nothing.
+// INV-148 cluster-settles: when the faults are over and all nodes run on a LAN, each partition has
+// a leader within kLed, nobody else begins to lead after kQuiet, and after kRefilled each ISR has
+// all replicas again. A node whose log directory failed is not well again: then only leaders are
+// asked for. A run that ends earlier settles nothing.
 #include <bit>
 
 #include <fmt/format.h>
@@ -82,9 +82,10 @@ private:
         for (const auto& [key, p] : partitions_) {
             ++premises_;
             if (p.leads) continue;
-            violate(at, fmt::format("the faults were over at {}, but {} later nobody leads {}",
-                                    format_seconds(cast_.healed - MonoTime{}), format_seconds(kLed),
-                                    partition_name(key)),
+            violate(at,
+                    fmt::format("the faults were over at {}, but {} later nobody leads {}",
+                                format_seconds(cast_.healed - MonoTime{}), format_seconds(kLed),
+                                partition_name(key)),
                     p.number);
         }
     }

@@ -31,95 +31,93 @@ std::string_view topic_of(std::string_view partition) {
     return partition.substr(0, partition.rfind('-'));
 }
 
-std::span<const OracleInfo> oracle_table() {
-    static constexpr OracleInfo rows[] = {
-        {80, "acked-is-durable",
-         "An acknowledged record stays in the log at its offset, within the contract of its "
-         "acknowledgement.",
-         "S1 S10"},
-        {81, "dense-offsets",
-         "A leader gives consecutive offsets; a consumer sees each once and in order.", "S12 S15"},
-        {82, "log-prefix", "An offset holds one record for ever, unless the log was cut below it.",
-         "S3 S8"},
-        {83, "no-phantom",
-         "A delivered record was sent by the producer it names, to that partition.", "S8 D3"},
-        {84, "producer-order",
-         "The records of one producer stand in the order in which it sent them, each once where it "
-         "is idempotent.",
-         "T1 T2"},
-        {85, "high-watermark",
-         "The high watermark never exceeds the log end nor what is durable, never falls, and "
-         "nobody reads at or above it.",
-         "S7 S8 S13"},
-        {86, "retention-earned",
-         "A record is deleted by age only when retention.ms has really passed.", "S16 K3"},
-        {kNoCorruptData, "no-corrupt-data", "No damaged batch reaches a client as data.", "D3"},
-        {kProgress, "progress", "When the faults are over, clients finish.", "L3 L8"},
-        {kNoAbort, "no-assertion-fails", "No assertion fails.", "P1"},
-        {kTopicIsolation, "topic-isolation",
-         "A record sent to one topic is never found in another, nor in a later topic of the same "
-         "name.",
-         "S17"},
-        {91, "log-structure",
-         "Log start <= high watermark <= log end; log start, leader epochs and durability never "
-         "fall; "
-         "segments begin at a durable end and go oldest first, for good.",
-         "S12 S13 S16 D5"},
-        {93, "recovery-keeps-durable",
-         "A log that is opened again ends no earlier than what fsync had covered.", "D1 D2 D6"},
-        {94, "answers-in-order",
-         "A broker answers the requests of a connection in their order, each once.", "P2"},
-        {95, "lost-write",
-         "Below the highest offset read, every acknowledged value was read by somebody.",
-         "lost-write"},
-        {96, "duplicate", "A value of an idempotent producer stands at one offset.", "duplicate"},
-        {97, "inconsistent-offsets", "An offset holds one value for all clients.",
-         "inconsistent-offsets"},
-        {98, "unseen", "When everything was read, every acknowledged value was seen.", "unseen"},
-        {99, "poll-skip", "A consumer never jumps over offsets that exist.", "poll-skip"},
-        {100, "nonmonotonic-poll", "A consumer is given rising offsets.", "nonmonotonic-poll"},
-        {101, "nonmonotonic-send",
-         "The values of an idempotent producer stand in the order of sending.",
-         "nonmonotonic-send"},
-        {102, "aborted-read", "A consumer of committed records is given nothing that was aborted.",
-         "G1a"},
-        {103, "sync-honesty",
-         "After a failed sync nothing of that partition is called durable until the broker starts "
-         "again.",
-         "D1"},
-        {104, "documented-errors",
-         "A Produce is answered with an error that the protocol documents for it; success brings "
-         "an offset, an error none.",
-         "P3"},
-        {105, "failed-send-read", "Nobody is given a record whose sending failed for certain.",
-         "G1a"},
-        {140, "leader-complete",
-         "The log of a node that begins to lead holds everything that was ever committed.", "S5"},
-        {141, "committed-agree",
-         "What was committed at an offset is the same on every node, and no replica cuts it off.",
-         "S2 S3"},
-        {142, "one-leader", "An epoch of a partition, and of the quorum, has one leader.", "S4 M1"},
-        {143, "isr-covers",
-         "What a leader commits is held by every member of its ISR, and by min.insync.replicas.",
-         "S7 S9"},
-        {144, "follower-credit",
-         "A follower is counted to hold no more than what is in its log, and nothing that diverged.",
-         "S7"},
-        {145, "node-watermark",
-         "A high watermark is not beyond the log of its node and what leaders committed, and does "
-         "not fall; nobody is given what no leader had committed.",
-         "S7 S8 S13"},
-        {146, "acked-survives",
-         "A record acknowledged with acks=all was committed, and stays at its offset.", "S1 S10"},
-        {147, "metadata-equal",
-         "Nodes that applied the same metadata have the same image; no node goes back.", "M3 M4"},
-        {148, "cluster-settles",
-         "After the faults each partition has a leader soon and keeps it; its replicas come back "
-         "into the ISR.",
-         "L1 L2 L4"},
-    };
-    return rows;
-}
+namespace {
+constexpr OracleInfo kRows[] = {
+    {80, "acked-is-durable",
+     "An acknowledged record stays in the log at its offset, within the contract of its "
+     "acknowledgement.",
+     "S1 S10"},
+    {81, "dense-offsets",
+     "A leader gives consecutive offsets; a consumer sees each once and in order.", "S12 S15"},
+    {82, "log-prefix", "An offset holds one record for ever, unless the log was cut below it.",
+     "S3 S8"},
+    {83, "no-phantom", "A delivered record was sent by the producer it names, to that partition.",
+     "S8 D3"},
+    {84, "producer-order",
+     "The records of one producer stand in the order in which it sent them, each once where it "
+     "is idempotent.",
+     "T1 T2"},
+    {85, "high-watermark",
+     "The high watermark never exceeds the log end nor what is durable, never falls, and "
+     "nobody reads at or above it.",
+     "S7 S8 S13"},
+    {86, "retention-earned", "A record is deleted by age only when retention.ms has really passed.",
+     "S16 K3"},
+    {kNoCorruptData, "no-corrupt-data", "No damaged batch reaches a client as data.", "D3"},
+    {kProgress, "progress", "When the faults are over, clients finish.", "L3 L8"},
+    {kNoAbort, "no-assertion-fails", "No assertion fails.", "P1"},
+    {kTopicIsolation, "topic-isolation",
+     "A record sent to one topic is never found in another, nor in a later topic of the same "
+     "name.",
+     "S17"},
+    {91, "log-structure",
+     "Log start <= high watermark <= log end; log start, leader epochs and durability never "
+     "fall; "
+     "segments begin at a durable end and go oldest first, for good.",
+     "S12 S13 S16 D5"},
+    {93, "recovery-keeps-durable",
+     "A log that is opened again ends no earlier than what fsync had covered.", "D1 D2 D6"},
+    {94, "answers-in-order",
+     "A broker answers the requests of a connection in their order, each once.", "P2"},
+    {95, "lost-write",
+     "Below the highest offset read, every acknowledged value was read by somebody.", "lost-write"},
+    {96, "duplicate", "A value of an idempotent producer stands at one offset.", "duplicate"},
+    {97, "inconsistent-offsets", "An offset holds one value for all clients.",
+     "inconsistent-offsets"},
+    {98, "unseen", "When everything was read, every acknowledged value was seen.", "unseen"},
+    {99, "poll-skip", "A consumer never jumps over offsets that exist.", "poll-skip"},
+    {100, "nonmonotonic-poll", "A consumer is given rising offsets.", "nonmonotonic-poll"},
+    {101, "nonmonotonic-send",
+     "The values of an idempotent producer stand in the order of sending.", "nonmonotonic-send"},
+    {102, "aborted-read", "A consumer of committed records is given nothing that was aborted.",
+     "G1a"},
+    {103, "sync-honesty",
+     "After a failed sync nothing of that partition is called durable until the broker starts "
+     "again.",
+     "D1"},
+    {104, "documented-errors",
+     "A Produce is answered with an error that the protocol documents for it; success brings "
+     "an offset, an error none.",
+     "P3"},
+    {105, "failed-send-read", "Nobody is given a record whose sending failed for certain.", "G1a"},
+    {140, "leader-complete",
+     "The log of a node that begins to lead holds everything that was ever committed.", "S5"},
+    {141, "committed-agree",
+     "What was committed at an offset is the same on every node, and no replica cuts it off.",
+     "S2 S3"},
+    {142, "one-leader", "An epoch of a partition, and of the quorum, has one leader.", "S4 M1"},
+    {143, "isr-covers",
+     "What a leader commits is held by every member of its ISR, and by min.insync.replicas.",
+     "S7 S9"},
+    {144, "follower-credit",
+     "A follower is counted to hold no more than what is in its log, and nothing that diverged.",
+     "S7"},
+    {145, "node-watermark",
+     "A high watermark is not beyond the log of its node and what leaders committed, and does "
+     "not fall; nobody is given what no leader had committed.",
+     "S7 S8 S13"},
+    {146, "acked-survives",
+     "A record acknowledged with acks=all was committed, and stays at its offset.", "S1 S10"},
+    {147, "metadata-equal",
+     "Nodes that applied the same metadata have the same image; no node goes back.", "M3 M4"},
+    {148, "cluster-settles",
+     "After the faults each partition has a leader soon and keeps it; its replicas come back "
+     "into the ISR.",
+     "L1 L2 L4"},
+};
+}  // namespace
+
+std::span<const OracleInfo> oracle_table() { return kRows; }
 
 namespace {
 void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge,

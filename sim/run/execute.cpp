@@ -43,8 +43,8 @@ void add_cluster(Cast& cast, const Scenario& s) {
         TopicContract c;
         c.replicas =
             t.replicas > 0 ? t.replicas : number_or(config, "default.replication.factor", 1);
-        c.min_isr = number_or(t.config, "min.insync.replicas",
-                              number_or(config, "min.insync.replicas", 1));
+        c.min_isr =
+            number_or(t.config, "min.insync.replicas", number_or(config, "min.insync.replicas", 1));
         const auto own = t.config.find("unclean.leader.election.enable");
         c.unclean = own != t.config.end() && own->second == "true";
         cast.cluster_topics[t.name] = c;

@@ -26,6 +26,7 @@ members() {  # KIND
         lose_log_dir) echo ', "path": "nothing"' ;;
         disk_capacity) echo ', "bytes": 1000000' ;;
         clock_jump) echo ', "by": "10s"' ;;
+        reassign | elect | delete_records) echo ', "partition": "t/0"' ;;
         clock_drift) echo ', "ppm": 100' ;;
     esac
 }

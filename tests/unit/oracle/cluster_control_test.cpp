@@ -38,7 +38,8 @@ TEST_CASE("one-leader: topics that come and go begin anew", "[oracle]") {
 TEST_CASE("metadata-equal: other images of the same metadata", "[oracle]") {
     {
         History h(147);
-        h.probe(1, probe::MetadataApplied{Offset{5}, 77}).probe(2, probe::MetadataApplied{Offset{5}, 78});
+        h.probe(1, probe::MetadataApplied{Offset{5}, 77})
+            .probe(2, probe::MetadataApplied{Offset{5}, 78});
         CHECK(h.verdict() == 147);
         CHECK(h.sentence() ==
               "n1 has applied the metadata up to 5 and has the image 000000000000004d, but n2 has "
@@ -46,7 +47,8 @@ TEST_CASE("metadata-equal: other images of the same metadata", "[oracle]") {
     }
     {
         History h(147);
-        h.probe(1, probe::MetadataApplied{Offset{5}, 77}).probe(2, probe::MetadataApplied{Offset{5}, 77});
+        h.probe(1, probe::MetadataApplied{Offset{5}, 77})
+            .probe(2, probe::MetadataApplied{Offset{5}, 77});
         h.probe(1, probe::MetadataApplied{Offset{6}, 78});
         CHECK(h.verdict() == 0);
         CHECK(h.premises() == 1);
@@ -56,7 +58,8 @@ TEST_CASE("metadata-equal: other images of the same metadata", "[oracle]") {
 TEST_CASE("metadata-equal: a process does not go back, a new one may", "[oracle]") {
     {
         History h(147);
-        h.probe(1, probe::MetadataApplied{Offset{5}, 77}).probe(1, probe::MetadataApplied{Offset{4}, 76});
+        h.probe(1, probe::MetadataApplied{Offset{5}, 77})
+            .probe(1, probe::MetadataApplied{Offset{4}, 76});
         CHECK(h.verdict() == 147);
     }
     {
@@ -117,7 +120,10 @@ TEST_CASE("cluster-settles: replicas that stay outside of the ISR", "[oracle]") 
     }
     {
         History h(148);
-        h.lead(1, 1, 0b0110).at(105s).probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110}).at(113s);
+        h.lead(1, 1, 0b0110)
+            .at(105s)
+            .probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110})
+            .at(113s);
         CHECK(h.verdict() == 0);
     }
 }

@@ -51,8 +51,7 @@ public:
     // One record, durable where `durable`.
     ClusterHistory& write(int node, std::int64_t offset, std::int32_t epoch, std::uint32_t crc = 7,
                           bool durable = true) {
-        probe(node,
-              probe::BatchAppended{p, Epoch{epoch}, Offset{offset}, Offset{offset}, crc});
+        probe(node, probe::BatchAppended{p, Epoch{epoch}, Offset{offset}, Offset{offset}, crc});
         return durable ? probe(node, probe::LogFlushed{p, Offset{offset + 1}}) : *this;
     }
     ClusterHistory& write_all(std::int64_t offset, std::int32_t epoch) {
@@ -62,8 +61,7 @@ public:
         return probe(node, probe::HighWatermark{p, Epoch{epoch}, Offset{to}});
     }
     ClusterHistory& fetched(int leader, int follower, std::int64_t at, std::int32_t epoch) {
-        return probe(leader,
-                     probe::FollowerFetched{p, Epoch{epoch}, NodeId{follower}, Offset{at}});
+        return probe(leader, probe::FollowerFetched{p, Epoch{epoch}, NodeId{follower}, Offset{at}});
     }
     ClusterHistory& cut(int node, std::int64_t from, std::int64_t to) {
         return probe(node, probe::LogTruncated{p, Offset{from}, Offset{to}});

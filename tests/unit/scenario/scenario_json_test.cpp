@@ -50,6 +50,7 @@ Scenario every_fault() {
         f.kind = i.kind;
         f.to = {"leader(orders,1)"};
         f.path = "*x*";
+        f.partition = "orders/1";
         f.api = "fetch";
         f.by = 3s;
         f.bytes = 77;
