@@ -75,7 +75,7 @@ public:
         channel_ = std::make_unique<ControllerChannel>(env_, *controller_);
         shared_->channel = channel_.get();
         for (unsigned i = 1; i < env_.shards.count(); ++i) FL_CHECK(start_shard(i));
-        if (shared_->config.is_broker) FL_CHECK(listen());
+        if (shared_->config.is_broker) FL_CHECK(may_listen());
         if (shared_->config.controller_bind) {
             FL_TRY(const Endpoint real,
                    first_->listen_as_controller(*shared_->config.controller_bind, *controller_));
@@ -225,6 +225,8 @@ private:
             env_, std::move(life), *channel_, *controller_,
             Lifecycle::Hooks{[this] { return healthy(); }, [this](MonoTime t) { lease(t); }});
         FL_CHECK(told(lifecycle_->enlist(stopping_.token())));
+        // Who can connect to every node may count on every one being registered.
+        if (endpoints_.empty()) FL_CHECK(listen());
         FL_CHECK(match_logs());
         {
             const auto turn = publishing_.lock();
@@ -326,6 +328,25 @@ private:
         return {};
     }
 
+    // A port that is taken is told at once, before anything is asked of the cluster. Where any port
+    // will do it is kept: the registration names it.
+    Result<void> may_listen() {
+        const auto& listeners = shared_->config.listeners;
+        if (std::ranges::any_of(listeners, [](const auto& l) { return l.bind.port == 0; }))
+            return listen();
+        for (const ListenerConfig& l : listeners) {
+            FL_TRY(const auto probe, env_.net.listen(l.bind));
+            if (&l == &listeners.front()) advertise(probe->local());
+        }
+        return {};
+    }
+
+    void advertise(const Endpoint& bound) {
+        const Endpoint& told = shared_->config.listeners.front().advertised;
+        advertised_ = {told.host.empty() ? bound.host : told.host,
+                       told.port == 0 ? bound.port : told.port};
+    }
+
     Result<void> listen() {
         std::vector<Endpoint> at;
         for (const ListenerConfig& l : shared_->config.listeners) at.push_back(l.bind);
@@ -343,12 +364,7 @@ private:
                        }));
             if (!joined.ok()) return joined.error();
         }
-        const ListenerConfig& first = shared_->config.listeners.front();
-        const std::string host =
-            !first.advertised.host.empty() ? first.advertised.host : endpoints_[0].host;
-        const std::uint16_t port =
-            first.advertised.port != 0 ? first.advertised.port : endpoints_[0].port;
-        advertised_ = {host, port};
+        advertise(endpoints_[0]);
         return {};
     }
 
