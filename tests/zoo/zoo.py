@@ -104,22 +104,45 @@ def applies(mutant):
     return 1
 
 
+# How many seeds a mutant's scenario may need. Its own comes first; but what a seed draws shifts with every
+# change of the core, and a window of a millisecond is then met by another one.
+CONTRACT_SEEDS = 200
+
+
+def at(seed):
+    return '' if seed is None else f' --seed {seed}'
+
+
+def met(build, mutant):
+    """(seed, sentence, text): the first run of its scenario that violates the mutant's invariant; seed None is the
+    scenario's own. Without one the sentence is None, and the text is that of the scenario's own seed."""
+    own = ''
+    for seed in (None, *range(1, CONTRACT_SEEDS + 1)):
+        code, outcome, text = build.run(mutant.name, mutant.scenario, seed)
+        invariant, sentence = violated(outcome)
+        if code == 1 and invariant == mutant.invariant:
+            return seed, sentence, text
+        own = own or text
+    return None, None, own
+
+
 def contract(build, mutant):
     problems = []
     code, _, text = build.run(mutant.name, CALM)
     if code != 0:
         problems.append(f'without faults it must hold, but {relative(CALM)}: {text}')
-    code, outcome, text = build.run(mutant.name, mutant.scenario)
-    invariant, sentence = violated(outcome)
-    if code != 1 or invariant != mutant.invariant:
-        problems.append(f'{relative(mutant.scenario)} must violate INV-{mutant.invariant}, but: {text}')
-    code, _, text = build.run('original', mutant.scenario)
-    if code != 0:
-        problems.append(f'{relative(mutant.scenario)} must hold without the defect, but: {text}')
+    seed, sentence, text = met(build, mutant)
+    if sentence is None:
+        problems.append(f'{relative(mutant.scenario)} must violate INV-{mutant.invariant} with its own seed or one of '
+                        f'1 to {CONTRACT_SEEDS}, but with its own: {text}')
+    else:
+        code, _, text = build.run('original', mutant.scenario, seed)
+        if code != 0:
+            problems.append(f'{relative(mutant.scenario)}{at(seed)} must hold without the defect, but: {text}')
     for p in problems:
         print(f'{mutant.name}: {p}')
     if not problems:
-        print(f'{mutant.name}: latent in {relative(CALM)}; INV-{invariant} in {relative(mutant.scenario)}: '
+        print(f'{mutant.name}: latent in {relative(CALM)}; INV-{mutant.invariant} in {relative(mutant.scenario)}{at(seed)}: '
               f'{sentence}')
     return 1 if problems else 0
 
