@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Apache Kafka's own command-line tools against a real daemon: topics (create, describe, alter), get-offsets,
-# delete-records, log-dirs, transactions describe-producers, console-consumer.
+# Apache Kafka's own command-line tools against a real daemon: topics (create, describe, alter), configs, get-offsets,
+# delete-records, log-dirs, transactions describe-producers, console-producer, console-consumer, producer-perf,
+# verifiable-producer, cluster, api-versions, dump-log.
 #   kafka_tools.sh [BIN-DIR]      ends with a verdict line; exit 0 or 1, 77 where there is no Java or no Kafka
 # The jars: $FL_KAFKA_LIBS, else libs/ of $FL_KAFKA_HOME (default ~/.cache/faultline-reference-kafka).
 set -uo pipefail
@@ -38,13 +39,16 @@ start() {
     boot=$(sed -n 's/.*listeners=PLAINTEXT:\/\/\([^ ,]*\).*/\1/p' "$dir/ready")
 }
 
-# tool CLASS ARGS...: what it printed is in $dir/out.
-tool() {
-    local class=$1; shift
+# jvm CLASS ARGS...: what it printed is in $dir/out.
+jvm() {
     timeout 120 java -Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.apache.logging.log4j.level=OFF \
-        -Dlog4j2.StatusLogger.level=OFF -cp "$libs/*" "org.apache.kafka.tools.$class" --bootstrap-server "$boot" "$@" \
-        >"$dir/out" 2>&1
+        -Dlog4j2.StatusLogger.level=OFF -cp "$libs/*" "$@" >"$dir/out" 2>&1
 }
+tool() { # CLASS ARGS...
+    local class=$1; shift
+    jvm "org.apache.kafka.tools.$class" --bootstrap-server "$boot" "$@"
+}
+configs() { jvm kafka.admin.ConfigCommand --bootstrap-server "$boot" "$@"; }
 wants() { grep -qE -- "$1" "$dir/out" || fail "$2: no line with $1"; }
 # The offsets of topic t at a time, as one line.
 offsets() {
@@ -100,6 +104,42 @@ tool consumer.ConsoleConsumer --topic t --partition 0 --offset earliest --max-me
     fail "console-consumer"
 equal "$(grep -E '^[a-z]$' "$dir/out" | tr '\n' ' ')" "c d e " "console-consumer"
 say "console-consumer: what is left, by a fetch session"
+
+tool TopicCommand --create --topic u --partitions 2 --config retention.ms=3600000 || fail "topics --create --config"
+printf 'k1\tone\nk2\ttwo\nk1\tthree\n' >"$dir/in"
+tool ConsoleProducer --topic u --reader-property parse.key=true --compression-codec zstd <"$dir/in" || fail "console-producer"
+tool ProducerPerformance --topic u --num-records 5000 --record-size 100 --throughput -1 || fail "producer-perf"
+wants '^5000 records sent' "producer-perf"
+tool VerifiableProducer --topic u --max-messages 100 --throughput -1 --acks -1 || fail "verifiable-producer"
+equal "$(grep -c producer_send_success "$dir/out")" 100 "verifiable-producer"
+tool GetOffsetShell --topic u || fail "get-offsets"
+equal "$(awk -F: '{ n += $3 } END { print n }' "$dir/out")" 5103 "get-offsets of what three producers wrote"
+for p in 0 1; do
+    tool consumer.ConsoleConsumer --topic u --partition $p --offset earliest --timeout-ms 5000 \
+        --formatter-property print.key=true || fail "console-consumer --partition $p"
+    grep -E '^k[12]' "$dir/out" >>"$dir/keyed"
+done
+equal "$(sort -s -k1,1 "$dir/keyed" | tr '\t\n' '= ')" "k1=one k1=three k2=two " "console-consumer with keys"
+say "console-producer, producer-perf, verifiable-producer: 5103 records, keys in order"
+
+configs --describe --entity-type topics --entity-name u || fail "configs --describe"
+wants 'retention.ms=3600000' "configs --describe"
+cluster() { jvm org.apache.kafka.tools.ClusterTool "$1" --bootstrap-server "$boot"; }
+cluster cluster-id || fail "cluster"
+wants '^Cluster ID: [A-Za-z0-9_-]{22}$' "cluster cluster-id"
+cluster list-endpoints || fail "cluster list-endpoints"
+wants "^1 .*${boot##*:} .*unfenced" "cluster list-endpoints"
+tool BrokerApiVersionsCommand || fail "api-versions"
+wants 'Produce\(0\): 0 to 13 \[usable: 13\]' "api-versions"
+wants 'Fetch\(1\): 4 to 18 \[usable: 18\]' "api-versions"
+say "configs, cluster, api-versions"
+
+jvm org.apache.kafka.tools.DumpLogSegments --deep-iteration --print-data-log --files \
+    "$dir/data/u-0/00000000000000000000.log,$dir/data/u-1/00000000000000000000.log" || fail "dump-log"
+equal "$(grep -cE '^\| offset: ' "$dir/out")" 5103 "records that dump-log sees"
+wants 'compresscodec: zstd crc: [0-9]+ isvalid: true' "dump-log"
+grep -q 'isvalid: false' "$dir/out" && fail "dump-log finds a damaged batch"
+say "dump-log: reads what the daemon wrote"
 
 kill -TERM "$daemon"
 wait "$daemon"; code=$?; daemon=0
