@@ -78,7 +78,10 @@ void Controller::leads(std::optional<Epoch> epoch) {
 }
 
 void Controller::reign(fiber::StopToken stop) {
-    while (reign_changed_.wait(Deadline::never(), stop, [&] { return active(); }).ok()) {
+    // A node whose metadata log failed stops while it still counts as the leader: nothing parks
+    // then.
+    while (!stop.stop_requested() &&
+           reign_changed_.wait(Deadline::never(), stop, [&] { return active(); }).ok()) {
         const Epoch epoch = *reign_;
         fiber::Group fibers(env_.fibers);
         begin_reign(fibers);
