@@ -3,12 +3,13 @@
 #include <vector>
 
 #include "core/logic/raft/log_view.h"
+#include "core/model/internal_topics.h"
 #include "core/model/metadata_image.h"
 #include "core/storage/log_manager.h"
 
 namespace faultline::controller {
 
-inline constexpr std::string_view kMetadataTopic = "__cluster_metadata";
+using model::kMetadataTopic;
 inline constexpr Uuid kMetadataTopicId{.hi = 0, .lo = 1};  // Kafka's METADATA_TOPIC_ID
 
 // A batch with the records that it holds.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/logic/controller/placement.h"
+#include "core/model/internal_topics.h"
 
 namespace faultline::logic {
 namespace {
@@ -114,6 +115,11 @@ std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& top
                              std::vector<std::vector<std::int32_t>>& replicas) {
     if (const auto why = model::bad_topic_name(topic.name))
         return Refusal{KafkaError::invalid_topic_exception, *why};
+    if (topic.name == model::kMetadataTopic) {  // ControllerApis.createTopics of Kafka 4.3
+        return Refusal{
+            KafkaError::invalid_request,
+            fmt::format("Creation of internal topic {} is prohibited.", model::kMetadataTopic)};
+    }
     if (image.find(topic.name) != nullptr) {
         return Refusal{KafkaError::topic_already_exists,
                        fmt::format("Topic '{}' already exists.", topic.name)};
