@@ -28,6 +28,9 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::alter_partition_reassignments, &handle_alter_partition_reassignments},
     {wire::ApiKey::list_partition_reassignments, &handle_list_partition_reassignments},
     {wire::ApiKey::unregister_broker, &handle_unregister_broker},
+    {wire::ApiKey::add_raft_voter, &handle_add_raft_voter},
+    {wire::ApiKey::remove_raft_voter, &handle_remove_raft_voter},
+    {wire::ApiKey::update_features, &handle_update_features},
     {wire::ApiKey::describe_topic_partitions, &handle_describe_topic_partitions},
 };
 
@@ -48,7 +51,12 @@ constexpr ApiEntry kControllerApis[] = {
     {wire::ApiKey::alter_partition, &handle_alter_partition},
     {wire::ApiKey::broker_registration, &handle_broker_registration},
     {wire::ApiKey::broker_heartbeat, &handle_broker_heartbeat},
+    {wire::ApiKey::fetch_snapshot, &handle_fetch_snapshot},
     {wire::ApiKey::unregister_broker, &handle_unregister_broker},
+    {wire::ApiKey::add_raft_voter, &handle_add_raft_voter},
+    {wire::ApiKey::remove_raft_voter, &handle_remove_raft_voter},
+    {wire::ApiKey::update_features, &handle_update_features},
+    {wire::ApiKey::update_raft_voter, &handle_update_raft_voter},
     {wire::ApiKey::allocate_producer_ids, &handle_allocate_producer_ids},
 };
 }  // namespace

@@ -35,7 +35,7 @@ public:
         : env_(env), shared_(std::make_shared<Shared>()), fibers_(env.fibers) {
         shared_->config = std::move(config);
         BrokerConfig& c = shared_->config;
-        if (c.voters.empty()) c.voters.push_back({c.node, {}});
+        if (c.voters.empty() && c.quorum_bootstrap.empty()) c.voters.push_back({c.node, {}});
         if (c.voters.size() > 1 && c.fresh_cluster_id.is_zero())
             c.fresh_cluster_id = id_of_voters(c.voters);
         shared_->shards.resize(env.shards.count());
@@ -64,7 +64,22 @@ public:
         return {};
     }
 
+    // Nodes that are started with the same list of voters agree on a cluster id by it; others are
+    // told it by `faultline storage format`.
+    Result<void> is_formatted() {
+        const BrokerConfig& c = shared_->config;
+        if (!c.voters.empty()) return {};
+        for (const std::string& dir : c.log_dirs) {
+            const auto meta = env_.disk.open(dir + "/meta.properties", OpenMode::read);
+            if (!meta.ok() && meta.code() == Errc::not_found)
+                return Error{Errc::invalid, 0, "broker.unformatted"};
+            if (!meta.ok()) return meta.error();
+        }
+        return {};
+    }
+
     Result<void> start_parts() {
+        FL_CHECK(is_formatted());
         first_ = std::make_unique<Shard>(env_, shared_);
         FL_CHECK(first_->open_logs({}));
         // At once: when the start fails, a shard that never opened its logs must not count as
@@ -193,9 +208,20 @@ private:
         out.quorum.node = c.node;
         out.quorum.cluster_id = to_string(first_->logs().cluster_id());
         for (const VoterConfig& v : c.voters) out.quorum.voters.push_back({v.id, v.endpoint});
+        out.quorum.advertised = c.controller_advertised;
+        out.quorum.listener = c.controller_listener;
+        for (const Endpoint& e : c.quorum_bootstrap) {
+            if (e != c.controller_advertised) out.quorum.bootstrap.push_back(e);
+        }
         out.quorum.raft.election_timeout = std::chrono::milliseconds(c.quorum_election_ms);
         out.quorum.raft.fetch_timeout = std::chrono::milliseconds(c.quorum_fetch_ms);
         out.quorum.raft.request_timeout = std::chrono::milliseconds(c.quorum_request_ms);
+        auto& snapshots = out.quorum.snapshots;
+        snapshots.record_bytes = c.snapshot_record_bytes;
+        snapshots.interval = std::chrono::milliseconds(c.snapshot_interval_ms);
+        snapshots.retention_bytes = c.metadata_retention_bytes;
+        snapshots.retention_ms = c.metadata_retention_ms;
+        snapshots.part_bytes = static_cast<std::int32_t>(c.snapshot_part_bytes);
         out.defaults.partitions = c.num_partitions;
         out.defaults.tiny_segments = c.tiny_segments;
         out.defaults.config = c.topic_defaults;
@@ -312,7 +338,8 @@ private:
 
     Result<void> match_logs() {
         const KnownTopics known{
-            latest_, std::make_shared<const std::set<Uuid>>(controller_->removed_topics())};
+            latest_, std::make_shared<const std::set<Uuid>>(controller_->removed_topics()),
+            controller_->began_from_snapshot()};
         FL_CHECK(first_->match_logs(known));
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
             FL_TRY(const Result<Unit> matched,

@@ -29,12 +29,17 @@ struct VoterConfig {
 
 struct BrokerConfig {
     NodeId node{1};
-    Uuid cluster_id;                          // zero: keep what the directory says, else make one
-    Uuid fresh_cluster_id;                    // of a directory that has none yet; zero: draw one
-    bool is_broker = true;                    // process.roles has broker
-    std::vector<VoterConfig> voters;          // controller.quorum.voters; empty: this node, alone
-    std::optional<Endpoint> controller_bind;  // where this node listens as a controller
-    std::optional<std::string> rack;          // broker.rack
+    Uuid cluster_id;                  // zero: keep what the directory says, else make one
+    Uuid fresh_cluster_id;            // of a directory that has none yet; zero: draw one
+    bool is_broker = true;            // process.roles has broker
+    std::vector<VoterConfig> voters;  // controller.quorum.voters; empty: this node, alone
+    // controller.quorum.bootstrap.servers: with it and without voters, those stand in the metadata
+    // log (kraft.version 1), and the directories must have been formatted.
+    std::vector<Endpoint> quorum_bootstrap;
+    std::optional<Endpoint> controller_bind;         // where this node listens as a controller
+    std::optional<Endpoint> controller_advertised;   // and what others are told
+    std::string controller_listener = "CONTROLLER";  // of controller.listener.names, the first
+    std::optional<std::string> rack;                 // broker.rack
     std::vector<ListenerConfig> listeners;
     std::vector<std::string> log_dirs;
     std::int32_t num_partitions = 1;
@@ -58,19 +63,24 @@ struct BrokerConfig {
     std::uint32_t recovery_fibers_per_dir = 2;
     std::int64_t default_replication = 1;  // default.replication.factor
     // Shorter than Kafka's 2 s and 9 s: heartbeats are answered by a fiber that no log holds up.
-    std::int64_t heartbeat_ms = 500;              // broker.heartbeat.interval.ms
-    std::int64_t session_ms = 2'000;              // broker.session.timeout.ms
-    std::int64_t replica_lag_ms = 30'000;         // replica.lag.time.max.ms
-    std::int64_t replica_fetch_wait_ms = 500;     // replica.fetch.wait.max.ms
-    std::int64_t replica_fetch_backoff_ms = 100;  // replica.fetch.backoff.ms
-    std::int64_t shutdown_ms = 5'000;             // how long a controlled shutdown may take
-    std::int64_t shutdown_linger_ms = 300;        // then clients are sent to the new leaders
-    std::int64_t quorum_election_ms = 1'000;      // controller.quorum.election.timeout.ms
-    std::int64_t quorum_fetch_ms = 1'000;         // controller.quorum.fetch.timeout.ms
-    std::int64_t quorum_request_ms = 2'000;       // controller.quorum.request.timeout.ms
-    std::int64_t balance_check_s = 300;           // leader.imbalance.check.interval.seconds
-    std::int64_t balance_percent = 10;            // as Kafka, which has no key for it
-    bool balance_leaders = true;                  // auto.leader.rebalance.enable
+    std::int64_t heartbeat_ms = 500;                    // broker.heartbeat.interval.ms
+    std::int64_t session_ms = 2'000;                    // broker.session.timeout.ms
+    std::int64_t replica_lag_ms = 30'000;               // replica.lag.time.max.ms
+    std::int64_t replica_fetch_wait_ms = 500;           // replica.fetch.wait.max.ms
+    std::int64_t replica_fetch_backoff_ms = 100;        // replica.fetch.backoff.ms
+    std::int64_t shutdown_ms = 5'000;                   // how long a controlled shutdown may take
+    std::int64_t shutdown_linger_ms = 300;              // then clients are sent to the new leaders
+    std::int64_t quorum_election_ms = 1'000;            // controller.quorum.election.timeout.ms
+    std::int64_t quorum_fetch_ms = 1'000;               // controller.quorum.fetch.timeout.ms
+    std::int64_t quorum_request_ms = 2'000;             // controller.quorum.request.timeout.ms
+    std::int64_t snapshot_record_bytes = 20 << 20;      // metadata.log.max.record.bytes.between...
+    std::int64_t snapshot_interval_ms = 3'600'000;      // metadata.log.max.snapshot.interval.ms
+    std::int64_t metadata_retention_bytes = 100 << 20;  // metadata.max.retention.bytes
+    std::int64_t metadata_retention_ms = 604'800'000;   // metadata.max.retention.ms
+    std::int64_t snapshot_part_bytes = 1 << 20;  // controller.quorum.fetch.snapshot.max.bytes
+    std::int64_t balance_check_s = 300;          // leader.imbalance.check.interval.seconds
+    std::int64_t balance_percent = 10;           // as Kafka, which has no key for it
+    bool balance_leaders = true;                 // auto.leader.rebalance.enable
     std::function<void(const std::vector<Endpoint>&)>
         on_ready;  // in order of `listeners`, real ports
 };
@@ -97,6 +107,12 @@ inline constexpr BrokerNumber kBrokerNumbers[] = {
     {"controller.quorum.election.timeout.ms", &BrokerConfig::quorum_election_ms, 0, 0},
     {"controller.quorum.fetch.timeout.ms", &BrokerConfig::quorum_fetch_ms, 0, 0},
     {"controller.quorum.request.timeout.ms", &BrokerConfig::quorum_request_ms, 0, 0},
+    {"metadata.log.max.record.bytes.between.snapshots", &BrokerConfig::snapshot_record_bytes, 500,
+     20'000},
+    {"metadata.log.max.snapshot.interval.ms", &BrokerConfig::snapshot_interval_ms, 0, 0},
+    {"metadata.max.retention.bytes", &BrokerConfig::metadata_retention_bytes, 0, 0},
+    {"metadata.max.retention.ms", &BrokerConfig::metadata_retention_ms, 0, 0},
+    {"controller.quorum.fetch.snapshot.max.bytes", &BrokerConfig::snapshot_part_bytes, 0, 0},
     {"leader.imbalance.check.interval.seconds", &BrokerConfig::balance_check_s, 0, 0},
 };
 }  // namespace faultline::broker

@@ -114,7 +114,8 @@ Result<void> Shard::match_logs(const KnownTopics& known) {
         // Without an id it was killed while it was made.
         if (tp.topic == controller::kMetadataTopic || id.is_zero() || known.image->find(id))
             continue;
-        if (known.removed->contains(id)) {
+        // What a snapshot does not hold any more was deleted, as in Kafka.
+        if (known.since_snapshot || known.removed->contains(id)) {
             deleted.push_back(tp);
             continue;
         }

@@ -40,6 +40,7 @@ using SharedRef = std::shared_ptr<Shared>;
 struct KnownTopics {
     Snapshot<model::MetadataImage> image;
     std::shared_ptr<const std::set<Uuid>> removed;  // by id
+    bool since_snapshot = false;                    // only those that were removed after a snapshot
 };
 
 class Shard {

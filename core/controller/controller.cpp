@@ -3,25 +3,13 @@
 #include "core/base/assert.h"
 #include "core/controller/describe_quorum.h"
 #include "core/logic/controller/create_partitions.h"
+#include "core/logic/controller/features.h"
+#include "core/model/image_records.h"
 
 namespace faultline::controller {
 namespace {
 constexpr std::int32_t kIdBlock = 1000;       // as many producer ids as Kafka gives at once
-constexpr Duration kCommitTimeout = 30s;      // then the asker is told that it is not known
 constexpr std::size_t kMostElections = 1000;  // of one round of balancing, as Kafka
-
-// The features that a new cluster begins with, as Kafka 4.3 names and numbers them.
-logic::Records first_records() {
-    logic::Records records;
-    for (const auto& [name, level] : {std::pair<const char*, std::int16_t>{"metadata.version", 30},
-                                      {"eligible.leader.replicas.version", 1}}) {
-        wire::FeatureLevelRecord r;
-        r.name = name;
-        r.feature_level = level;
-        records.emplace_back(std::move(r));
-    }
-    return records;
-}
 }  // namespace
 
 Controller::Controller(Env& env, ControllerConfig config, ControllerEvents& events)
@@ -58,6 +46,27 @@ void Controller::committed(const MetadataBatch& batch) {
     }
 }
 
+void Controller::loaded(const MetadataSnapshot& snapshot) {
+    model::MetadataImage fresh = model::image_of(snapshot.records, snapshot.id.end);
+    fresh.cluster_id = image_.cluster_id;
+    fresh.controller = image_.controller;
+    for (const auto& [name, topic] : image_.topics) {
+        changes_.topics.insert(name);
+        if (fresh.find(topic->id) == nullptr) removed_.insert(topic->id);
+    }
+    for (const auto& [name, topic] : fresh.topics) changes_.topics.insert(name);
+    changes_.brokers = true;
+    from_snapshot_ = from_snapshot_ || snapshot.id.end > Offset{0};
+    image_ = std::move(fresh);
+}
+
+model::MetadataImage Controller::told_image() const {
+    model::MetadataImage told = image_;
+    if (quorum_.raft().voters().current().in_log())
+        told.features[std::string(logic::kKraftVersion)] = 1;
+    return told;
+}
+
 void Controller::caught_up(Offset end) {
     image_.controller = quorum_.leader().value_or(NodeId{-1});
     if (!active() && quorum_.leader() && *quorum_.leader() != config_.quorum.node)
@@ -65,7 +74,7 @@ void Controller::caught_up(Offset end) {
     if (sessions_ != nullptr) sessions_->follow(image_);
     // Also without changes: brokers tell the controller how far they are.
     const auto changes = std::exchange(changes_, {});
-    events_.publish(ImageRef(image_, ++version_), changes);
+    events_.publish(ImageRef(told_image(), ++version_), changes);
     env_.probe.emit([&] { return probe::MetadataApplied{end, image_.digest().lo}; });
 }
 
@@ -105,7 +114,7 @@ void Controller::begin_reign(fiber::Group& fibers) {
     fibers.spawn({.name = "first records"}, [this](fiber::StopToken) {
         (void)decide([](const model::MetadataImage& image) {  // the next reign does it, if not this
             logic::Decision<bool> d;
-            if (!image.features.contains("metadata.version")) d.records = first_records();
+            if (!image.features.contains("metadata.version")) d.records = logic::first_features();
             return d;
         });
     });
@@ -138,18 +147,6 @@ void Controller::balance(fiber::StopToken stop) {
 
 // --- decisions
 // ------------------------------------------------------------------------------------
-
-template <class Fn>
-auto Controller::decide(Fn fn)
-    -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)> {
-    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
-    FL_TRY(const auto turn, deciding_.lock(env_.clock.in(kCommitTimeout), fibers_.token()));
-    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
-    auto decision = fn(std::as_const(image_));
-    if (!decision.records.empty())
-        FL_CHECK(quorum_.append(decision.records, env_.clock.in(kCommitTimeout)));
-    return std::move(decision.response);
-}
 
 Result<wire::BrokerRegistrationResponse> Controller::serve(
     const wire::BrokerRegistrationRequest& request) {

@@ -178,6 +178,8 @@ void MetadataImage::on(const wire::RegisterBrokerRecord& r, ImageChanges* change
     b.epoch = r.broker_epoch;
     b.incarnation = r.incarnation_id;
     b.fenced = r.fenced;
+    // In a snapshot the record stands for another one below its end: all of it must be known.
+    if (r.fenced) b.fenced_at = applied;
     b.in_controlled_shutdown = r.in_controlled_shutdown;
     b.rack = r.rack;
     b.log_dirs = r.log_dirs;

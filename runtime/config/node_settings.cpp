@@ -35,6 +35,7 @@ public:
         identity();
         listeners();
         directories();
+        metadata_log();
         log();
         topics();
         cluster();
@@ -83,14 +84,26 @@ private:
             among = among || NodeId{id} == out_.node;
             out_.voters.push_back({NodeId{id}, url->endpoint});
         }
+        for (const std::string& text : settings_.list("controller.quorum.bootstrap.servers")) {
+            const auto url = parse_listener("CONTROLLER://" + text);
+            if (!url || url->endpoint.host.empty()) {
+                wrong("controller.quorum.bootstrap.servers",
+                      fmt::format("\"{}\" is no server", text),
+                      "HOST:PORT, such as localhost:9093");
+                continue;
+            }
+            out_.quorum_bootstrap.push_back(url->endpoint);
+        }
         if (out_.is_controller && !out_.voters.empty() && !among) {
             wrong("controller.quorum.voters", fmt::format("does not name node {}", out_.node.v),
                   "this node's own entry, because process.roles has controller");
         } else if (!out_.is_controller && among) {
             wrong("controller.quorum.voters", fmt::format("names node {}", out_.node.v),
                   "only nodes whose process.roles has controller");
-        } else if (!out_.is_controller && out_.voters.empty()) {
-            wrong("controller.quorum.voters", "is empty", "the controllers, as ID@HOST:PORT");
+        } else if (!out_.is_controller && out_.voters.empty() && out_.quorum_bootstrap.empty()) {
+            wrong("controller.quorum.voters", "is empty",
+                  "the controllers, as ID@HOST:PORT, or some of them in "
+                  "controller.quorum.bootstrap.servers, as HOST:PORT");
         }
     }
 
@@ -115,6 +128,15 @@ private:
         if (out_.session_ms <= out_.heartbeat_ms)
             wrong("broker.session.timeout.ms", fmt::format("is {}", out_.session_ms),
                   "more than broker.heartbeat.interval.ms");
+    }
+
+    void metadata_log() {
+        out_.snapshot_record_bytes =
+            settings_.number("metadata.log.max.record.bytes.between.snapshots");
+        out_.snapshot_interval_ms = settings_.number("metadata.log.max.snapshot.interval.ms");
+        out_.snapshot_part_bytes = settings_.number("controller.quorum.fetch.snapshot.max.bytes");
+        out_.metadata_retention_bytes = settings_.number("metadata.max.retention.bytes");
+        out_.metadata_retention_ms = settings_.number("metadata.max.retention.ms");
     }
 
     // Listener name -> security protocol; names that are protocols stand for themselves.
@@ -145,8 +167,8 @@ private:
             }
             if (std::find(controllers.begin(), controllers.end(), url->name) != controllers.end()) {
                 // A controller alone in its process needs no port of its own.
-                if (out_.is_controller && !out_.voters.empty())
-                    out_.controller_bind = url->endpoint;
+                if (out_.is_controller && (!out_.voters.empty() || !out_.quorum_bootstrap.empty()))
+                    controller_listener(*url, advertised);
                 continue;
             }
             const auto protocol = map.find(url->name);
@@ -162,11 +184,29 @@ private:
             out_.listeners.push_back({url->name, url->endpoint,
                                       told == advertised.end() ? url->endpoint : told->second});
         }
-        if (out_.is_controller && out_.voters.size() > 1 && !out_.controller_bind)
+        const bool others = out_.voters.size() > 1 || !out_.quorum_bootstrap.empty();
+        if (out_.is_controller && others && !out_.controller_bind)
             wrong("listeners", "has no listener of controller.listener.names",
                   "such as CONTROLLER://:9093");
         if (out_.is_broker && out_.listeners.empty() && problems_.empty()) {
             wrong("listeners", "has no listener for clients", "such as PLAINTEXT://:9092");
+        }
+    }
+
+    void controller_listener(const ListenerUrl& url,
+                             const std::map<std::string, Endpoint>& advertised) {
+        if (out_.controller_bind) return;  // the first one counts
+        out_.controller_bind = url.endpoint;
+        out_.controller_listener = url.name;
+        const auto told = advertised.find(url.name);
+        if (told != advertised.end()) {
+            out_.controller_advertised = told->second;
+        } else if (!url.endpoint.host.empty() && url.endpoint.host != "0.0.0.0") {
+            out_.controller_advertised = url.endpoint;
+        } else if (out_.voters.empty()) {
+            wrong("advertised.listeners",
+                  fmt::format("does not say where others reach the listener {}", url.name),
+                  fmt::format("{}://HOST:{}, or a host in listeners", url.name, url.endpoint.port));
         }
     }
 

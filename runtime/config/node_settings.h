@@ -28,12 +28,17 @@ struct NodeSettings {
     NodeId node;
     bool is_broker = true, is_controller = true;  // process.roles
     std::vector<VoterSettings> voters;            // controller.quorum.voters
+    std::vector<Endpoint> quorum_bootstrap;       // controller.quorum.bootstrap.servers
     std::optional<Endpoint> controller_bind;      // where controllers and brokers reach this one
-    std::optional<std::string> rack;              // broker.rack
+    std::optional<Endpoint> controller_advertised;
+    std::string controller_listener = "CONTROLLER";
+    std::optional<std::string> rack;  // broker.rack
     std::int64_t default_replication = 1;
     std::int64_t heartbeat_ms = 0, session_ms = 0;
     std::int64_t replica_lag_ms = 0, replica_fetch_wait_ms = 0, replica_fetch_backoff_ms = 0;
     std::int64_t quorum_election_ms = 0, quorum_fetch_ms = 0, quorum_request_ms = 0;
+    std::int64_t snapshot_record_bytes = 0, snapshot_interval_ms = 0, snapshot_part_bytes = 0;
+    std::int64_t metadata_retention_bytes = 0, metadata_retention_ms = 0;
     bool balance_leaders = true;
     std::int64_t balance_check_s = 0;
     std::vector<ListenerSettings> listeners;  // at least one

@@ -138,14 +138,16 @@ Configuration read_configuration(const Options& options, std::vector<std::string
 
 std::string explain(const Configuration& configuration) {
     const config::NodeSettings& node = configuration.node;
-    std::string text =
-        fmt::format("Node {} is {}{}.\n", node.node.v,
-                    !node.is_controller ? "broker"
-                    : node.is_broker    ? "broker and controller"
-                                        : "controller",
-                    node.voters.size() > 1 ? fmt::format(", in a quorum of {}", node.voters.size())
-                    : node.is_controller   ? ", alone"
-                                           : "");
+    std::string text = fmt::format(
+        "Node {} is {}{}.\n", node.node.v,
+        !node.is_controller ? "broker"
+        : node.is_broker    ? "broker and controller"
+                            : "controller",
+        node.voters.size() > 1 ? fmt::format(", in a quorum of {}", node.voters.size())
+        : !node.quorum_bootstrap.empty()
+            ? fmt::format(", in the quorum that {} knows", to_string(node.quorum_bootstrap.front()))
+        : node.is_controller ? ", alone"
+                             : "");
     for (const auto& listener : node.listeners) {
         text += fmt::format("It listens on {} and tells clients {}.\n",
                             url_of(listener, listener.bind), url_of(listener, listener.advertised));

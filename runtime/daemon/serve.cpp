@@ -15,7 +15,10 @@ broker::BrokerConfig broker_config(const config::NodeSettings& node) {
     for (const auto& l : node.listeners) c.listeners.push_back({l.name, l.bind, l.advertised});
     c.is_broker = node.is_broker;
     for (const auto& v : node.voters) c.voters.push_back({v.id, v.endpoint});
+    c.quorum_bootstrap = node.quorum_bootstrap;
     c.controller_bind = node.controller_bind;
+    c.controller_advertised = node.controller_advertised;
+    c.controller_listener = node.controller_listener;
     c.rack = node.rack;
     c.default_replication = node.default_replication;
     c.heartbeat_ms = node.heartbeat_ms;
@@ -26,6 +29,11 @@ broker::BrokerConfig broker_config(const config::NodeSettings& node) {
     c.quorum_election_ms = node.quorum_election_ms;
     c.quorum_fetch_ms = node.quorum_fetch_ms;
     c.quorum_request_ms = node.quorum_request_ms;
+    c.snapshot_record_bytes = node.snapshot_record_bytes;
+    c.snapshot_interval_ms = node.snapshot_interval_ms;
+    c.snapshot_part_bytes = node.snapshot_part_bytes;
+    c.metadata_retention_bytes = node.metadata_retention_bytes;
+    c.metadata_retention_ms = node.metadata_retention_ms;
     c.balance_leaders = node.balance_leaders;
     c.balance_check_s = node.balance_check_s;
     c.log_dirs = node.log_dirs;
@@ -54,11 +62,19 @@ std::string explain_start_failure(const Error& error, const Configuration& confi
     const std::string why = to_string(error);
     const std::string_view where = error.where;
     if (where.starts_with("net") || where.starts_with("listen") || where.starts_with("socket")) {
-        const Endpoint& bind = configuration.node.listeners.front().bind;
+        const config::NodeSettings& node = configuration.node;
+        const Endpoint bind = !node.listeners.empty() ? node.listeners.front().bind
+                                                      : node.controller_bind.value_or(Endpoint{});
         return fmt::format(
             "cannot listen on {} ({}): another program may use the port; choose another in "
             "listeners or with --port",
             to_string(bind), why);
+    }
+    if (where == "broker.unformatted") {
+        return fmt::format(
+            "{} is not formatted, as controller.quorum.bootstrap.servers requires: faultline "
+            "storage format --config FILE --cluster-id ID",
+            data);
     }
     switch (error.code) {
         case Errc::busy:
@@ -91,7 +107,13 @@ std::string serve(Env& env, fiber::StopToken stop, const Configuration& configur
     config.on_ready = [&](const std::vector<Endpoint>& endpoints) {
         Ready now;
         for (std::size_t i = 0; i < endpoints.size(); ++i) {
-            const config::ListenerSettings& l = configuration.node.listeners[i];
+            const config::NodeSettings& node = configuration.node;
+            // A controller alone has no listener but that of controllers.
+            const config::ListenerSettings l =
+                i < node.listeners.size()
+                    ? node.listeners[i]
+                    : config::ListenerSettings{node.controller_listener, endpoints[i],
+                                               node.controller_advertised.value_or(Endpoint{})};
             Endpoint shown = l.advertised.host.empty() ? endpoints[i] : l.advertised;
             if (shown.port == 0) shown.port = endpoints[i].port;
             now.listeners.push_back(fmt::format("{}://{}", l.name, to_string(shown)));

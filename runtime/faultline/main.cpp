@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
     tools::add_produce(app, commands);
     tools::add_consume(app, commands);
     tools::add_log(app, commands);
+    tools::add_storage(app, commands);
     binary::add_timeline(app, commands);
 #ifdef FAULTLINE_WITH_SIM
     binary::add_sim(app, commands);

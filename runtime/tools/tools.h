@@ -27,6 +27,7 @@ void add_topic(CLI::App& app, std::vector<Command>& commands);
 void add_produce(CLI::App& app, std::vector<Command>& commands);
 void add_consume(CLI::App& app, std::vector<Command>& commands);
 void add_log(CLI::App& app, std::vector<Command>& commands);
+void add_storage(CLI::App& app, std::vector<Command>& commands);
 
 // --bootstrap and --timeout, which every command for a cluster has.
 struct Target {

@@ -1,6 +1,7 @@
 #include "sim/oracle/oracle.h"
 
 #include "sim/oracle/cluster_logs.h"
+#include "sim/oracle/metadata_snapshots.h"
 
 namespace faultline::sim {
 
@@ -114,6 +115,8 @@ constexpr OracleInfo kRows[] = {
      "After the faults each partition has a leader soon and keeps it; its replicas come back "
      "into the ISR.",
      "L1 L2 L4"},
+    {149, "metadata-snapshots",
+     "The metadata log of a node begins at 0, or not above a snapshot that it has.", "M5"},
 };
 }  // namespace
 
@@ -132,6 +135,7 @@ void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge
     all.push_back(make_acked_survives(judge, cast, logs));
     all.push_back(make_metadata_equal(judge, cast));
     all.push_back(make_cluster_settles(judge, cast));
+    all.push_back(make_metadata_snapshots(judge, cast));
 }
 }  // namespace
 

@@ -48,6 +48,26 @@ bool handle_quorum_fetch(Context& c, rpc::Request& r, rpc::Responder& responder)
     return serve_replica(c, r, responder, &controller::Quorum::fetch);
 }
 
+bool handle_fetch_snapshot(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return serve_replica(c, r, responder, &controller::Quorum::fetch_snapshot);
+}
+
+bool handle_add_raft_voter(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::AddRaftVoterRequest, wire::AddRaftVoterResponse>(c, r, responder);
+}
+
+bool handle_remove_raft_voter(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::RemoveRaftVoterRequest, wire::RemoveRaftVoterResponse>(c, r, responder);
+}
+
+bool handle_update_raft_voter(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::UpdateRaftVoterRequest, wire::UpdateRaftVoterResponse>(c, r, responder);
+}
+
+bool handle_update_features(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::UpdateFeaturesRequest, wire::UpdateFeaturesResponse>(c, r, responder);
+}
+
 bool handle_describe_quorum(Context& c, rpc::Request& r, rpc::Responder& responder) {
     return forward<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse>(c, r, responder);
 }

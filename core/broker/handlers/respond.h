@@ -58,6 +58,7 @@ bool handle_vote(Context&, rpc::Request&, rpc::Responder&);
 bool handle_begin_quorum_epoch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_end_quorum_epoch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_quorum_fetch(Context&, rpc::Request&, rpc::Responder&);
+bool handle_fetch_snapshot(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_quorum(Context&, rpc::Request&, rpc::Responder&);
 bool handle_broker_registration(Context&, rpc::Request&, rpc::Responder&);
 bool handle_broker_heartbeat(Context&, rpc::Request&, rpc::Responder&);
@@ -66,5 +67,9 @@ bool handle_allocate_producer_ids(Context&, rpc::Request&, rpc::Responder&);
 bool handle_elect_leaders(Context&, rpc::Request&, rpc::Responder&);
 bool handle_alter_partition_reassignments(Context&, rpc::Request&, rpc::Responder&);
 bool handle_list_partition_reassignments(Context&, rpc::Request&, rpc::Responder&);
+bool handle_add_raft_voter(Context&, rpc::Request&, rpc::Responder&);
+bool handle_remove_raft_voter(Context&, rpc::Request&, rpc::Responder&);
+bool handle_update_raft_voter(Context&, rpc::Request&, rpc::Responder&);
+bool handle_update_features(Context&, rpc::Request&, rpc::Responder&);
 bool handle_unregister_broker(Context&, rpc::Request&, rpc::Responder&);
 }  // namespace faultline::broker

@@ -127,3 +127,22 @@ TEST_CASE("cluster-settles: replicas that stay outside of the ISR", "[oracle]") 
         CHECK(h.verdict() == 0);
     }
 }
+
+TEST_CASE("metadata-snapshots: the log begins above every snapshot", "[oracle]") {
+    History h(149);
+    const auto log = h.recorder.intern("__cluster_metadata", PartitionIndex{0});
+    const auto renamed = [&](int node, std::string_view path) {
+        h.world(DiskDone{NodeId{node}, DiskOp::rename, h.recorder.intern(path), 0, 0, 0});
+    };
+    renamed(1, "data/__cluster_metadata-0/00000000000000000005-0000000001.checkpoint");
+    renamed(2, "data/__cluster_metadata-0/00000000000000000009-0000000001.checkpoint");
+    renamed(1, "data/recovery-point-offset-checkpoint");
+    h.probe(1, probe::LogStartMoved{log, Offset{0}, Offset{3}})
+        .probe(1, probe::LogStartMoved{log, Offset{3}, Offset{5}});
+    CHECK(h.verdict() == 0);
+    CHECK(h.premises() == 2);
+    h.probe(1, probe::LogStartMoved{log, Offset{5}, Offset{6}});
+    CHECK(h.verdict() == 149);
+    CHECK(h.sentence() ==
+          "the metadata log of n1 begins at 6 now, but its newest snapshot ends at 5");
+}
