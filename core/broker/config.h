@@ -9,6 +9,7 @@
 
 #include "core/base/ids.h"
 #include "core/env/net.h"
+#include "core/logic/replica/replica_selector.h"
 #include "core/model/topic_config.h"
 #include "core/rpc/server_conn.h"
 #include "core/storage/log_cleaner.h"
@@ -35,6 +36,7 @@ struct BrokerConfig {
     std::vector<VoterConfig> voters;          // controller.quorum.voters; empty: this node, alone
     std::optional<Endpoint> controller_bind;  // where this node listens as a controller
     std::optional<std::string> rack;          // broker.rack
+    logic::ReplicaSelector replica_selector = logic::ReplicaSelector::leader;
     std::vector<ListenerConfig> listeners;
     std::vector<std::string> log_dirs;
     std::int32_t num_partitions = 1;
@@ -63,14 +65,17 @@ struct BrokerConfig {
     std::int64_t replica_lag_ms = 30'000;         // replica.lag.time.max.ms
     std::int64_t replica_fetch_wait_ms = 500;     // replica.fetch.wait.max.ms
     std::int64_t replica_fetch_backoff_ms = 100;  // replica.fetch.backoff.ms
-    std::int64_t shutdown_ms = 5'000;             // how long a controlled shutdown may take
-    std::int64_t shutdown_linger_ms = 300;        // then clients are sent to the new leaders
-    std::int64_t quorum_election_ms = 1'000;      // controller.quorum.election.timeout.ms
-    std::int64_t quorum_fetch_ms = 1'000;         // controller.quorum.fetch.timeout.ms
-    std::int64_t quorum_request_ms = 2'000;       // controller.quorum.request.timeout.ms
-    std::int64_t balance_check_s = 300;           // leader.imbalance.check.interval.seconds
-    std::int64_t balance_percent = 10;            // as Kafka, which has no key for it
-    bool balance_leaders = true;                  // auto.leader.rebalance.enable
+    // Bytes a second (KIP-73), until the metadata say otherwise.
+    std::int64_t leader_throttle = INT64_MAX;    // leader.replication.throttled.rate
+    std::int64_t follower_throttle = INT64_MAX;  // follower.replication.throttled.rate
+    std::int64_t shutdown_ms = 5'000;            // how long a controlled shutdown may take
+    std::int64_t shutdown_linger_ms = 300;       // then clients are sent to the new leaders
+    std::int64_t quorum_election_ms = 1'000;     // controller.quorum.election.timeout.ms
+    std::int64_t quorum_fetch_ms = 1'000;        // controller.quorum.fetch.timeout.ms
+    std::int64_t quorum_request_ms = 2'000;      // controller.quorum.request.timeout.ms
+    std::int64_t balance_check_s = 300;          // leader.imbalance.check.interval.seconds
+    std::int64_t balance_percent = 10;           // as Kafka, which has no key for it
+    bool balance_leaders = true;                 // auto.leader.rebalance.enable
     std::function<void(const std::vector<Endpoint>&)>
         on_ready;  // in order of `listeners`, real ports
 };
@@ -97,6 +102,8 @@ inline constexpr BrokerNumber kBrokerNumbers[] = {
     {"controller.quorum.election.timeout.ms", &BrokerConfig::quorum_election_ms, 0, 0},
     {"controller.quorum.fetch.timeout.ms", &BrokerConfig::quorum_fetch_ms, 0, 0},
     {"controller.quorum.request.timeout.ms", &BrokerConfig::quorum_request_ms, 0, 0},
+    {"leader.replication.throttled.rate", &BrokerConfig::leader_throttle, 0, 0},
+    {"follower.replication.throttled.rate", &BrokerConfig::follower_throttle, 0, 0},
     {"leader.imbalance.check.interval.seconds", &BrokerConfig::balance_check_s, 0, 0},
 };
 }  // namespace faultline::broker

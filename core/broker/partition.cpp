@@ -36,16 +36,24 @@ Partition::Partition(PartitionContext& context, storage::LogRef log, const Parti
       log_(std::move(log)),
       plan_(plan),
       high_watermark_(log_->log_start()),
+      written_start_(log_->log_start()),
       key_(context.probe.intern(log_->partition().topic, log_->partition().index)) {
-    log_->update_config(log_config(plan.config));
+    take_config(plan.config);
     take_part(plan);
+}
+
+void Partition::take_config(const model::TopicConfig& config) {
+    log_->update_config(log_config(config));
+    const PartitionIndex index = log_->partition().index;
+    throttled_as_leader_ = logic::names_replica(config.leader_throttled, index, context_.node);
+    throttled_as_follower_ = logic::names_replica(config.follower_throttled, index, context_.node);
 }
 
 void Partition::update(const PartitionPlan& plan) {
     const bool same_part = plan.view.epoch == plan_.view.epoch && plan.leader == plan_.leader;
     if (same_part) {
         plan_.config = plan.config;
-        log_->update_config(log_config(plan.config));
+        take_config(plan.config);
         if (plan.view.partition_epoch < plan_.view.partition_epoch) return;
         plan_ = plan;
         if (!leader_) return;
@@ -60,7 +68,7 @@ void Partition::update(const PartitionPlan& plan) {
     }
     if (plan.view.epoch < plan_.view.epoch) return;
     const auto guard = appending_.lock();
-    log_->update_config(log_config(plan.config));
+    take_config(plan.config);
     take_part(plan);
     changed_.notify_all();
     if (context_.advanced) context_.advanced();  // who waits at the old leader is told
@@ -227,21 +235,36 @@ KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopT
 
 bool Partition::lease_over() const { return context_.clock.now() >= context_.lease_until; }
 
+KafkaError Partition::check_epoch(std::int32_t asked) const {
+    if (asked == -1 || asked == epoch().v) return KafkaError::none;
+    return asked < epoch().v ? KafkaError::fenced_leader_epoch : KafkaError::unknown_leader_epoch;
+}
+
 KafkaError Partition::check_leader(std::int32_t asked) const {
-    if (asked != -1 && asked != epoch().v)
-        return asked < epoch().v ? KafkaError::fenced_leader_epoch
-                                 : KafkaError::unknown_leader_epoch;
+    if (const auto error = check_epoch(asked); error != KafkaError::none) return error;
     return !leader_ || lease_over() ? KafkaError::not_leader_or_follower : KafkaError::none;
 }
 
 FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, bool min_one) {
     if (part.replica >= 0) return fetch_as_follower(part, max_bytes, min_one);
     FetchAnswer answer;
-    answer.error = check_leader(part.leader_epoch);
+    const bool follows = !leader_ && !part.leader_only;
+    answer.error = follows ? check_epoch(part.leader_epoch) : check_leader(part.leader_epoch);
     if (answer.error != KafkaError::none) return answer;
     answer.high_watermark = high_watermark_.v;
     answer.log_start = log_->log_start().v;
+    if (leader_ && !part.rack.empty() && context_.read_replica) {
+        answer.preferred = context_.read_replica(*leader_, part);
+        if (answer.preferred >= 0) return answer;
+    }
+    if (follows) context_.probe.reached(probe::Site::follower_serves_consumer);
     const Offset from{part.offset};
+    if (follows && from > log_->log_end()) {
+        // Its leader has more (KIP-392): the position may be good.
+        context_.probe.reached(probe::Site::follower_behind_consumer);
+        answer.error = KafkaError::offset_not_available;
+        return answer;
+    }
     if (from < log_->log_start() || from > log_->log_end()) {
         context_.probe.reached(probe::Site::fetch_out_of_range);
         answer.error = KafkaError::offset_out_of_range;

@@ -94,6 +94,10 @@ wire::FetchRequest ReplicaFetcher::request(std::vector<Asked>& asked) const {
     q.max_bytes = config_.max_bytes;
     for (const auto& [tp, f] : partitions_) {
         if (f.not_before > env_.clock.now()) continue;
+        if (f.partition->must_wait_for_rate()) {
+            env_.probe.reached(probe::Site::follower_throttles_itself);
+            continue;
+        }
         const auto next = f.partition->next_fetch(leader_);
         if (!next) continue;
         if (q.topics.empty() || q.topics.back().topic_id != next->topic_id)
@@ -105,6 +109,7 @@ wire::FetchRequest ReplicaFetcher::request(std::vector<Asked>& asked) const {
         p.last_fetched_epoch = next->last_epoch;
         p.log_start_offset = next->log_start;
         p.partition_max_bytes = config_.partition_max_bytes;
+        if (config_.hurry_high_watermark) p.high_watermark = next->high_watermark;
         asked.push_back({f.partition, *next});
     }
     return q;

@@ -18,6 +18,8 @@ struct FetcherConfig {
     Duration timeout = std::chrono::seconds(30);        // replica.socket.timeout.ms
     std::int32_t max_bytes = 10 << 20;                  // replica.fetch.response.max.bytes
     std::int32_t partition_max_bytes = 1 << 20;         // replica.fetch.max.bytes
+    // The leader is to tell a higher high watermark at once: consumers read this replica (KIP-392).
+    bool hurry_high_watermark = false;
 };
 
 // Held by shared_ptr: its fiber keeps it until it has ended.

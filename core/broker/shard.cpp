@@ -14,6 +14,12 @@ using wire::KafkaError;
 
 bool is_metadata(const TopicPartition& p) { return p.topic == controller::kMetadataTopic; }
 
+bool is_replica(const model::TopicImage& topic, PartitionIndex index, NodeId node) {
+    if (index.v < 0 || std::cmp_greater_equal(index.v, topic.partitions.size())) return false;
+    const auto& replicas = topic.partitions[static_cast<std::size_t>(index.v)].replicas;
+    return std::ranges::find(replicas, node.v) != replicas.end();
+}
+
 // FNV-1a: the same on every machine and in every run.
 std::uint64_t stable_hash(std::string_view text) {
     std::uint64_t h = 0xcbf29ce484222325ULL;
@@ -54,6 +60,13 @@ Shard::Shard(Env& env, SharedRef shared)
                std::chrono::milliseconds(shared_->config.replica_lag_ms)},
       budget_(shared_->config.request_bytes_per_shard),
       fetch_sessions_(session_limits(shared_->config, env)) {
+    context_.alive = [this](NodeId id) { return alive(id); };
+    context_.write_log_starts = [this] { return write_log_starts(); };
+    if (shared_->config.replica_selector == logic::ReplicaSelector::rack_aware) {
+        context_.read_replica = [this](const logic::LeaderState& leader, const FetchPart& part) {
+            return read_replica(leader, part);
+        };
+    }
     shared_->shards[env.shard.v] = this;
 }
 
@@ -108,12 +121,16 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
 }
 
 Result<void> Shard::match_logs(const KnownTopics& known) {
-    std::vector<TopicPartition> deleted;
+    std::vector<TopicPartition> deleted, strays;
     for (const TopicPartition& tp : logs_->partitions()) {
         const Uuid id = logs_->topic_id(tp);
         // Without an id it was killed while it was made.
-        if (tp.topic == controller::kMetadataTopic || id.is_zero() || known.image->find(id))
+        if (tp.topic == controller::kMetadataTopic || id.is_zero()) continue;
+        if (const model::TopicImage* topic = known.image->find(id)) {
+            // Moved away, or a move was cancelled, while this node was down (KAFKA-13972).
+            if (!is_replica(*topic, tp.index, shared_->config.node)) strays.push_back(tp);
             continue;
+        }
         if (known.removed->contains(id)) {
             deleted.push_back(tp);
             continue;
@@ -130,6 +147,10 @@ Result<void> Shard::match_logs(const KnownTopics& known) {
     }
     for (const TopicPartition& tp : deleted) {
         env_.probe.reached(probe::Site::deleted_topic_found);
+        FL_CHECK(logs_->remove(tp));
+    }
+    for (const TopicPartition& tp : strays) {
+        env_.probe.reached(probe::Site::stray_replica_removed);
         FL_CHECK(logs_->remove(tp));
     }
     return {};
@@ -214,7 +235,10 @@ void Shard::apply_topic(const model::MetadataImage& image, const std::string& na
         const bool stays = topic != nullptr && topic->id == it->second->topic_id() &&
                            std::cmp_less(it->first.index.v, topic->partitions.size()) &&
                            ours(it->first.index.v);
-        if (!stays) gone.push_back(it->first);
+        if (stays) continue;
+        gone.push_back(it->first);
+        if (topic != nullptr && topic->id == it->second->topic_id())
+            env_.probe.reached(probe::Site::stray_replica_removed);
     }
     for (const TopicPartition& tp : gone) drop(tp);
     std::erase_if(unavailable_, [&](const auto& u) {
@@ -239,6 +263,7 @@ void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::Imag
         for (const std::string& name : changes.topics) apply_topic(*image, name);
     }
     image_ = image;
+    share_throttles(*image_);
     if (changes.brokers) follow_brokers(*image_);
     image_changed_.notify_all();
 }

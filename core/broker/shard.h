@@ -92,10 +92,15 @@ public:
                                    Deadline deadline);
     std::vector<ListAnswer> list(const std::vector<ListPart>& parts, Deadline deadline);
     std::vector<EpochAnswer> epoch_ends(const std::vector<EpochPart>& parts, Deadline deadline);
+    // Partition::wait_deleted, wherever it is.
+    DeleteAnswer wait_deleted(const TopicPartition& partition, std::int64_t wanted,
+                              Deadline deadline, fiber::StopToken stop);
     // Parks until some partition of this node may have more to read.
     Result<void> wait_for_data(std::uint64_t seen, Deadline deadline, fiber::StopToken stop);
     std::uint64_t data_version() const noexcept { return data_version_; }
 
+    // Brings where the logs of all shards start to disk. Parks.
+    Result<void> write_log_starts();
     // A producer id that nobody has. Parks; as the controller's answers.
     Result<std::int64_t> next_producer_id();
 
@@ -122,6 +127,11 @@ private:
     void unfollow(const TopicPartition& partition);
     void follow_brokers(const model::MetadataImage& image);
     void leader_seen(NodeId leader, bool seen);
+    // The follower that the consumer of `part` should read; -1: none.
+    std::int32_t read_replica(const logic::LeaderState& leader, const FetchPart& part) const;
+    bool alive(NodeId broker) const;
+    // Divides the node's rates of KIP-73 between its shards.
+    void share_throttles(const model::MetadataImage& image);
     void keep_isr(fiber::StopToken stop);
     void propose_isr(fiber::StopToken stop);
 

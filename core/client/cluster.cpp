@@ -154,6 +154,12 @@ Result<Leader> Cluster::leader(const std::string& topic, std::int32_t partition,
     }
 }
 
+Result<ConnRef> Cluster::broker(std::int32_t id, Deadline deadline, fiber::StopToken stop) {
+    const BrokerInfo* known = view_.broker(id);
+    if (known == nullptr) return Error{Errc::not_found, 0, "client.broker"};
+    return connect({known->host, known->port}, deadline, stop);
+}
+
 Result<std::int32_t> Cluster::partitions(const std::string& topic, Deadline deadline,
                                          fiber::StopToken stop) {
     for (std::uint32_t attempt = 1;; ++attempt) {

@@ -52,6 +52,9 @@ public:
     // cancelled.
     Result<Leader> leader(const std::string& topic, std::int32_t partition, Deadline deadline,
                           fiber::StopToken stop = {});
+    // A usable connection to a broker that the metadata names; one attempt. Parks. not_found when
+    // it names none such; unreachable, timed_out, cancelled.
+    Result<ConnRef> broker(std::int32_t id, Deadline deadline, fiber::StopToken stop = {});
     // The number of partitions of a topic. As leader().
     Result<std::int32_t> partitions(const std::string& topic, Deadline deadline,
                                     fiber::StopToken stop = {});

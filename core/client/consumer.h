@@ -20,6 +20,9 @@ struct ConsumerConfig {
     std::int32_t min_bytes = 1, max_bytes = 50 << 20, partition_max_bytes = 1 << 20;
     OffsetReset out_of_range = OffsetReset::beginning;
     bool read_committed = false;  // asked of the broker; aborted records are not filtered here
+    std::string rack{};  // client.rack: a replica there is read, where the leader names one
+    // metadata.max.age.ms: after so long the leader is asked again for the replica to read.
+    Duration replica_age = std::chrono::minutes(5);
 };
 
 // Where reading starts.
@@ -94,6 +97,10 @@ private:
         // KIP-320: who wrote the record before `next`, and the leader epoch in which `next` was
         // found to be good. -1: not known.
         std::int32_t epoch = -1, leader_epoch = -1;
+        // KIP-392: the follower to read, until when. -1: the leader.
+        std::int32_t replica = -1;
+        MonoTime replica_until{};
+        MonoTime leader_until{};  // the follower failed: until then the leader is read
     };
     using Key = std::pair<std::string, std::int32_t>;
     struct Found {
@@ -103,14 +110,18 @@ private:
     // find_offset; `once`: unreachable instead of a second attempt.
     Result<Found> look_up(const std::string& topic, std::int32_t partition, Position where,
                           Deadline deadline, fiber::StopToken stop, bool once);
-    struct Round {  // one Fetch to one leader
-        Leader leader;
+    struct Round {        // one Fetch to one broker
+        Leader leader;    // `conn` is of the follower, where one is read
+        bool tells_rack;  // so that a leader may name a follower
         std::vector<Key> partitions;
     };
     Result<std::vector<Round>> plan(Deadline deadline, fiber::StopToken stop);
     // Where a partition is read, and from where when that is not known yet. `once`: unreachable
     // instead of a second attempt.
     Result<Leader> find_leader(const Key& key, bool once, Deadline deadline, fiber::StopToken stop);
+    // The follower that is read instead, if any.
+    void prefer_replica(const Key& key, Leader& leader, Deadline deadline, fiber::StopToken stop);
+    void back_to_leader(Assigned& assigned, Duration for_how_long);
     // The leader has changed: asks whether the log still holds what was read. Moves the position to
     // where the logs part, or as the policy says. Parks. As poll().
     Result<void> validate(const Key& key, const Leader& leader, Deadline deadline,

@@ -261,7 +261,7 @@ constexpr ConfigKey kKeys[] = {
     {"replica.fetch.wait.max.ms", int32, "500", "", read_only, acts},
     {"replica.high.watermark.checkpoint.interval.ms", int64, "5000", "", read_only},
     {"replica.lag.time.max.ms", int64, "30000", "", read_only, acts},
-    {"replica.selector.class", string, kNull, "", read_only},
+    {"replica.selector.class", string, kNull, "", read_only, acts},
     {"replica.socket.receive.buffer.bytes", int32, "65536", "", read_only},
     {"replica.socket.timeout.ms", int32, "30000", "", read_only},
     {"replication.quota.window.num", int32, "11", "1..", read_only},
@@ -387,8 +387,9 @@ static_assert(std::is_sorted(std::begin(kKeys), std::end(kKeys),
                              }));
 
 constexpr ConfigKey kDynamicOnly[] = {
-    {"follower.replication.throttled.rate", int64, "9223372036854775807", "0..", cluster_wide},
-    {"leader.replication.throttled.rate", int64, "9223372036854775807", "0..", cluster_wide},
+    {"follower.replication.throttled.rate", int64, "9223372036854775807", "0..", cluster_wide,
+     acts},
+    {"leader.replication.throttled.rate", int64, "9223372036854775807", "0..", cluster_wide, acts},
     {"replica.alter.log.dirs.io.max.bytes.per.second", int64, "9223372036854775807", "0..",
      cluster_wide},
 };

@@ -343,6 +343,9 @@ Result<void> LogManager::remove(const TopicPartition& named) {
     };
     if (auto renamed = steps(); !renamed.ok()) return dir.note(renamed.error());
     removals_.spawn({.name = "log.remove"}, [this, dead](fiber::StopToken) { remove_files(dead); });
+    context_.probe.emit([&] {
+        return probe::LogRemoved{context_.probe.intern(partition.topic, partition.index)};
+    });
     // A partition of the same name must not find the old one's offsets.
     return forget_checkpoints(index, partition);
 }

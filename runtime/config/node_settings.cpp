@@ -112,6 +112,13 @@ private:
         out_.balance_leaders = settings_.flag("auto.leader.rebalance.enable");
         out_.balance_check_s = settings_.number("leader.imbalance.check.interval.seconds");
         out_.rack = settings_.text_if_any("broker.rack");
+        const std::string selector = settings_.text_if_any("replica.selector.class").value_or("");
+        if (const auto known = logic::replica_selector(selector)) {
+            out_.replica_selector = *known;
+        } else {
+            wrong("replica.selector.class", fmt::format("\"{}\" is unknown", selector),
+                  "org.apache.kafka.common.replica.RackAwareReplicaSelector or LeaderSelector");
+        }
         if (out_.session_ms <= out_.heartbeat_ms)
             wrong("broker.session.timeout.ms", fmt::format("is {}", out_.session_ms),
                   "more than broker.heartbeat.interval.ms");

@@ -7,6 +7,7 @@
 
 #include "core/base/ids.h"
 #include "core/env/net.h"
+#include "core/logic/replica/replica_selector.h"
 #include "core/model/topic_config.h"
 #include "core/storage/log_cleaner.h"
 #include "runtime/config/settings.h"
@@ -32,6 +33,7 @@ struct NodeSettings {
     std::optional<std::string> rack;              // broker.rack
     std::int64_t default_replication = 1;
     std::int64_t heartbeat_ms = 0, session_ms = 0;
+    logic::ReplicaSelector replica_selector = logic::ReplicaSelector::leader;
     std::int64_t replica_lag_ms = 0, replica_fetch_wait_ms = 0, replica_fetch_backoff_ms = 0;
     std::int64_t quorum_election_ms = 0, quorum_fetch_ms = 0, quorum_request_ms = 0;
     bool balance_leaders = true;

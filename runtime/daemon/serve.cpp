@@ -17,6 +17,7 @@ broker::BrokerConfig broker_config(const config::NodeSettings& node) {
     for (const auto& v : node.voters) c.voters.push_back({v.id, v.endpoint});
     c.controller_bind = node.controller_bind;
     c.rack = node.rack;
+    c.replica_selector = node.replica_selector;
     c.default_replication = node.default_replication;
     c.heartbeat_ms = node.heartbeat_ms;
     c.session_ms = node.session_ms;

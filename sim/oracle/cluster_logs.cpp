@@ -97,6 +97,8 @@ void ClusterLogs::on_probe(NodeId node, const probe::Event& event) {
         takes_part(node, w->partition, w->epoch, Part::follower, w->leader);
     } else if (const auto* i = std::get_if<probe::IsrChanged>(&event)) {
         if (Partition* p = find(i->partition)) replica(*p, node).isr = i->members;
+    } else if (const auto* gone = std::get_if<probe::LogRemoved>(&event)) {
+        if (Partition* p = find(gone->partition)) replica(*p, node) = {};
     } else if (std::holds_alternative<probe::LogDirFailed>(event)) {
         unsynced_lost_ = true;  // nobody knows which pages the disk has got
     }

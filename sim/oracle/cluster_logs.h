@@ -1,5 +1,5 @@
 // What each replica of a partition holds, who leads it, and what was ever committed, as the events
-// of the nodes tell it. The oracles of clusters (INV-140 to INV-148) have one between them.
+// of the nodes tell it. The oracles of clusters (INV-140 to INV-151) have one between them.
 #pragma once
 #include <deque>
 #include <optional>

@@ -41,6 +41,8 @@ public:
             log.durable = std::min(log.durable, log.end);
             log.start = std::min(log.start, log.end);
             cut_epochs(log);
+            // A follower whose leader deleted all that it had: it begins again above its end.
+            if (t->to > t->from) log.start = log.durable = log.end;
         }
     }
     void on_sim(MonoTime, const SimEvent& event) override { budget_.on_sim(event); }

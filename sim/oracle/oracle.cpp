@@ -114,6 +114,19 @@ constexpr OracleInfo kRows[] = {
      "After the faults each partition has a leader soon and keeps it; its replicas come back "
      "into the ISR.",
      "L1 L2 L4"},
+    {149, "deleted-stays-deleted",
+     "Once DeleteRecords was answered, nobody begins to lead with a log that starts lower.",
+     "S12 S16"},
+    {150, "removed-is-elsewhere",
+     "A node removes its log of a partition that stays only when min.insync.replicas others hold "
+     "all that is committed.",
+     "S9 S11"},
+    {151, "no-stray", "After the faults a partition has its log on the nodes of its ISR alone.",
+     "S11"},
+    {152, "survival",
+     "Of the acknowledged records as many are found at the end as the scenario says: all, or not "
+     "all.",
+     "S1"},
 };
 }  // namespace
 
@@ -132,6 +145,9 @@ void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge
     all.push_back(make_acked_survives(judge, cast, logs));
     all.push_back(make_metadata_equal(judge, cast));
     all.push_back(make_cluster_settles(judge, cast));
+    all.push_back(make_deleted_stays(judge, cast, logs));
+    all.push_back(make_removed_elsewhere(judge, cast, logs));
+    all.push_back(make_no_stray(judge, cast, logs));
 }
 }  // namespace
 
@@ -154,6 +170,7 @@ std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast
     all.push_back(make_sync_honesty(judge, cast));
     all.push_back(make_documented_errors(judge, cast));
     all.push_back(make_failed_send_read(judge, cast));
+    all.push_back(make_survival(judge, cast));
     if (cast.brokers > 1) add_cluster_oracles(all, judge, cast);
     return all;
 }
@@ -164,6 +181,7 @@ std::vector<std::unique_ptr<Oracle>> make_client_oracles(Judge& judge, const Cas
     all.push_back(make_producer_order(judge, cast));
     add_history_oracles(all, judge, cast);
     all.push_back(make_failed_send_read(judge, cast));
+    all.push_back(make_survival(judge, cast));
     return all;
 }
 }  // namespace faultline::sim

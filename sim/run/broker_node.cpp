@@ -54,6 +54,12 @@ std::optional<std::string> configure(broker::BrokerConfig& c,
                                      const std::map<std::string, std::string>& config) {
     for (const auto& [key, value] : config) {
         bool good = true;
+        if (key == "replica.selector.class") {
+            const auto selector = logic::replica_selector(value);
+            if (!selector) return fmt::format("{}: \"{}\" is unknown", key, value);
+            c.replica_selector = *selector;
+            continue;
+        }
         if (set_broker_key(c, key, value, good)) {
             if (!good) return fmt::format("{}: \"{}\" is not a number", key, value);
             continue;

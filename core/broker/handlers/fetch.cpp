@@ -21,8 +21,12 @@ struct Poll {
     bool unknown = false;  // some partition is not here
 };
 
+// `reads_followers`: the client knows that another replica than the leader may answer it.
 void take_parts(const FetchRequest& request, const model::MetadataImage& image, bool by_id,
-                Poll& poll) {
+                bool reads_followers, Poll& poll) {
+    const std::int32_t replica = request.replica_state.replica_id >= 0
+                                     ? request.replica_state.replica_id
+                                     : request.replica_id;
     for (const auto& topic : request.topics) {
         FetchResponse::FetchableTopicResponse out;
         out.topic = topic.topic;
@@ -48,10 +52,13 @@ void take_parts(const FetchRequest& request, const model::MetadataImage& image, 
                      p.fetch_offset,
                      p.current_leader_epoch,
                      static_cast<std::uint64_t>(std::max(p.partition_max_bytes, 0)),
-                     request.replica_state.replica_id >= 0 ? request.replica_state.replica_id
-                                                           : request.replica_id,
+                     replica,
                      request.replica_state.replica_epoch,
-                     p.last_fetched_epoch});
+                     p.last_fetched_epoch,
+                     p.log_start_offset,
+                     p.high_watermark,
+                     reads_followers && replica < 0 ? request.rack_id : std::string(),
+                     !reads_followers});
             }
             out.partitions.push_back(std::move(data));
         }
@@ -76,7 +83,9 @@ std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
             data.diverging_epoch.epoch = a.diverging_epoch;
             data.diverging_epoch.end_offset = a.diverging_end;
         }
-        errors = errors || a.error != KafkaError::none || a.diverging_epoch >= 0;
+        data.preferred_read_replica = a.preferred;
+        errors = errors || a.error != KafkaError::none || a.diverging_epoch >= 0 ||
+                 a.preferred >= 0 || a.news;
         bytes += a.bytes;
         if (a.bytes == 0) {
             data.records = IoBuf{};
@@ -122,7 +131,8 @@ bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) 
         respond(responder, r, poll.response);
         return true;
     }
-    take_parts(request, *shard.image(), by_id, poll);
+    constexpr std::int16_t kWithRack = 11;
+    take_parts(request, *shard.image(), by_id, r.version.v >= kWithRack, poll);
     if (poll.unknown) shard.env().probe.reached(probe::Site::fetch_partition_unknown);
     poll.deadline =
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.max_wait_ms, 0)));

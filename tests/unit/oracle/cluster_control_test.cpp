@@ -107,6 +107,21 @@ TEST_CASE("cluster-settles: leaders that change in the quiet", "[oracle]") {
         h.lead(1, 1).at(101s).lead(2, 2).at(120s);
         CHECK(h.verdict() == 0);
     }
+    {
+        // As soon as all is well it is quiet.
+        History h(148);
+        h.lead(1, 1, 0b0110).at(104s).probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110});
+        h.at(105s).lead(2, 2);
+        CHECK(h.verdict() == 148);
+    }
+    {
+        // The controller brings the preferred leader back.
+        History h(148);
+        h.cast.balance_every = 1s;
+        h.lead(1, 1, 0b0110).at(104s).probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110});
+        h.at(105s).lead(2, 2).at(120s);
+        CHECK(h.verdict() == 0);
+    }
 }
 
 TEST_CASE("cluster-settles: replicas that stay outside of the ISR", "[oracle]") {
@@ -125,5 +140,44 @@ TEST_CASE("cluster-settles: replicas that stay outside of the ISR", "[oracle]") 
             .probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110})
             .at(113s);
         CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("survival: as many acknowledged records are there as was said", "[oracle]") {
+    constexpr std::int32_t kAuditor = 1;
+    const auto two = [](History& h, Survival said) -> History& {
+        h.cast.survival = said;
+        return h.acked(0, 0).acked(1, 1).delivered(kAuditor, 0, 0);
+    };
+    {
+        History h(152);
+        two(h, Survival::all).delivered(0, 1, 1);  // another reader than the auditor
+        CHECK(h.verdict() == 152);
+        CHECK(h.sentence() ==
+              "every acknowledged record was to survive, but 1 of 2 are missing at the end, record "
+              "1 of p1 first");
+    }
+    {
+        History h(152);
+        two(h, Survival::all).delivered(kAuditor, 1, 1);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 2);
+    }
+    {
+        History h(152);
+        two(h, Survival::less);
+        CHECK(h.verdict() == 0);
+        CHECK(h.remark() == "survival: 1 of 2 acknowledged records are missing at the end");
+    }
+    {
+        History h(152);
+        two(h, Survival::less).delivered(kAuditor, 1, 1);
+        CHECK(h.verdict() == 152);
+    }
+    {
+        History h(152);  // nothing was said
+        h.acked(0, 0);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 0);
     }
 }

@@ -274,3 +274,84 @@ TEST_CASE("acked-survives: the auditor finds each record at its offset", "[oracl
         CHECK(h.verdict() == 0);
     }
 }
+
+TEST_CASE("deleted-stays-deleted: a leader that shows again what was deleted", "[oracle]") {
+    const auto deleted = [](History& h, int node) {
+        h.probe(node, probe::LogStartMoved{h.p, Offset{0}, Offset{1}});
+    };
+    {
+        History h(149);
+        h.begun();
+        deleted(h, 1);
+        deleted(h, 3);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(2, 2);
+        CHECK(h.verdict() == 149);
+        CHECK(h.sentence() ==
+              "what is below offset 1 of orders-0 was answered as deleted, but n2 begins to lead "
+              "with a log that starts at 0");
+    }
+    {
+        History h(149);
+        h.begun();
+        for (const int node : {1, 2, 3}) deleted(h, node);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(2, 2);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+    {
+        // Who was down is bound when it is in the ISR again, not before.
+        History h(149);
+        h.begun().crash(2, false);
+        deleted(h, 1);
+        deleted(h, 3);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(2, 2);
+        CHECK(h.verdict() == 0);
+    }
+    {
+        History h(149);
+        h.begun().crash(2, false);
+        deleted(h, 1);
+        deleted(h, 3);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(1, 2).lead(2, 3);
+        CHECK(h.verdict() == 149);
+    }
+}
+
+TEST_CASE("removed-is-elsewhere: a replica that goes before others are complete", "[oracle]") {
+    {
+        History h(150);
+        h.begun().write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1).probe(1, probe::LogRemoved{h.p});
+        CHECK(h.verdict() == 150);
+        CHECK(h.sentence() ==
+              "n1 removes its log of orders-0, but of the other nodes only 1 hold all that is "
+              "committed, up to 2");
+    }
+    {
+        History h(150);
+        h.begun().write_all(1, 1).hw(1, 2, 1).probe(1, probe::LogRemoved{h.p});
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+}
+
+TEST_CASE("no-stray: a log that nobody needs is left when all is quiet", "[oracle]") {
+    {
+        History h(151);
+        h.begun().lead(1, 2, 0b0110).at(120s);
+        CHECK(h.verdict() == 151);
+        CHECK(h.sentence() ==
+              "the faults were over at 100.000s, but at 120.000s n3 still has a log of orders-0, "
+              "whose ISR it is not in");
+    }
+    {
+        History h(151);
+        h.begun().lead(1, 2, 0b0110).probe(3, probe::LogRemoved{h.p}).at(120s);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+    {
+        History h(151);  // too early to say
+        h.begun().lead(1, 2, 0b0110).at(105s);
+        CHECK(h.verdict() == 0);
+    }
+}
