@@ -129,9 +129,17 @@ Result<void> Quorum::perform(raft::Effect& effect) {
         reign_ = won->epoch;
         ready_at_ = won->ready_at;
         announced_ = false;
+        const auto log = env_.probe.intern(kMetadataTopic, PartitionIndex{0});
+        env_.probe.emit([&] { return probe::LeaderChanged{log, reign_, env_.node}; });
+        env_.probe.emit([&] { return probe::HighWatermark{log, reign_, committed_}; });
         commits_.notify_all();
     } else if (std::holds_alternative<raft::LostLeadership>(effect)) {
         announced_ = false;
+        env_.probe.emit([&] {
+            return probe::PartitionFollows{env_.probe.intern(kMetadataTopic, PartitionIndex{0}),
+                                           raft_->state().epoch,
+                                           raft_->state().leader.value_or(model::kNoLeader)};
+        });
         events_.leads(std::nullopt);
         handed_out_.notify_all();
     } else if (std::holds_alternative<raft::FetchSnapshot>(effect)) {

@@ -31,6 +31,8 @@ std::string_view topic_of(std::string_view partition) {
     return partition.substr(0, partition.rfind('-'));
 }
 
+bool is_quorum(std::string_view partition) { return partition == "__cluster_metadata-0"; }
+
 namespace {
 constexpr OracleInfo kRows[] = {
     {80, "acked-is-durable",
@@ -114,6 +116,10 @@ constexpr OracleInfo kRows[] = {
      "After the faults each partition has a leader soon and keeps it; its replicas come back "
      "into the ISR.",
      "L1 L2 L4"},
+    {149, "own-epoch", "A leader of the quorum commits nothing before a record of its own epoch.",
+     "M4"},
+    {150, "resigns",
+     "A controller that the majority has left for a later one ceases to lead the quorum.", "M2"},
 };
 }  // namespace
 
@@ -132,6 +138,8 @@ void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge
     all.push_back(make_acked_survives(judge, cast, logs));
     all.push_back(make_metadata_equal(judge, cast));
     all.push_back(make_cluster_settles(judge, cast));
+    all.push_back(make_own_epoch(judge));
+    all.push_back(make_resigns(judge, cast));
 }
 }  // namespace
 

@@ -103,6 +103,7 @@ struct Cast {
     // From here on no fault acts and all nodes of the cluster run; never when some stay dead, or
     // the network is not a LAN.
     MonoTime healed = MonoTime::never();
+    Duration quorum_fetch_timeout{};  // controller.quorum.fetch.timeout.ms
 
     std::int32_t auditor() const { return static_cast<std::int32_t>(consumers.size()); }
     const std::string& producer_name(std::int32_t client) const {
@@ -121,6 +122,8 @@ struct Cast {
 
 // "orders" of "orders-0".
 std::string_view topic_of(std::string_view partition);
+// Of the metadata log, whose leader is the quorum's.
+bool is_quorum(std::string_view partition);
 
 // What is judged, for people: a row for each invariant that a run can violate.
 struct OracleInfo {
@@ -162,6 +165,8 @@ std::unique_ptr<Oracle> make_node_watermark(Judge&, const Cast&, ClusterLogsRef)
 std::unique_ptr<Oracle> make_acked_survives(Judge&, const Cast&, ClusterLogsRef);   // INV-146
 std::unique_ptr<Oracle> make_metadata_equal(Judge&, const Cast&);                   // INV-147
 std::unique_ptr<Oracle> make_cluster_settles(Judge&, const Cast&);                  // INV-148
+std::unique_ptr<Oracle> make_own_epoch(Judge&);                                     // INV-149
+std::unique_ptr<Oracle> make_resigns(Judge&, const Cast&);                          // INV-150
 
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/broker/config.h"
 #include "sim/oracle/oracle.h"
 #include "sim/run/broker_node.h"
 #include "sim/run/injector.h"
@@ -49,6 +50,8 @@ void add_cluster(Cast& cast, const Scenario& s) {
         c.unclean = own != t.config.end() && own->second == "true";
         cast.cluster_topics[t.name] = c;
     }
+    cast.quorum_fetch_timeout = std::chrono::milliseconds(number_or(
+        config, "controller.quorum.fetch.timeout.ms", broker::BrokerConfig{}.quorum_fetch_ms));
     const bool all_run = s.liveness.core == std::vector<std::string>{"all"};
     if (all_run && s.network.profile == NetworkProfile::lan) cast.healed = MonoTime{} + s.length;
 }

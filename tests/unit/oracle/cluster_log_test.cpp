@@ -57,9 +57,15 @@ TEST_CASE("leader-complete: what the configuration permits is counted", "[oracle
     }
     {
         History h(140, {3, 2, false}, true);
-        h.begun().crash(1, true).open(1, 0).lead(1, 2);
+        h.begun().crash(2, false).crash(1, true).open(1, 0).lead(1, 2);
         CHECK(h.verdict() == 0);
         CHECK_FALSE(h.remark().empty());
+    }
+    {
+        // Power went at one node, and min.insync.replicas is two: the other is to be elected.
+        History h(140, {3, 2, false}, true);
+        h.begun().crash(1, true).open(1, 0).lead(1, 2);
+        CHECK(h.verdict() == 140);
     }
     {
         History h(140, {3, 2, false}, true);
@@ -183,6 +189,39 @@ TEST_CASE("follower-credit: a follower has less than it is counted to hold", "[o
         CHECK(h.verdict() == 0);
         CHECK(h.premises() == 2);
     }
+}
+
+TEST_CASE("follower-credit: what an old epoch asks for counts for nothing", "[oracle]") {
+    {
+        History h(144);
+        h.begun().lead(2, 2).lead(1, 3).fetched(1, 3, 1, 3);
+        CHECK(h.verdict() == 144);
+        CHECK(h.sentence() ==
+              "n1 leads orders-0 in epoch 3 and counts a fetch of n3, but that one knows no later "
+              "epoch than 1");
+    }
+    {
+        // The process before that one had sent it.
+        History h(144);
+        h.begun().lead(1, 2).follow(3, 2, 1).crash(3, false).open(3, 1).follow(3, 1, 1);
+        h.fetched(1, 3, 1, 2);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 1);
+    }
+}
+
+TEST_CASE("follower-credit: nobody holds more of a leader's log than the leader", "[oracle]") {
+    History h(144);
+    h.begun().write(2, 1, 1).fetched(1, 2, 2, 1);
+    CHECK(h.verdict() == 144);
+    CHECK(h.sentence() == "n1 counts n2 to hold orders-0 up to 2, but its own log ends at 1");
+}
+
+TEST_CASE("follower-credit: a replica that lost what was not durable is waited for", "[oracle]") {
+    History h(144, {3, 2, false}, true);
+    h.begun().write(1, 1, 1).write(2, 1, 1).crash(2, true).open(2, 0).fetched(1, 2, 2, 1);
+    CHECK(h.verdict() == 0);
+    CHECK(h.premises() == 0);
 }
 
 TEST_CASE("follower-credit: a log that diverged counts for nothing", "[oracle]") {
