@@ -231,7 +231,7 @@ private:
         {
             const auto turn = publishing_.lock();
             serving_ = true;
-            distribute(latest_, {.topics = {}, .brokers = true});
+            distribute(latest_, {});  // the first time a shard takes all
         }
         lifecycle_->start(fibers_);
         // Who connects before waits in the listener's queue: there is nothing to tell yet.

@@ -12,6 +12,8 @@ namespace faultline::broker {
 namespace {
 using wire::KafkaError;
 
+constexpr Duration kCheckpointTimeout = 1min;
+
 bool is_metadata(const TopicPartition& p) { return p.topic == controller::kMetadataTopic; }
 
 // FNV-1a: the same on every machine and in every run.
@@ -91,6 +93,10 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     options.owns = [shards = env_.shards.count(), self = env_.shard](const TopicPartition& p) {
         return owner_of(p, shards) == self;
     };
+    if (!options.primary)
+        options.lower_checkpoints = [this](const TopicPartition& tp, Offset to) {
+            return lower_at_primary(tp, to);
+        };
     const storage::LogContext context{env_.disk, env_.clock, env_.fibers, env_.probe, env_.log};
     logs_ = std::make_unique<storage::LogManager>(context, env_.rng, std::move(options));
     logs_->set_retention_limit([this](const storage::PartitionLog& log) {
@@ -105,6 +111,22 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
                                        : it->second->cleaning_facts();
     });
     return logs_->open(std::move(states));
+}
+
+// The first shard keeps the checkpoints of all.
+Result<void> Shard::lower_at_primary(const TopicPartition& partition, Offset to) {
+    FL_TRY(const Result<Unit> lowered,
+           env_.shards.call(ShardId{0}, env_.clock.in(kCheckpointTimeout),
+                            [shared = shared_, partition, to](Env& env) {
+                                Result<Unit> result = Unit{};
+                                if (const auto done =
+                                        shared->at(env).logs().lower_checkpoints(partition, to);
+                                    !done.ok())
+                                    result = done.error();
+                                return result;
+                            }));
+    if (!lowered.ok()) return lowered.error();
+    return {};
 }
 
 Result<void> Shard::match_logs(const KnownTopics& known) {
@@ -230,6 +252,15 @@ void Shard::apply_topic(const model::MetadataImage& image, const std::string& na
     }
 }
 
+// One partition of a topic that is otherwise as it was.
+void Shard::apply_partition(const model::MetadataImage& image, const TopicPartition& tp) {
+    const model::TopicImage* topic = image.find(tp.topic);
+    if (topic == nullptr || owner(tp) != env_.shard) return;
+    const auto& replicas = topic->partitions[static_cast<std::size_t>(tp.index.v)].replicas;
+    if (std::ranges::find(replicas, shared_->config.node.v) == replicas.end()) return drop(tp);
+    open_partition(image, *topic, tp.index.v);
+}
+
 void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes) {
     const auto guard = applying_.lock();
     if (!applied_once_) {
@@ -237,9 +268,13 @@ void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::Imag
         for (const auto& [name, topic] : image->topics) apply_topic(*image, name);
     } else {
         for (const std::string& name : changes.topics) apply_topic(*image, name);
+        for (const auto& [name, indexes] : changes.partitions) {
+            if (changes.topics.contains(name)) continue;
+            for (const std::int32_t i : indexes) apply_partition(*image, {name, PartitionIndex{i}});
+        }
     }
     image_ = image;
-    if (changes.brokers) follow_brokers(*image_);
+    for (const NodeId broker : changes.brokers) follow_broker(*image_, broker);
     image_changed_.notify_all();
 }
 

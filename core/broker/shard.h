@@ -110,8 +110,10 @@ public:
     const SharedRef& shared() const noexcept { return shared_; }
 
 private:
+    Result<void> lower_at_primary(const TopicPartition& partition, Offset to);
     void retry_unavailable();
     void apply_topic(const model::MetadataImage& image, const std::string& name);
+    void apply_partition(const model::MetadataImage& image, const TopicPartition& tp);
     void drop(const TopicPartition& partition);
     void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
                         std::int32_t index);
@@ -120,7 +122,7 @@ private:
     // shard_replication.cpp
     void follow_leader(const model::MetadataImage& image, const std::shared_ptr<Partition>& p);
     void unfollow(const TopicPartition& partition);
-    void follow_brokers(const model::MetadataImage& image);
+    void follow_broker(const model::MetadataImage& image, NodeId broker);
     void leader_seen(NodeId leader, bool seen);
     void keep_isr(fiber::StopToken stop);
     void propose_isr(fiber::StopToken stop);

@@ -36,7 +36,7 @@ void Shard::follow_leader(const model::MetadataImage& image, const std::shared_p
     const Endpoint endpoint{broker->host, broker->port};
     auto& fetcher = fetchers_[leader];
     if (fetcher != nullptr && fetcher->endpoint() != endpoint) {
-        fetcher->stop();  // it listens elsewhere now; follow_brokers() brings the others over
+        fetcher->stop();  // it listens elsewhere now; follow_broker() brings the others over
         fetcher.reset();
     }
     if (fetcher == nullptr) {
@@ -76,13 +76,18 @@ bool Shard::seems_gone(NodeId broker) const {
     return it != suspects_.end() && env_.clock.now() < it->second;
 }
 
-// A broker came, went or moved: followers look for their leaders again, leaders at their ISRs.
-void Shard::follow_brokers(const model::MetadataImage& image) {
-    suspects_.clear();
-    const auto all = partitions_;
-    for (const auto& [tp, partition] : all) {
-        follow_leader(image, partition);
-        if (partition->leads()) isr_news_.insert(tp);
+// A broker came, went or moved: who follows it looks for it again, leaders of partitions that it
+// has look at their ISRs.
+void Shard::follow_broker(const model::MetadataImage& image, NodeId broker) {
+    suspects_.erase(broker);
+    for (const auto& [id, nothing] : image.index.of(broker)) {
+        const model::TopicImage* topic = image.find(id.topic);
+        if (topic == nullptr) continue;
+        const auto it = partitions_.find({topic->name, PartitionIndex{id.index}});
+        if (it == partitions_.end()) continue;
+        const auto keep = it->second;
+        follow_leader(image, keep);
+        if (keep->leads()) isr_news_.insert(it->first);
     }
     isr_changed_.notify_all();
 }

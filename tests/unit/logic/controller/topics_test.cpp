@@ -11,7 +11,7 @@ using wire::KafkaError;
 
 model::MetadataImage one_broker() {
     model::MetadataImage image;
-    image.brokers.push_back({NodeId{1}, "host", 9092});
+    image.brokers.insert(0, {NodeId{1}, "host", 9092});
     return image;
 }
 
