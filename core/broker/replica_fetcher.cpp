@@ -85,34 +85,34 @@ Result<void> ReplicaFetcher::connect(fiber::StopToken stop) {
     return {};
 }
 
-wire::FetchRequest ReplicaFetcher::request(std::vector<Asked>& asked) const {
+wire::FetchRequest ReplicaFetcher::request(AskedOf& asked) {
     wire::FetchRequest q;
     q.replica_state.replica_id = env_.node.v;
     q.replica_state.replica_epoch = broker_epoch_();
     q.max_wait_ms = static_cast<std::int32_t>(config_.wait / 1ms);
     q.min_bytes = 1;
     q.max_bytes = config_.max_bytes;
+    logic::FollowerSession::Wanted wanted;
     for (const auto& [tp, f] : partitions_) {
         if (f.not_before > env_.clock.now()) continue;
         const auto next = f.partition->next_fetch(leader_);
         if (!next) continue;
-        if (q.topics.empty() || q.topics.back().topic_id != next->topic_id)
-            q.topics.emplace_back().topic_id = next->topic_id;
-        auto& p = q.topics.back().partitions.emplace_back();
+        auto& p = wanted[{next->topic_id, tp.index.v}];
         p.partition = tp.index.v;
         p.current_leader_epoch = next->leader_epoch;
         p.fetch_offset = next->offset;
         p.last_fetched_epoch = next->last_epoch;
         p.log_start_offset = next->log_start;
         p.partition_max_bytes = config_.partition_max_bytes;
-        asked.push_back({f.partition, *next});
+        asked.emplace(model::PartitionId{next->topic_id, tp.index.v}, Asked{f.partition, *next});
     }
+    if (!asked.empty()) session_.ask(wanted, q);
     return q;
 }
 
 Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
     FL_CHECK(connect(stop));
-    std::vector<Asked> asked;
+    AskedOf asked;
     const wire::FetchRequest q = request(asked);
     if (asked.empty()) {
         // What is followed waits for its disk.
@@ -123,10 +123,16 @@ Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
     const auto answer =
         conn_->call<wire::FetchResponse>(q, env_.clock.in(config_.timeout), interrupt_->token());
     interrupt_.reset();
-    if (!answer.ok()) return answer.error();
-    if (answer->error_code != KafkaError::none) return Error{Errc::busy, 0, "replica_fetcher"};
-    take(*answer, asked);
-    for (const Asked& a : asked) a.partition->wait_safe(stop);
+    if (!answer.ok()) {
+        session_.lost();
+        return answer.error();
+    }
+    const bool in_session = q.session_epoch != 0;
+    if (!session_.answered(*answer)) {
+        if (in_session) return {};  // all is asked for again
+        return Error{Errc::busy, 0, "replica_fetcher"};
+    }
+    take(*answer, asked, stop);
     return {};
 }
 
@@ -135,16 +141,18 @@ void ReplicaFetcher::put_off(const Asked& asked) {
     if (it != partitions_.end()) it->second.not_before = env_.clock.now() + config_.backoff;
 }
 
-void ReplicaFetcher::take(const wire::FetchResponse& response, const std::vector<Asked>& asked) {
+void ReplicaFetcher::take(const wire::FetchResponse& response, const AskedOf& asked,
+                          fiber::StopToken stop) {
+    std::vector<std::shared_ptr<Partition>> taken;
     for (const auto& topic : response.responses) {
         for (const auto& data : topic.partitions) {
-            const auto it = std::ranges::find_if(asked, [&](const Asked& a) {
-                return a.next.topic_id == topic.topic_id &&
-                       a.partition->log()->partition().index.v == data.partition_index;
-            });
+            const auto it = asked.find({topic.topic_id, data.partition_index});
             if (it == asked.end()) continue;
-            if (!it->partition->take_fetched(it->next, data)) put_off(*it);
+            const Asked& a = it->second;
+            if (!a.partition->take_fetched(a.next, data)) put_off(a);
+            taken.push_back(a.partition);
         }
     }
+    for (const auto& partition : taken) partition->wait_safe(stop);
 }
 }  // namespace faultline::broker

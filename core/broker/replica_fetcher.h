@@ -7,6 +7,8 @@
 
 #include "core/broker/partition.h"
 #include "core/env/env.h"
+#include "core/logic/fetch/follower_session.h"
+#include "core/model/partition_index.h"
 #include "core/rpc/client_conn.h"
 #include "gen/wire/fetch_request.h"
 
@@ -50,8 +52,9 @@ private:
     void run(fiber::StopToken stop);
     Result<void> round(fiber::StopToken stop);
     Result<void> connect(fiber::StopToken stop);
-    wire::FetchRequest request(std::vector<Asked>& asked) const;
-    void take(const wire::FetchResponse& response, const std::vector<Asked>& asked);
+    using AskedOf = std::map<model::PartitionId, Asked>;
+    wire::FetchRequest request(AskedOf& asked);
+    void take(const wire::FetchResponse& response, const AskedOf& asked, fiber::StopToken stop);
     void put_off(const Asked& asked);
     MonoTime next_due() const;
 
@@ -63,6 +66,7 @@ private:
     std::function<void(bool)> seen_;
     std::map<TopicPartition, Followed> partitions_;
     std::shared_ptr<rpc::ClientConn> conn_;
+    logic::FollowerSession session_;
     fiber::Condition changed_;
     std::optional<fiber::StopSource> interrupt_;  // of the fetch under way
     bool stopping_ = false;
