@@ -13,7 +13,7 @@ constexpr const char* kCleanMark = "/.kafka_cleanshutdown";
 constexpr const char* kMeta = "/meta.properties";
 constexpr const char* kPartitionMetadata = "/partition.metadata";
 constexpr std::size_t kTextLimit = 1U << 20U;
-constexpr std::uint32_t kCloseFibers = 8;
+constexpr std::uint32_t kCloseFibers = 8, kSyncFibers = 32;
 
 // Runs `work(i)` for all i below `count` on at most `width` fibers, and waits for them.
 void for_each_bounded(fiber::Scheduler& fibers, std::size_t count, std::size_t width,
@@ -195,6 +195,14 @@ Result<void> LogManager::open_logs(std::uint32_t index) {
         if (!partition || (options_.owns && !options_.owns(*partition))) continue;
         found.push_back({e.name, *std::move(partition)});
     }
+    if (!states_[index].clean) {
+        // Many at once: disks take the syncs of many as fast as that of one.
+        for_each_bounded(context_.fibers, found.size(), kSyncFibers, [&](std::size_t i) {
+            if (auto synced = context_.disk.sync_dir(path + "/" + found[i].name); !synced.ok())
+                (void)dirs_[index].health->note(synced.error());
+        });
+        if (dirs_[index].health->failed()) return Error{Errc::io, 0, "log_manager.open"};
+    }
     for_each_bounded(context_.fibers, found.size(), options_.recovery_fibers_per_dir,
                      [&](std::size_t i) { open_one(index, found[i].name, found[i].partition); });
     if (dirs_[index].health->failed()) return Error{Errc::io, 0, "log_manager.open"};
@@ -245,6 +253,7 @@ Result<LogRef> LogManager::open_log(std::uint32_t index, const TopicPartition& p
     o.path = dirs_[index].health->path() + "/" + partition_dir(partition);
     o.config = config;
     o.clean = clean;
+    o.names_durable = true;  // by open_logs(), or made by create() a moment ago
     if (const auto at = state.recovery_points.find(partition); at != state.recovery_points.end()) {
         o.recovery_point = at->second;
     }
@@ -459,9 +468,18 @@ Result<void> LogManager::write_all(Which which) {
 
 Result<void> LogManager::write_checkpoints(std::uint32_t index, Which which) {
     FL_ASSERT(options_.primary);
-    std::vector<LogDirState> others;
-    if (peers_) others = peers_(index);
-    const auto guard = checkpoint_mutex_.lock();
+    for (;;) {
+        const std::uint64_t seen = lowerings_;
+        std::vector<LogDirState> others;
+        if (peers_) others = peers_(index);
+        const auto guard = checkpoint_mutex_.lock();
+        // While they were asked one of them may have cut a log.
+        if (seen == lowerings_) return write_checkpoints_of(index, which, std::move(others));
+    }
+}
+
+Result<void> LogManager::write_checkpoints_of(std::uint32_t index, Which which,
+                                              std::vector<LogDirState> others) {
     LogDirState state = collect(index);
     dirs_[index].peers_unclean = others.empty() && options_.owns && peers_;
     for (LogDirState& other : others) {
@@ -511,6 +529,7 @@ Result<void> LogManager::lower_checkpoints(const TopicPartition& partition, Offs
         return options_.lower_checkpoints ? options_.lower_checkpoints(partition, to)
                                           : Result<void>{};
     }
+    ++lowerings_;
     for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
         const auto guard = checkpoint_mutex_.lock();
         LogDirState& state = states_[i];

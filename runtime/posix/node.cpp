@@ -56,7 +56,7 @@ std::vector<std::unique_ptr<EpollDriver>> make_drivers(unsigned n) {
 
 NodeOptions completed(NodeOptions o) {
     if (o.shards == 0) o.shards = static_cast<unsigned>(processors().size());
-    if (o.pool_threads == 0) o.pool_threads = 4 + o.shards;
+    if (o.pool_threads == 0) o.pool_threads = 12 + o.shards;
     if (o.seed == 0) o.seed = kernel_seed();
     if (o.sys == nullptr) o.sys = &real_syscalls();
     if (!o.make_log) o.make_log = [](ShardId) { return std::make_unique<NullLogger>(); };

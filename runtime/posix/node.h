@@ -14,7 +14,7 @@ struct NodeOptions {
     NodeId node{0};
     unsigned shards = 0;          // 0: one per processor that this process may use
     std::string data_root = ".";  // relative paths of Disk are below it; must exist
-    unsigned pool_threads = 0;    // for calls that block; 0: 4 and one per shard
+    unsigned pool_threads = 0;    // for calls that block; 0: 12 and one per shard
     bool pin_threads = true;      // to processors; never when there are more shards than processors
     // SIGTERM and SIGINT stop the node, SIGHUP calls on_hangup. One node per process may have them.
     bool handle_signals = true;
