@@ -12,7 +12,8 @@ using enum ConfigType;
 using enum Update;
 using enum KeyStatus;
 
-// Facts of Apache Kafka 4.3.1 and our own two keys (faultline.shards, log.flush.before.ack). Sorted
+// Facts of Apache Kafka 4.3.1 and our own three keys (faultline.events.kept, faultline.shards,
+// log.flush.before.ack). Sorted
 // by name. A key acts when runtime/config/node_settings.cpp reads it: a test compares.
 // clang-format off
 constexpr ConfigKey kKeys[] = {
@@ -67,6 +68,7 @@ constexpr ConfigKey kKeys[] = {
     {"delete.records.purgatory.purge.interval.requests", int32, "1", "", read_only},
     {"delete.topic.enable", boolean, "true", "", read_only, acts},
     {"early.start.listeners", list, kNull, "any", read_only},
+    {"faultline.events.kept", int32, "8192", "0..4194304", read_only, acts},
     {"faultline.shards", int32, kNull, "1..256", read_only, acts},
     {"fetch.max.bytes", int32, "57671680", "1024..", read_only, acts},
     {"fetch.purgatory.purge.interval.requests", int32, "1000", "", read_only},

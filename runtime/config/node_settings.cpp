@@ -63,6 +63,7 @@ private:
         voters();
         out_.shards =
             static_cast<unsigned>(settings_.number_if_any("faultline.shards").value_or(0));
+        out_.events_kept = static_cast<std::uint32_t>(settings_.number("faultline.events.kept"));
     }
 
     void voters() {

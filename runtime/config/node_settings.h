@@ -39,6 +39,7 @@ struct NodeSettings {
     std::vector<ListenerSettings> listeners;  // at least one
     std::vector<std::string> log_dirs;        // at least one
     unsigned shards = 0;                      // 0: one per core
+    std::uint32_t events_kept = 0;            // of each shard, in events.ring; 0: none
     // What a new topic starts with, and what its keys override.
     model::TopicConfig log;
     std::int32_t num_partitions = 1;

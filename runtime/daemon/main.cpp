@@ -7,6 +7,7 @@
 #include "runtime/daemon/options.h"
 #include "runtime/daemon/ready.h"
 #include "runtime/daemon/serve.h"
+#include "runtime/events/event_rings.h"
 #include "runtime/log/log.h"
 #include "runtime/posix/node.h"
 
@@ -27,6 +28,23 @@ std::string ready_line(const Configuration& configuration, const Ready& ready,
                        fmt::join(configuration.node.log_dirs, ","), in_ms.count());
 }
 
+// Null when none are wanted or the file cannot be had: a broker runs without. Where the directory
+// is at fault, the start that follows says so.
+std::unique_ptr<events::EventRings> open_rings(const Configuration& configuration, unsigned shards,
+                                               Logger& log) {
+    const config::NodeSettings& node = configuration.node;
+    if (node.events_kept == 0) return nullptr;
+    auto opened = events::EventRings::open({.path = node.log_dirs.front() + "/events.ring",
+                                            .node = node.node,
+                                            .name = fmt::format("n{}", node.node.v),
+                                            .role = node.is_broker ? "broker" : "controller",
+                                            .shards = shards,
+                                            .events = node.events_kept});
+    if (opened.ok()) return *std::move(opened);
+    log.debug("no events are kept: {}", to_string(opened.error()));
+    return nullptr;
+}
+
 int run(const Options& options, const Configuration& configuration, log::Log& log,
         std::chrono::steady_clock::time_point start) {
     const auto logger = log.logger();
@@ -35,9 +53,13 @@ int run(const Options& options, const Configuration& configuration, log::Log& lo
                      fmt::join(configuration.without_effect, ", "));
     }
     const NodeId id = configuration.node.node;
+    const unsigned shards =
+        configuration.node.shards != 0 ? configuration.node.shards : posix::default_shards();
+    const auto rings = open_rings(configuration, shards, *logger);
     posix::NodeOptions node_options;
     node_options.node = id;
-    node_options.shards = configuration.node.shards;
+    node_options.shards = shards;
+    if (rings != nullptr) node_options.probes = [&](ShardId shard) { return rings->sink(shard); };
     node_options.make_log = [&](ShardId shard) { return log.logger(id, shard); };
     node_options.on_hangup = [&](Env& env) {
         if (const auto reopened = log.reopen(); !reopened.ok()) {

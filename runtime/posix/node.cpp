@@ -55,7 +55,7 @@ std::vector<std::unique_ptr<EpollDriver>> make_drivers(unsigned n) {
 }
 
 NodeOptions completed(NodeOptions o) {
-    if (o.shards == 0) o.shards = static_cast<unsigned>(processors().size());
+    if (o.shards == 0) o.shards = default_shards();
     if (o.pool_threads == 0) o.pool_threads = 4 + o.shards;
     if (o.seed == 0) o.seed = kernel_seed();
     if (o.sys == nullptr) o.sys = &real_syscalls();
@@ -93,6 +93,8 @@ struct Node::Impl {
     std::vector<std::unique_ptr<ShardThread>> threads;
 };
 
+unsigned default_shards() { return static_cast<unsigned>(processors().size()); }
+
 Node::Node(NodeOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Node::~Node() = default;
 
@@ -113,10 +115,14 @@ void Node::request_stop() noexcept { impl_->threads[0]->request_stop(); }
 void Node::kill() noexcept { impl_->shared.end_all(); }
 
 int run_client(std::function<int(Env&, fiber::StopToken)> main,
-               std::function<std::unique_ptr<Logger>(ShardId)> make_log) {
+               std::function<std::unique_ptr<Logger>(ShardId)> make_log,
+               std::function<probe::Sink*(ShardId)> probes) {
     int result = 1;
-    Node node(
-        {.shards = 1, .pool_threads = 3, .pin_threads = false, .make_log = std::move(make_log)});
+    Node node({.shards = 1,
+               .pool_threads = 3,
+               .pin_threads = false,
+               .make_log = std::move(make_log),
+               .probes = std::move(probes)});
     node.run([&](Env& env, fiber::StopToken stop) { result = main(env, stop); });
     return result;
 }

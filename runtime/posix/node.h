@@ -25,9 +25,13 @@ struct NodeOptions {
     std::uint64_t seed = 0;                                // of Env::rng; 0: from the kernel
     // Called once per shard, before its thread starts. Empty: nothing is logged.
     std::function<std::unique_ptr<Logger>(ShardId)> make_log;
-    probe::Sink* probes = nullptr;  // called on every shard's thread
-    SysCalls* sys = nullptr;        // null: the kernel's
+    // Who hears what a shard does, on that shard's thread; must outlive the node. Empty: nobody.
+    std::function<probe::Sink*(ShardId)> probes;
+    SysCalls* sys = nullptr;  // null: the kernel's
 };
+
+// How many shards a node has when it is told none: the processors that this process may use.
+unsigned default_shards();
 
 // Sets SIGPIPE to ignored and the soft limit of descriptors to the hard one, for the whole process.
 class Node {
@@ -55,5 +59,6 @@ private:
 // For programs that are only a client: one shard, files relative to the working directory, Ctrl-C
 // stops. Returns what `main` returned.
 int run_client(std::function<int(Env&, fiber::StopToken)> main,
-               std::function<std::unique_ptr<Logger>(ShardId)> make_log = {});
+               std::function<std::unique_ptr<Logger>(ShardId)> make_log = {},
+               std::function<probe::Sink*(ShardId)> probes = {});
 }  // namespace faultline::posix

@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <poll.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/client/producer.h"
+#include "runtime/events/event_rings.h"
 #include "runtime/posix/node.h"
 #include "runtime/tools/tools.h"
 
@@ -18,6 +20,7 @@ struct ProduceOptions {
     std::string topic, key_delimiter, compression = "none", acks = "all";
     std::int32_t partition = -1;
     std::uint64_t records = 0, size = 100, rate = 0;
+    std::string events;  // file
 };
 
 // Lines of stdin, without ever holding up the fibers.
@@ -89,10 +92,25 @@ public:
 
 private:
     void count(const client::Delivery& d) {
+        const probe::Probe& probe = env_.probe;
+        const auto record = static_cast<std::int64_t>(d.tag);
         if (d.error == wire::KafkaError::none) {
             ++acked_;
+            probe.emit([&] {
+                return probe::ProduceAcked{
+                    probe.intern(options_.topic, PartitionIndex{d.partition}), 0, record, 1,
+                    Offset{d.offset}};
+            });
             return;
         }
+        probe.emit([&] {
+            return probe::ProduceFailed{probe.intern(options_.topic, PartitionIndex{d.partition}),
+                                        0,
+                                        record,
+                                        1,
+                                        static_cast<std::int16_t>(d.error),
+                                        d.maybe_written};
+        });
         if (failed_++ == 0) first_error_ = d.error;
         maybe_ += d.maybe_written ? 1 : 0;
     }
@@ -103,6 +121,7 @@ private:
         if (options_.partition >= 0) record.partition = options_.partition;
         record.key = key;
         record.value = value;
+        record.tag = sent_;
         const auto taken =
             producer_.send(record, env_.clock.in(timeout_of(options_.target)), stop_);
         if (!taken.ok()) {
@@ -203,9 +222,23 @@ int produce(const ProduceOptions& options) {
     } else {
         return bad_input(fmt::format("faultline: --acks {}: one of 0, 1, all", options.acks));
     }
-    return posix::run_client([&](Env& env, fiber::StopToken stop) {
-        return Production(env, stop, options, *client, config).run();
-    });
+    std::unique_ptr<events::EventRings> rings;
+    if (!options.events.empty()) {
+        auto opened =
+            events::EventRings::open({.path = options.events,
+                                      .node = NodeId{0},
+                                      .name = std::filesystem::path(options.events).stem(),
+                                      .role = "producer"});
+        if (!opened.ok())
+            return bad_input(fmt::format("faultline: --events {}: {}; a file that can be made",
+                                         options.events, to_string(opened.error())));
+        rings = *std::move(opened);
+    }
+    return posix::run_client(
+        [&](Env& env, fiber::StopToken stop) {
+            return Production(env, stop, options, *client, config).run();
+        },
+        {}, [&](ShardId shard) { return rings == nullptr ? nullptr : rings->sink(shard); });
 }
 }  // namespace
 
@@ -229,6 +262,7 @@ void add_produce(CLI::App& app, std::vector<Command>& commands) {
         ->capture_default_str()
         ->check(CLI::Range(1, 64 << 20));
     sub->add_option("--rate", o->rate, "records per second at most");
+    sub->add_option("--events", o->events, "keep what happens here, for `faultline timeline`");
     commands.push_back({sub, [o] { return produce(*o); }});
 }
 }  // namespace faultline::tools
