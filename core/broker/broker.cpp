@@ -87,18 +87,13 @@ public:
     }
 
     Result<void> stop() {
-        const BrokerConfig& c = shared_->config;
         std::int64_t epoch = -1;
         if (lifecycle_ != nullptr) {
             // Alone there is nobody to take over.
-            if (latest_->brokers.size() > 1 && !failed_) {
-                lifecycle_->shut_down(env_.clock.in(std::chrono::milliseconds(c.shutdown_ms)));
-                // Told that another leads, a client goes there; cut off, it has to find out.
-                env_.fibers.sleep_until(
-                    env_.clock.in(std::chrono::milliseconds(c.shutdown_linger_ms)));
-            }
+            if (latest_->brokers.size() > 1 && !failed_) hand_over(*lifecycle_);
             epoch = lifecycle_->epoch();
         }
+        each_shard([](Shard& shard) { shard.close_clients(); });
         stopping_.request_stop();
         fibers_.request_stop();
         fibers_.join();
@@ -138,6 +133,18 @@ public:
     const std::vector<Endpoint>& endpoints() const { return endpoints_; }
 
 private:
+    // Others lead what this node led, and its clients follow them.
+    void hand_over(Lifecycle& lifecycle) {
+        const BrokerConfig& c = shared_->config;
+        const MonoTime until = env_.clock.now() + std::chrono::milliseconds(c.shutdown_hold_ms);
+        const Deadline settled = env_.clock.in(std::chrono::milliseconds(c.shutdown_hold_ms / 2));
+        each_shard([until](Shard& shard) { shard.hold_appends(until); });
+        each_shard([settled](Shard& shard) { shard.wait_settled(settled); });
+        lifecycle.shut_down(env_.clock.in(std::chrono::milliseconds(c.shutdown_ms)));
+        // The other brokers learn who leads before clients ask them.
+        env_.fibers.sleep_until(env_.clock.in(std::chrono::milliseconds(c.shutdown_linger_ms)));
+    }
+
     static ShardId shard_id(unsigned i) { return ShardId{static_cast<std::uint16_t>(i)}; }
 
     // The shard lives on the stack of a fiber of its own: should the node die, that fiber is older
@@ -289,11 +296,12 @@ private:
     bool healthy() {
         const BrokerConfig& c = shared_->config;
         if (latest_->brokers.size() <= 1) return true;  // nobody else could lead
-        const Duration limit = std::chrono::milliseconds(c.session_ms / 2);
+        // A disk that is busy takes a second now and then, and the others' may be the same one.
+        const Duration limit = std::chrono::milliseconds(c.session_ms);
         bool good = first_->healthy(limit);
         for (unsigned i = 1; good && i < env_.shards.count(); ++i) {
             const auto answer = env_.shards.call(
-                shard_id(i), env_.clock.in(limit),
+                shard_id(i), env_.clock.in(limit / 2),
                 [shared = shared_, limit](Env& env) { return shared->at(env).healthy(limit); });
             good = answer.ok() && *answer;
         }
@@ -368,13 +376,14 @@ private:
         return {};
     }
 
+    // Those that are there, one after the other; a start that failed has made only some.
     template <class Fn>
     void each_shard(Fn fn) {
-        fn(*first_);
+        if (first_ != nullptr) fn(*first_);
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
             (void)env_.shards.call(shard_id(i), env_.clock.in(kStartTimeout),
                                    [shared = shared_, fn](Env& env) {
-                                       fn(shared->at(env));
+                                       if (Shard* shard = shared->shards[env.shard.v]) fn(*shard);
                                        return Unit{};
                                    });
         }

@@ -64,7 +64,8 @@ struct BrokerConfig {
     std::int64_t replica_fetch_wait_ms = 500;     // replica.fetch.wait.max.ms
     std::int64_t replica_fetch_backoff_ms = 100;  // replica.fetch.backoff.ms
     std::int64_t shutdown_ms = 5'000;             // how long a controlled shutdown may take
-    std::int64_t shutdown_linger_ms = 300;        // then clients are sent to the new leaders
+    std::int64_t shutdown_hold_ms = 1'000;        // how long appends wait for the next leader
+    std::int64_t shutdown_linger_ms = 20;         // then clients are sent away
     std::int64_t quorum_election_ms = 1'000;      // controller.quorum.election.timeout.ms
     std::int64_t quorum_fetch_ms = 1'000;         // controller.quorum.fetch.timeout.ms
     std::int64_t quorum_request_ms = 2'000;       // controller.quorum.request.timeout.ms

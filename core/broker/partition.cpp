@@ -149,10 +149,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     ProduceAnswer answer;
     wire::CheckedBatch batch;
     answer.error = check_leader(-1);
-    if (answer.error != KafkaError::none) {
-        let_news_spread();
-        return answer;
-    }
+    if (answer.error != KafkaError::none) return refuse_as_follower(answer.error);
     if (auto refusal = wire::check_produce(records, plan_.config.append_rules(),
                                            context_.clock.wall(), batch)) {
         answer.error = refusal->error;
@@ -160,11 +157,13 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
         answer.bad_records = std::move(refusal->bad_records);
         return answer;
     }
-    const auto guard = appending_.lock();
+    const auto guard = turn_to_append();
     answer.error = check_leader(-1);  // it may have changed while this waited for its turn
-    if (answer.error == KafkaError::none && acks == -1 && !leader_->enough_in_sync())
+    if (answer.error != KafkaError::none) return refuse_as_follower(answer.error);
+    if (acks == -1 && !leader_->enough_in_sync()) {
         answer.error = KafkaError::not_enough_replicas;
-    if (answer.error != KafkaError::none) return answer;
+        return answer;
+    }
     const logic::ProducerBatch identity{batch.header.producer_id, batch.header.producer_epoch,
                                         batch.header.base_sequence, batch.header.count};
     const logic::ProducerVerdict verdict = producers_.check(identity);

@@ -91,6 +91,15 @@ public:
     // The controller's answer to it; nothing when none came.
     void isr_answered(std::optional<wire::KafkaError> error);
     MonoTime next_isr_check() const;
+    // This node is about to go (controlled shutdown): until then appends wait for the next leader.
+    // Nothing happens where nobody else could lead. Never parks.
+    void hold_appends(MonoTime until);
+    bool holds_appends() const { return leader_ && context_.clock.now() < held_until_; }
+    // Parks until all that was appended is committed; timed_out.
+    Result<void> wait_settled(Deadline deadline);
+    // What one producer sent was not taken by the next leader: what it sends later may not be
+    // either, or its order is lost.
+    void hand_on_no_more() noexcept { settled_ = false; }
 
     bool leads() const noexcept { return leader_.has_value(); }
     NodeId leader() const noexcept { return plan_.leader; }
@@ -115,6 +124,8 @@ private:
     void follow(const PartitionPlan& plan);
     FetchAnswer fetch_as_follower(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     void tell_isr() const;
+    fiber::Mutex::Guard turn_to_append();
+    ProduceAnswer refuse_as_follower(wire::KafkaError error) const;
     // partition_follower.cpp
     Result<void> append_fetched(const IoBuf& records, Offset leaders_high_watermark);
     Result<void> cut_to(Offset to);
@@ -138,6 +149,9 @@ private:
     // part.
     Offset high_watermark_{0};
     bool following_ = false;
+    MonoTime held_until_{};  // appends wait: hold_appends()
+    // It ceased to lead while they did, and all that it had appended was committed.
+    bool settled_ = false;
     MonoTime deposed_{};  // when this node ceased to lead
     std::optional<MonoTime> syncing_since_;
     std::optional<wire::KafkaError> lost_;  // why nothing more will become durable

@@ -18,6 +18,8 @@ void Partition::take_part(const PartitionPlan& plan) {
 }
 
 void Partition::lead(const PartitionPlan& plan) {
+    held_until_ = {};
+    settled_ = false;
     log_->lead(plan.view.epoch);
     leader_.emplace(context_.node, plan.view,
                     logic::LeaderRules{plan.config.min_insync_replicas, context_.max_lag},
@@ -33,7 +35,10 @@ void Partition::lead(const PartitionPlan& plan) {
 
 void Partition::follow(const PartitionPlan& plan) {
     if (leader_) context_.probe.reached(probe::Site::leader_deposed);
-    if (leader_) deposed_ = context_.clock.now();
+    if (leader_) {
+        deposed_ = context_.clock.now();
+        settled_ = deposed_ < held_until_ && high_watermark_ >= log_->log_end();
+    }
     leader_.reset();
     context_.probe.emit([&] { return probe::PartitionFollows{key_, epoch(), plan.leader}; });
 }
@@ -43,6 +48,41 @@ void Partition::let_news_spread() const {
     constexpr Duration kFresh = 1s, kSpread = 20ms;
     if (leader_ || deposed_ == MonoTime{} || context_.clock.now() - deposed_ > kFresh) return;
     context_.scheduler.sleep_until(context_.clock.in(kSpread));
+}
+
+// A controlled shutdown moves leaders while clients go on to send. None of them has to notice: what
+// comes meanwhile waits, what was there before is committed, and then all of it goes to the next
+// leader (Shard's HandOver).
+void Partition::hold_appends(MonoTime until) {
+    if (leader_ && leader_->view().isr.size() > 1) held_until_ = until;
+}
+
+Result<void> Partition::wait_settled(Deadline deadline) {
+    return changed_.wait(deadline, {},
+                         [&] { return lost_ || !leader_ || high_watermark_ >= log_->log_end(); });
+}
+
+fiber::Mutex::Guard Partition::turn_to_append() {
+    while (true) {
+        auto guard = appending_.lock();
+        if (!holds_appends()) return guard;
+        {
+            const auto given_back = std::move(guard);  // the change of part needs it
+        }
+        // timed_out: nobody else leads, it goes on.
+        (void)changed_.wait(Deadline{held_until_}, {}, [&] { return !holds_appends(); });
+    }
+}
+
+ProduceAnswer Partition::refuse_as_follower(KafkaError error) const {
+    ProduceAnswer answer;
+    answer.error = error;
+    if (settled_ && !leader_) {
+        answer.hand_on = plan_.leader;
+    } else {
+        let_news_spread();
+    }
+    return answer;
 }
 
 void Partition::tell_isr() const {

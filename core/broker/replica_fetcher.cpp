@@ -5,6 +5,11 @@
 namespace faultline::broker {
 using wire::KafkaError;
 
+namespace {
+constexpr Duration kSlack = 400ms;  // a leader on a busy machine answers so much later than it may
+constexpr Duration kNewsTravel = 5ms;  // who leads is heard of here and there within that
+}  // namespace
+
 ReplicaFetcher::ReplicaFetcher(Env& env, const FetcherConfig& config, NodeId leader,
                                Endpoint endpoint, std::function<std::int64_t()> broker_epoch,
                                std::function<void(bool)> seen)
@@ -120,19 +125,32 @@ Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
         return {};
     }
     interrupt_.emplace();
+    asked_at_ = env_.clock.now();
     const auto answer =
         conn_->call<wire::FetchResponse>(q, env_.clock.in(config_.timeout), interrupt_->token());
     interrupt_.reset();
+    const bool was_hung = overdue();
+    asked_at_.reset();
     if (!answer.ok()) return answer.error();
+    if (was_hung) seen_(true);
     if (answer->error_code != KafkaError::none) return Error{Errc::busy, 0, "replica_fetcher"};
     take(*answer, asked);
     for (const Asked& a : asked) a.partition->wait_safe(stop);
     return {};
 }
 
-void ReplicaFetcher::put_off(const Asked& asked) {
-    const auto it = partitions_.find(asked.partition->log()->partition());
-    if (it != partitions_.end()) it->second.not_before = env_.clock.now() + config_.backoff;
+bool ReplicaFetcher::overdue() const {
+    return asked_at_ && env_.clock.now() - *asked_at_ > config_.wait + kSlack;
+}
+
+void ReplicaFetcher::put_off(Followed& followed, KafkaError error) {
+    const bool too_early = error == KafkaError::not_leader_or_follower ||
+                           error == KafkaError::unknown_leader_epoch ||
+                           error == KafkaError::fenced_leader_epoch;
+    followed.pause = too_early
+                         ? std::min(std::max(followed.pause * 2, kNewsTravel), config_.backoff)
+                         : config_.backoff;
+    followed.not_before = env_.clock.now() + followed.pause;
 }
 
 void ReplicaFetcher::take(const wire::FetchResponse& response, const std::vector<Asked>& asked) {
@@ -143,7 +161,13 @@ void ReplicaFetcher::take(const wire::FetchResponse& response, const std::vector
                        a.partition->log()->partition().index.v == data.partition_index;
             });
             if (it == asked.end()) continue;
-            if (!it->partition->take_fetched(it->next, data)) put_off(*it);
+            const bool taken = it->partition->take_fetched(it->next, data);
+            const auto followed = partitions_.find(it->partition->log()->partition());
+            if (followed == partitions_.end()) continue;
+            if (taken)
+                followed->second.pause = {};
+            else
+                put_off(followed->second, data.error_code);
         }
     }
 }

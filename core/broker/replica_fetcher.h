@@ -36,12 +36,15 @@ public:
     void stop();
     bool empty() const noexcept { return partitions_.empty(); }
     const Endpoint& endpoint() const noexcept { return endpoint_; }
+    // Its leader has not answered for much longer than a fetch may wait there: it may hang.
+    bool overdue() const;
 
 private:
     struct Followed {
         std::shared_ptr<Partition> partition;
         MonoTime not_before{};
-        Epoch epoch{-1};  // for which it was added
+        Epoch epoch{-1};   // for which it was added
+        Duration pause{};  // before the next attempt, when the last one was too early
     };
     struct Asked {
         std::shared_ptr<Partition> partition;
@@ -52,7 +55,7 @@ private:
     Result<void> connect(fiber::StopToken stop);
     wire::FetchRequest request(std::vector<Asked>& asked) const;
     void take(const wire::FetchResponse& response, const std::vector<Asked>& asked);
-    void put_off(const Asked& asked);
+    void put_off(Followed& followed, wire::KafkaError error);
     MonoTime next_due() const;
 
     Env& env_;
@@ -65,6 +68,7 @@ private:
     std::shared_ptr<rpc::ClientConn> conn_;
     fiber::Condition changed_;
     std::optional<fiber::StopSource> interrupt_;  // of the fetch under way
+    std::optional<MonoTime> asked_at_;            // the fetch under way
     bool stopping_ = false;
 };
 }  // namespace faultline::broker

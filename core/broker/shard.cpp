@@ -41,6 +41,8 @@ Shard::Shard(Env& env, SharedRef shared)
       shared_(std::move(shared)),
       background_(env.fibers),
       connections_(env.fibers),
+      controller_connections_(env.fibers),
+      hand_over_(env),
       context_{env.node,
                env.clock,
                env.fibers,
@@ -449,6 +451,8 @@ void Shard::start_accepting() {
             for (const auto& [tp, partition] : partitions_) partition->expire_producers(idle);
         }
     });
+    background_.spawn({.name = "leader watch"},
+                      [this](fiber::StopToken stop) { watch_leaders(stop); });
     background_.spawn({.name = "isr"}, [this](fiber::StopToken stop) { keep_isr(stop); });
     for (const auto& listener : listeners_) {
         connections_.spawn({.name = "accept"}, [this, l = listener.get()](fiber::StopToken stop) {
@@ -460,7 +464,7 @@ void Shard::start_accepting() {
 Result<Endpoint> Shard::listen_as_controller(const Endpoint& at,
                                              controller::Controller& controller) {
     FL_TRY(controller_listener_, env_.net.listen(at));
-    connections_.spawn({.name = "accept"}, [this, &controller](fiber::StopToken stop) {
+    controller_connections_.spawn({.name = "accept"}, [this, &controller](fiber::StopToken stop) {
         accept(*controller_listener_, &controller, stop);
     });
     return controller_listener_->local();
@@ -480,8 +484,9 @@ void Shard::accept(Listener& listener, controller::Controller* controller, fiber
                           to_string((*connection)->peer()));
             continue;
         }
-        connections_.spawn({.name = "connection"}, [this, controller, c = *std::move(connection)](
-                                                       fiber::StopToken inner) mutable {
+        fiber::Group& group = controller != nullptr ? controller_connections_ : connections_;
+        group.spawn({.name = "connection"}, [this, controller, c = *std::move(connection)](
+                                                fiber::StopToken inner) mutable {
             ++open_connections_;
             rpc::ServerConnection server(std::move(c), shared_->config.limits, env_.clock,
                                          env_.fibers, budget_, env_.probe, env_.log);
@@ -497,11 +502,18 @@ void Shard::accept(Listener& listener, controller::Controller* controller, fiber
     }
 }
 
-Result<void> Shard::stop(std::int64_t broker_epoch) {
+void Shard::close_clients() {
     connections_.request_stop();
     connections_.join();
     listeners_.clear();
+}
+
+Result<void> Shard::stop(std::int64_t broker_epoch) {
+    controller_connections_.request_stop();
+    close_clients();
+    controller_connections_.join();
     controller_listener_.reset();
+    hand_over_.close();
     for (const auto& [node, fetcher] : fetchers_) fetcher->stop();
     background_.request_stop();
     background_.join();

@@ -8,6 +8,7 @@
 
 #include "core/base/snapshot.h"
 #include "core/broker/config.h"
+#include "core/broker/hand_over.h"
 #include "core/broker/partition.h"
 #include "core/broker/replica_fetcher.h"
 #include "core/broker/types.h"
@@ -76,6 +77,16 @@ public:
     void start_accepting();
     // Serves what controllers and brokers ask of a controller, at its own listener. On shard 0.
     Result<Endpoint> listen_as_controller(const Endpoint& at, controller::Controller& controller);
+    // --- a controlled shutdown, in this order (Broker::stop)
+    // Appends wait from now on, until then or until another leads. Never parks.
+    void hold_appends(MonoTime until);
+    // Parks until all that was appended is committed, where another could lead, or the deadline.
+    void wait_settled(Deadline deadline);
+    HandOver& hand_over() noexcept { return hand_over_; }
+    // The next leader did not take what was handed on: from now on producers are told.
+    void hand_on_no_more(const TopicPartition& partition);
+    // Ends the connections of clients and followers, each when nothing is under way on it.
+    void close_clients();
     // Ends connections, waits for what is under way, closes the logs. `broker_epoch` goes into the
     // clean mark. Parks.
     Result<void> stop(std::int64_t broker_epoch);
@@ -100,6 +111,11 @@ public:
     Result<std::int64_t> next_producer_id();
 
     const Snapshot<model::MetadataImage>& image() const noexcept { return image_; }
+    // What clients are told. A broker that hands over names itself as the leader to the last: told
+    // of another while its requests are under way here, librdkafka waits for up to a second.
+    const Snapshot<model::MetadataImage>& told() const noexcept {
+        return farewell_ ? *farewell_ : image_;
+    }
     const BrokerConfig& config() const noexcept { return shared_->config; }
     storage::LogManager& logs() noexcept { return *logs_; }
     logic::FetchSessions& fetch_sessions() noexcept { return fetch_sessions_; }
@@ -122,6 +138,7 @@ private:
     void unfollow(const TopicPartition& partition);
     void follow_brokers(const model::MetadataImage& image);
     void leader_seen(NodeId leader, bool seen);
+    void watch_leaders(fiber::StopToken stop);
     void keep_isr(fiber::StopToken stop);
     void propose_isr(fiber::StopToken stop);
 
@@ -129,7 +146,8 @@ private:
     SharedRef shared_;
     std::unique_ptr<storage::LogManager> logs_;
     fiber::Group background_;  // syncs under way
-    fiber::Group connections_;
+    fiber::Group connections_, controller_connections_;
+    HandOver hand_over_;
     PartitionContext context_;
     std::map<TopicPartition, std::shared_ptr<Partition>> partitions_;
     std::map<TopicPartition, wire::KafkaError> unavailable_;  // ours, but without a log
@@ -145,6 +163,7 @@ private:
     bool applied_once_ = false;
     fiber::Mutex applying_;  // partitions are opened and dropped by one fiber at a time
     Snapshot<model::MetadataImage> image_;
+    std::optional<Snapshot<model::MetadataImage>> farewell_;
     fiber::Condition image_changed_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::unique_ptr<Listener> controller_listener_;

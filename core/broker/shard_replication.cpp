@@ -10,7 +10,8 @@ using wire::KafkaError;
 
 namespace {
 constexpr Duration kSuspicion = 1s;
-}
+constexpr Duration kLook = 200ms;
+}  // namespace
 
 void Shard::unfollow(const TopicPartition& partition) {
     const auto it = followed_.find(partition);
@@ -71,6 +72,17 @@ void Shard::leader_seen(NodeId leader, bool seen) {
     }
 }
 
+// A process that hangs keeps its connections.
+void Shard::watch_leaders(fiber::StopToken stop) {
+    while (env_.fibers.sleep_until(env_.clock.in(kLook), stop) == fiber::Wake::timed_out) {
+        std::vector<NodeId> hung;
+        for (const auto& [leader, fetcher] : fetchers_) {
+            if (fetcher->overdue()) hung.push_back(leader);
+        }
+        for (const NodeId leader : hung) leader_seen(leader, false);
+    }
+}
+
 bool Shard::seems_gone(NodeId broker) const {
     const auto it = suspects_.find(broker);
     return it != suspects_.end() && env_.clock.now() < it->second;
@@ -85,6 +97,30 @@ void Shard::follow_brokers(const model::MetadataImage& image) {
         if (partition->leads()) isr_news_.insert(tp);
     }
     isr_changed_.notify_all();
+}
+
+void Shard::hold_appends(MonoTime until) {
+    farewell_ = image_;
+    for (const auto& [tp, partition] : partitions_) partition->hold_appends(until);
+}
+
+void Shard::wait_settled(Deadline deadline) {
+    const auto all = partitions_;
+    for (const auto& [tp, partition] : all) {
+        // Late is no failure: its producers are then told to look for the next leader themselves.
+        if (partition->holds_appends()) (void)partition->wait_settled(deadline);
+    }
+}
+
+void Shard::hand_on_no_more(const TopicPartition& partition) {
+    const auto there = [partition](Shard& shard) {
+        const auto it = shard.partitions_.find(partition);
+        if (it != shard.partitions_.end()) it->second->hand_on_no_more();
+    };
+    if (owner(partition) == env_.shard) return there(*this);
+    (void)env_.shards.post(owner(partition), [shared = shared_, there](Env& env) {  // going down
+        if (Shard* shard = shared->shards[env.shard.v]) there(*shard);
+    });
 }
 
 void Shard::keep_isr(fiber::StopToken stop) {

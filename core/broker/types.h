@@ -23,6 +23,8 @@ struct ProducePart {
 struct ProduceAnswer {
     wire::KafkaError error = wire::KafkaError::none;
     std::int64_t base_offset = -1, log_append_time = -1, log_start = -1;
+    // Who leads now, where this node hands on what it is sent; kNoLeader: nobody, or it does not.
+    NodeId hand_on{-1};
     std::int64_t end = -1;     // what must be committed before acks=all is answered; -1: nothing
     std::string_view message;  // a literal
     std::vector<std::int32_t> bad_records;

@@ -9,6 +9,7 @@ namespace faultline::controller {
 namespace {
 constexpr std::size_t kMaxRead = 8U << 20;  // bytes of one answer, and of one step of the replay
 constexpr Duration kDiskRetry = 200ms;      // between attempts to write to a full disk
+constexpr Duration kStood = 100ms, kRead = 200ms;
 }  // namespace
 
 Quorum::Quorum(Env& env, QuorumConfig config, QuorumEvents& events)
@@ -75,6 +76,7 @@ const Endpoint* Quorum::endpoint_of(NodeId node) const {
 // -------------------------------------------------------------------------------------
 
 void Quorum::run(fiber::StopToken stop) {
+    MonoTime patience{};
     while (!stop.stop_requested() && !broken_) {
         perform(stop);
         if (log_.log().durable_end() > raft_->log().durable && !has_work()) {
@@ -82,13 +84,18 @@ void Quorum::run(fiber::StopToken stop) {
             raft_->flushed(env_.clock.now(), log_.log().durable_end());
             continue;
         }
-        const MonoTime due = raft_->deadline();
+        const auto next = [&] { return std::max(raft_->deadline(), patience); };
+        const MonoTime due = next();
         // What is told to Raft meanwhile may give it something to do earlier.
         (void)work_.wait(Deadline{due}, stop, [&] {
-            return has_work() || raft_->deadline() < due ||
-                   log_.log().durable_end() > raft_->log().durable;
+            return has_work() || next() < due || log_.log().durable_end() > raft_->log().durable;
         });
-        if (env_.clock.now() >= raft_->deadline()) raft_->tick(env_.clock.now());
+        const MonoTime now = env_.clock.now();
+        // When this process stood still, what others sent meanwhile waits to be read.
+        if (now - raft_->deadline() > kStood && patience < raft_->deadline())
+            patience = now + kRead;
+        else if (now >= next())
+            raft_->tick(now);
     }
 }
 

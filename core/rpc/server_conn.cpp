@@ -7,7 +7,8 @@
 namespace faultline::rpc {
 namespace {
 constexpr std::uint32_t kBadFrame = 1;  // ConnectionShut::reason
-}
+constexpr Duration kQuiet = 1ms;        // for so long nothing came
+}  // namespace
 
 void Responder::send(OutBuf answer) {
     ticket_->slot->answer = std::move(answer);
@@ -50,12 +51,14 @@ void ServerConnection::refuse(std::string_view why) {
 }
 
 ServerConnection::Next ServerConnection::serve_one(const Handler& handler, FrameReader& reader,
-                                                   fiber::Group& fibers, fiber::StopToken stop) {
-    auto frame = reader.next(clock_.in(limits_.idle), stop);
+                                                   fiber::Group& fibers, Duration idle,
+                                                   fiber::StopToken stop) {
+    auto frame = reader.next(clock_.in(idle), stop);
     if (!frame.ok()) {
         if (frame.code() == Errc::too_large)
             refuse("a request is larger than socket.request.max.bytes");
         if (frame.code() == Errc::corrupt) refuse("a request has a negative length");
+        if (frame.code() == Errc::timed_out) return Next::idle;
         return frame.code() == Errc::unreachable ? Next::gone : Next::end;
     }
     if (pending_.size() >= limits_.max_pending)
@@ -77,6 +80,7 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
     pending_.push_back(slot);
     FL_INVARIANT(41, pending_.size() <= limits_.max_pending);
     const auto api = request->api;
+    produces_ = produces_ || api == wire::ApiKey::produce;
     if (handler(*std::move(request), Responder(slot), fibers)) return Next::more;
     refuse(fmt::format("a request of API {} cannot be understood", static_cast<int>(api)));
     return Next::end;
@@ -116,6 +120,20 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
     }
 }
 
+// We end. What a producer sends while its connection is closed it has to send again elsewhere,
+// after a pause: so that is done at a moment when nothing is under way, if there is one.
+ServerConnection::Next ServerConnection::serve_until_quiet(const Handler& handler,
+                                                           FrameReader& reader,
+                                                           fiber::Group& fibers) {
+    const MonoTime end = clock_.now() + limits_.linger;
+    const auto quiet = [&] { return pending_.empty() && !writing_ && reader.buffered() == 0; };
+    Next next = Next::more;
+    while (!broken_ && clock_.now() < end &&
+           (next == Next::more || (next == Next::idle && !quiet())))
+        next = serve_one(handler, reader, fibers, kQuiet, {});
+    return next == Next::gone ? Next::gone : Next::end;
+}
+
 void ServerConnection::run(const Handler& handler, fiber::StopToken stop) {
     FrameReader reader(*connection_, limits_.max_frame, probe_);
     // Slots may outlive this object in a responder of another shard's reply.
@@ -128,7 +146,12 @@ void ServerConnection::run(const Handler& handler, fiber::StopToken stop) {
     fiber::Group fibers(scheduler_), writer(scheduler_);
     writer.spawn({.name = "answers"}, [this](fiber::StopToken inner) { write_answers(inner); });
     Next next = Next::more;
-    while (!broken_ && next == Next::more) next = serve_one(handler, reader, fibers, stop);
+    // Who sends without a pause never lets a read see that it is over.
+    while (!broken_ && next == Next::more && !stop.stop_requested())
+        next = serve_one(handler, reader, fibers, limits_.idle, stop);
+    if (next != Next::gone) next = Next::end;
+    if (next == Next::end && stop.stop_requested() && produces_)
+        next = serve_until_quiet(handler, reader, fibers);
     const auto settled = [&] { return broken_ || (pending_.empty() && !writing_); };
     if (next == Next::end) {
         // What was understood before the end is still answered: a peer may half close and wait.

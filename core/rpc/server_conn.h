@@ -91,9 +91,11 @@ public:
     void run(const Handler& handler, fiber::StopToken stop);
 
 private:
-    enum class Next : std::uint8_t { more, end, gone };  // gone: nobody reads answers any more
-    Next serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
+    // idle: nothing came; gone: nobody reads answers any more
+    enum class Next : std::uint8_t { more, idle, end, gone };
+    Next serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers, Duration idle,
                    fiber::StopToken stop);
+    Next serve_until_quiet(const Handler& handler, FrameReader& reader, fiber::Group& fibers);
     void say_goodbye();
     void write_answers(fiber::StopToken stop);
     void refuse(std::string_view why);
@@ -109,6 +111,7 @@ private:
     fiber::Condition changed_;
     bool writing_ = false;
     bool broken_ = false;
+    bool produces_ = false;
 };
 
 // Splits a frame into header and body. Nothing when the header cannot be read or names no API. An

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/broker/fetch_session.h"
+#include "core/broker/handlers/current_leader.h"
 #include "core/broker/handlers/respond.h"
 #include "gen/wire/fetch_request.h"
 #include "gen/wire/fetch_response.h"
@@ -88,6 +89,17 @@ std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
     return bytes;
 }
 
+void tell_leaders(Shard& shard, wire::Version version, FetchResponse& response) {
+    if (version.v < 12) return;
+    const auto image = shard.image();
+    for (auto& topic : response.responses) {
+        const model::TopicImage* known =
+            version.v >= 13 ? image->find(topic.topic_id) : image->find(topic.topic);
+        for (auto& p : topic.partitions)
+            tell_leader(*image, known, p.partition_index, response, p, version.v >= 16);
+    }
+}
+
 Holes poll_until_ready(Shard& shard, Poll& poll, fiber::StopToken stop) {
     Holes holes;
     const probe::Probe& probe = shard.env().probe;
@@ -134,6 +146,7 @@ bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) 
                             api = r.api, version = r.version, correlation = r.correlation,
                             responder](fiber::StopToken stop) mutable {
             Holes holes = poll_until_ready(shard, poll, stop);
+            tell_leaders(shard, version, poll.response);
             finish_fetch(shard, session, poll.response);
             respond(responder, api, version, correlation, poll.response, std::move(holes));
         });

@@ -14,7 +14,8 @@ using wire::KafkaError;
 using wire::MetadataRequest;
 using wire::MetadataResponse;
 
-constexpr Duration kElection = 400ms;  // how long an answer waits for one
+constexpr Duration kElection = 1s;  // how long an answer waits for one
+constexpr Duration kNotice = 3ms;
 
 MetadataResponse::MetadataResponseTopic describe(const Shard& shard,
                                                  const model::MetadataImage& image,
@@ -81,7 +82,7 @@ const model::TopicImage* find(const model::MetadataImage& image,
 
 // Whether a leader that is asked for has just gone: the controller is about to name another.
 bool leader_in_doubt(const Shard& shard, const MetadataRequest& request) {
-    const auto image = shard.image();
+    const auto image = shard.told();
     const auto doubtful = [&](const model::TopicImage& topic) {
         return std::ranges::any_of(topic.partitions, [&](const model::PartitionImage& p) {
             return shard.seems_gone(p.leader);
@@ -96,7 +97,7 @@ bool leader_in_doubt(const Shard& shard, const MetadataRequest& request) {
 
 MetadataResponse answer(const Shard& shard, const MetadataRequest& request, wire::Version version) {
     const bool all = !request.topics || (version.v == 0 && request.topics->empty());
-    const auto image = shard.image();  // one version for the whole answer
+    const auto image = shard.told();  // one version for the whole answer
     MetadataResponse response;
     for (const model::BrokerImage& b : image->brokers) {
         if (b.fenced) continue;
@@ -136,7 +137,7 @@ bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responde
     const bool all = !request.topics || (r.version.v == 0 && request.topics->empty());
     const bool may_create = shard.config().auto_create_topics && request.allow_auto_topic_creation;
     if (!all && may_create) auto_create(context, request);
-    if (!leader_in_doubt(shard, request)) {
+    if (all || shard.image()->brokers.size() < 2) {
         respond(responder, r, answer(shard, request, r.version));
         return true;
     }
@@ -144,6 +145,8 @@ bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responde
     context.fibers.spawn({.name = "metadata"}, [&shard, request = std::move(request), api = r.api,
                                                 version = r.version, correlation = r.correlation,
                                                 responder](fiber::StopToken stop) mutable {
+        // A client whose leader is gone asks at once: often before this node has noticed.
+        shard.env().fibers.sleep_until(shard.env().clock.in(kNotice), stop);
         shard.wait_for_image([&] { return !leader_in_doubt(shard, request); },
                              shard.env().clock.in(kElection), stop);
         respond(responder, api, version, correlation, answer(shard, request, version));

@@ -1,5 +1,8 @@
 // Produce. Batches are appended in the reader's fiber, so that requests of one connection keep
 // their order; waiting for the disk is done by a fiber of its own.
+#include <algorithm>
+
+#include "core/broker/handlers/current_leader.h"
 #include "core/broker/handlers/respond.h"
 #include "gen/wire/produce_request.h"
 #include "gen/wire/produce_response.h"
@@ -74,6 +77,16 @@ void refuse_all(const ProduceRequest& request, KafkaError error, ProduceResponse
     }
 }
 
+// In the reader's fiber too: what the producer sent next must not be there first.
+void hand_on(Shard& shard, const ProduceRequest& request, const std::vector<ProducePart>& parts,
+             std::vector<ProduceAnswer>& answers, Deadline deadline) {
+    const auto elsewhere = [](const ProduceAnswer& a) { return a.hand_on != model::kNoLeader; };
+    if (std::ranges::none_of(answers, elsewhere)) return;
+    const auto image = shard.image();
+    const auto refused = shard.hand_over().pass_on(*image, request, parts, answers, deadline);
+    for (const std::size_t n : refused) shard.hand_on_no_more(parts[n].partition);
+}
+
 // What the oracles hold against the log.
 void tell(Shard& shard, const Work& work) {
     const probe::Probe& probe = shard.env().probe;
@@ -90,7 +103,18 @@ void tell(Shard& shard, const Work& work) {
     }
 }
 
-void wait_and_answer(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
+void tell_leaders(Shard& shard, wire::Version version, ProduceResponse& response) {
+    if (version.v < 10) return;
+    const auto image = shard.image();
+    for (auto& topic : response.responses) {
+        const model::TopicImage* known =
+            version.v >= 13 ? image->find(topic.topic_id) : image->find(topic.name);
+        for (auto& p : topic.partition_responses)
+            tell_leader(*image, known, p.index, response, p, true);
+    }
+}
+
+void wait_for_commits(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
     const auto errors = shard.wait_committed(work.commits, deadline, stop);
     for (std::size_t i = 0; i < errors.size(); ++i) {
         if (errors[i] == KafkaError::none) continue;
@@ -117,8 +141,8 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
     const auto parts = take_parts(request, *image, r.version.v >= 13, work.response, places);
     const Deadline deadline =
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.timeout_ms, 1)));
-    const auto answers =
-        shard.produce(parts, Deadline::never());  // an append that has begun is finished
+    auto answers = shard.produce(parts, Deadline::never());  // an append that has begun is finished
+    hand_on(shard, request, parts, answers, deadline);
     for (std::size_t i = 0; i < answers.size(); ++i) {
         const auto [topic, partition] = places[i];
         PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
@@ -142,6 +166,7 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
     }
     if (request.acks == 1 || work.commits.empty()) {
         tell(shard, work);
+        tell_leaders(shard, r.version, work.response);
         respond(responder, r, work.response);
         return true;
     }
@@ -149,8 +174,9 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         {.name = "produce"},
         [&shard, work = std::move(work), deadline, api = r.api, version = r.version,
          correlation = r.correlation, responder](fiber::StopToken stop) mutable {
-            wait_and_answer(shard, work, deadline, stop);
+            wait_for_commits(shard, work, deadline, stop);
             tell(shard, work);
+            tell_leaders(shard, version, work.response);
             respond(responder, api, version, correlation, work.response);
         });
     return true;
