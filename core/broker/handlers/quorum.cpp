@@ -30,6 +30,17 @@ bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder,
         });
     return true;
 }
+// Before version 2 a replica is its number alone.
+void forget_directories(wire::DescribeQuorumResponse& answer) {
+    answer.nodes.clear();
+    for (auto& topic : answer.topics) {
+        for (auto& p : topic.partitions) {
+            for (auto* replicas : {&p.current_voters, &p.observers}) {
+                for (auto& replica : *replicas) replica.replica_directory_id = {};
+            }
+        }
+    }
+}
 }  // namespace
 
 bool handle_vote(Context& c, rpc::Request& r, rpc::Responder& responder) {
@@ -49,6 +60,15 @@ bool handle_quorum_fetch(Context& c, rpc::Request& r, rpc::Responder& responder)
 }
 
 bool handle_describe_quorum(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return forward<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse>(c, r, responder);
+    wire::DescribeQuorumRequest request;
+    if (!decode(r, request)) return false;
+    c.fibers.spawn({.name = "describe quorum"},
+                   [c, request = std::move(request), api = r.api, version = r.version,
+                    correlation = r.correlation, responder](fiber::StopToken) mutable {
+                       auto answer = decide<wire::DescribeQuorumResponse>(c, request);
+                       if (version.v < 2) forget_directories(answer);
+                       respond(responder, api, version, correlation, answer);
+                   });
+    return true;
 }
 }  // namespace faultline::broker
