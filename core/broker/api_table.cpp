@@ -22,6 +22,9 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::offset_for_leader_epoch, &handle_offset_for_leader_epoch},
     {wire::ApiKey::create_partitions, &handle_create_partitions},
     {wire::ApiKey::describe_configs, &handle_describe_configs},
+    {wire::ApiKey::alter_configs, &handle_alter_configs},
+    {wire::ApiKey::incremental_alter_configs, &handle_incremental_alter_configs},
+    {wire::ApiKey::list_config_resources, &handle_list_config_resources},
     {wire::ApiKey::describe_cluster, &handle_describe_cluster},
     {wire::ApiKey::describe_quorum, &handle_describe_quorum},
     {wire::ApiKey::elect_leaders, &handle_elect_leaders},
@@ -49,6 +52,8 @@ constexpr ApiEntry kControllerApis[] = {
     {wire::ApiKey::broker_registration, &handle_broker_registration},
     {wire::ApiKey::broker_heartbeat, &handle_broker_heartbeat},
     {wire::ApiKey::unregister_broker, &handle_unregister_broker},
+    {wire::ApiKey::alter_configs, &handle_alter_configs},
+    {wire::ApiKey::incremental_alter_configs, &handle_incremental_alter_configs},
     {wire::ApiKey::allocate_producer_ids, &handle_allocate_producer_ids},
 };
 }  // namespace

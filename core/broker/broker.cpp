@@ -29,6 +29,18 @@ Uuid id_of_voters(const std::vector<VoterConfig>& voters) {
     return id;
 }
 
+// Who asks is shown what acts: defaults of ours that are not Kafka's, and both names of the node.
+void tell_presets(BrokerConfig& c) {
+    for (const BrokerNumber& n : kBrokerNumbers) {
+        const model::ConfigKey* key = model::find_broker_key(n.name);
+        const std::string value = std::to_string(c.*n.member);
+        if (key == nullptr || c.given.contains(n.name) || value == key->preset) continue;
+        c.presets[std::string(n.name)] = value;
+    }
+    if (const auto id = c.given.find("node.id"); id != c.given.end())
+        c.given.try_emplace("broker.id", id->second);
+}
+
 class Broker final : public controller::ControllerEvents {
 public:
     Broker(Env& env, BrokerConfig config)
@@ -36,6 +48,7 @@ public:
         shared_->config = std::move(config);
         BrokerConfig& c = shared_->config;
         if (c.voters.empty()) c.voters.push_back({c.node, {}});
+        tell_presets(c);
         if (c.voters.size() > 1 && c.fresh_cluster_id.is_zero())
             c.fresh_cluster_id = id_of_voters(c.voters);
         shared_->shards.resize(env.shards.count());
@@ -199,6 +212,7 @@ private:
         out.defaults.partitions = c.num_partitions;
         out.defaults.tiny_segments = c.tiny_segments;
         out.defaults.config = c.topic_defaults;
+        out.defaults.given = c.given;
         out.defaults.replication_factor = static_cast<std::int16_t>(c.default_replication);
         out.delete_topics = c.delete_topics;
         out.session = std::chrono::milliseconds(c.session_ms);

@@ -37,6 +37,8 @@ struct BrokerConfig {
     std::optional<std::string> rack;          // broker.rack
     std::vector<ListenerConfig> listeners;
     std::vector<std::string> log_dirs;
+    model::ConfigMap given;    // keys and values as they were given, for who asks
+    model::ConfigMap presets;  // defaults that are not Kafka's
     std::int32_t num_partitions = 1;
     bool auto_create_topics = true;
     bool delete_topics = true;

@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/wire/error_map.h"
+#include "core/wire/recode.h"
 #include "core/wire/record_batch.h"
 
 namespace faultline::broker {
@@ -44,7 +45,9 @@ Partition::Partition(PartitionContext& context, storage::LogRef log, const Parti
 void Partition::update(const PartitionPlan& plan) {
     const bool same_part = plan.view.epoch == plan_.view.epoch && plan.leader == plan_.leader;
     if (same_part) {
+        const bool waits_otherwise = plan.config.flush_before_ack != plan_.config.flush_before_ack;
         plan_.config = plan.config;
+        if (waits_otherwise) follow_log();
         log_->update_config(log_config(plan.config));
         if (plan.view.partition_epoch < plan_.view.partition_epoch) return;
         plan_ = plan;
@@ -160,6 +163,15 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
         answer.bad_records = std::move(refusal->bad_records);
         return answer;
     }
+    const auto codec = wire::codec_of_topic(plan_.config.compression_type);
+    if (codec && *codec != batch.header.codec()) {
+        auto recoded = wire::recode_batch(batch.bytes, *codec);
+        if (!recoded.ok()) {
+            answer.error = wire::to_kafka_error(recoded.code());
+            return answer;
+        }
+        batch.bytes = *std::move(recoded);
+    }
     const auto guard = appending_.lock();
     answer.error = check_leader(-1);  // it may have changed while this waited for its turn
     if (answer.error == KafkaError::none && acks == -1 && !leader_->enough_in_sync())
@@ -181,7 +193,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
         case logic::ProducerCheck::duplicate:
             context_.probe.reached(probe::Site::producer_retry_deduplicated);
             answer.base_offset = verdict.first.v;
-            answer.log_append_time = plan_.config.log_append_time ? verdict.timestamp : -1;
+            answer.log_append_time = verdict.timestamp;  // whatever the topic stamps, as Kafka
             answer.end = verdict.last.v + 1;
             follow_log();
             return answer;
@@ -228,7 +240,7 @@ KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopT
 bool Partition::lease_over() const { return context_.clock.now() >= context_.lease_until; }
 
 KafkaError Partition::check_leader(std::int32_t asked) const {
-    if (asked != -1 && asked != epoch().v)
+    if (asked >= 0 && asked != epoch().v)
         return asked < epoch().v ? KafkaError::fenced_leader_epoch
                                  : KafkaError::unknown_leader_epoch;
     return !leader_ || lease_over() ? KafkaError::not_leader_or_follower : KafkaError::none;
@@ -248,10 +260,11 @@ FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, boo
         return answer;
     }
     if (from >= high_watermark_ || (max_bytes == 0 && !min_one)) return answer;
-    auto read = log_->read({.from = from,
-                            .max_bytes = std::min(part.max_bytes, max_bytes),
-                            .up_to = high_watermark_,
-                            .min_one = min_one});
+    auto read = log_->read(
+        {.from = from,
+         .max_bytes = std::max<std::uint64_t>(std::min(part.max_bytes, max_bytes), min_one ? 1 : 0),
+         .up_to = high_watermark_,
+         .min_one = min_one});
     if (!read.ok()) {
         answer.error = read.code() == Errc::not_found ? KafkaError::offset_out_of_range
                                                       : wire::to_kafka_error(read.code());

@@ -27,6 +27,31 @@ ShardId owner_of(const TopicPartition& p, unsigned shards) {
     return ShardId{static_cast<std::uint16_t>(spread % shards)};
 }
 
+// Each shard filled the answer on its own: what has no room in the order of the request is left for
+// the next one. Nothing was read yet, slices name bytes of files.
+void keep_within(std::uint64_t max_bytes, std::vector<FetchAnswer>& answers) {
+    std::uint64_t left = max_bytes;
+    bool first = true;
+    for (FetchAnswer& answer : answers) {
+        if (answer.bytes == 0) continue;
+        if (!first && answer.bytes > left) {
+            answer.bytes = 0;
+            answer.slices = {};
+            continue;
+        }
+        left -= std::min(left, answer.bytes);
+        first = false;
+    }
+}
+
+// The shards share the cleaner's memory and rate.
+storage::CleanerOptions cleaner_share(storage::CleanerOptions options, Env& env) {
+    const unsigned shards = env.shards.count();
+    options.dedupe_bytes /= shards;
+    options.io_bytes_per_second /= static_cast<double>(shards);
+    return options;
+}
+
 // The shards share the slots, as the shards of Kafka's cache do.
 logic::FetchSessionLimits session_limits(const BrokerConfig& config, Env& env) {
     const unsigned shards = env.shards.count();
@@ -52,6 +77,7 @@ Shard::Shard(Env& env, SharedRef shared)
                    isr_changed_.notify_all();
                },
                std::chrono::milliseconds(shared_->config.replica_lag_ms)},
+      dynamic_(dynamic_config(shared_->config, {})),
       budget_(shared_->config.request_bytes_per_shard),
       fetch_sessions_(session_limits(shared_->config, env)) {
     shared_->shards[env.shard.v] = this;
@@ -83,10 +109,7 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     options.checkpoint_ms = c.checkpoint_ms;
     options.flush_check_ms = c.flush_check_ms;
     options.recovery_fibers_per_dir = c.recovery_fibers_per_dir;
-    options.cleaner = c.cleaner;
-    options.cleaner.backoff_ms = c.cleaner_backoff_ms;
-    options.cleaner.dedupe_bytes /= std::max<std::size_t>(env_.shards.count(), 1);
-    options.cleaner.io_bytes_per_second /= static_cast<double>(env_.shards.count());
+    options.cleaner = cleaner_share(dynamic_.cleaner, env_);
     options.primary = env_.shard.v == 0;
     options.owns = [shards = env_.shards.count(), self = env_.shard](const TopicPartition& p) {
         return owner_of(p, shards) == self;
@@ -143,7 +166,7 @@ void Shard::open_partition(const model::MetadataImage& image, const model::Topic
     plan.topic_id = topic.id;
     plan.leader = p.leader;
     plan.view = {p.leader_epoch, p.partition_epoch, p.replicas, p.isr, p.recovering};
-    plan.config = model::with_overrides(shared_->config.topic_defaults, topic.config);
+    plan.config = model::with_overrides(dynamic_.topic_defaults, topic.config);
     if (const auto it = partitions_.find(tp); it != partitions_.end()) {
         const auto keep = it->second;
         keep->update(plan);
@@ -230,10 +253,21 @@ void Shard::apply_topic(const model::MetadataImage& image, const std::string& na
     }
 }
 
+void Shard::configure(const model::MetadataImage& image) {
+    dynamic_ = dynamic_config(shared_->config, image);
+    logs_->tune_cleaner(cleaner_share(dynamic_.cleaner, env_));
+}
+
 void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes) {
     const auto guard = applying_.lock();
-    if (!applied_once_) {
+    const bool configured = applied_once_ && same_config(shared_->config, *image, *image_);
+    if (!configured) configure(*image);
+    if (!configured) {
+        // What the broker's defaults are may show in every topic.
         applied_once_ = true;
+        for (const auto& [name, topic] : image_->topics) {
+            if (image->find(name) == nullptr) apply_topic(*image, name);
+        }
         for (const auto& [name, topic] : image->topics) apply_topic(*image, name);
     } else {
         for (const std::string& name : changes.topics) apply_topic(*image, name);
@@ -319,23 +353,25 @@ std::vector<KafkaError> Shard::wait_committed(const std::vector<CommitPart>& par
 
 std::vector<FetchAnswer> Shard::fetch(const std::vector<FetchPart>& parts, std::uint64_t max_bytes,
                                       Deadline deadline) {
-    return scatter(*this, parts, deadline, FetchAnswer{},
-                   [max_bytes](Shard& shard, const std::vector<FetchPart>& mine) {
-                       std::vector<FetchAnswer> answers;
-                       answers.reserve(mine.size());
-                       std::uint64_t left = max_bytes;
-                       bool first = true;
-                       for (const FetchPart& part : mine) {
-                           FetchAnswer answer;
-                           if (const auto p = shard.find(part.partition, answer.error)) {
-                               answer = p->fetch(part, left, first);
-                               left -= std::min(left, answer.bytes);
-                               first = first && answer.bytes == 0;
+    auto all = scatter(*this, parts, deadline, FetchAnswer{},
+                       [max_bytes](Shard& shard, const std::vector<FetchPart>& mine) {
+                           std::vector<FetchAnswer> answers;
+                           answers.reserve(mine.size());
+                           std::uint64_t left = max_bytes;
+                           bool first = true;
+                           for (const FetchPart& part : mine) {
+                               FetchAnswer answer;
+                               if (const auto p = shard.find(part.partition, answer.error)) {
+                                   answer = p->fetch(part, left, first);
+                                   left -= std::min(left, answer.bytes);
+                                   first = first && answer.bytes == 0;
+                               }
+                               answers.push_back(std::move(answer));
                            }
-                           answers.push_back(std::move(answer));
-                       }
-                       return answers;
-                   });
+                           return answers;
+                       });
+    keep_within(max_bytes, all);
+    return all;
 }
 
 std::vector<EpochAnswer> Shard::epoch_ends(const std::vector<EpochPart>& parts, Deadline deadline) {
@@ -443,9 +479,9 @@ void Shard::start_accepting() {
         }
     });
     background_.spawn({.name = "producer expiry"}, [this](fiber::StopToken stop) {
-        const Duration idle = std::chrono::milliseconds(config().producer_id_expiration_ms);
         // Kafka looks every ten minutes (producer.id.expiration.check.interval.ms).
         while (env_.fibers.sleep_until(env_.clock.in(10min), stop) == fiber::Wake::timed_out) {
+            const Duration idle = std::chrono::milliseconds(dynamic_.producer_id_expiration_ms);
             for (const auto& [tp, partition] : partitions_) partition->expire_producers(idle);
         }
     });
@@ -475,7 +511,7 @@ void Shard::accept(Listener& listener, controller::Controller* controller, fiber
             env_.fibers.sleep_until(env_.clock.in(100ms), stop);
             continue;
         }
-        if (open_connections_ >= shared_->config.max_connections) {
+        if (open_connections_ >= dynamic_.max_connections) {
             env_.log.warn("closing {}: max.connections is reached",
                           to_string((*connection)->peer()));
             continue;

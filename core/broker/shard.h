@@ -8,6 +8,7 @@
 
 #include "core/base/snapshot.h"
 #include "core/broker/config.h"
+#include "core/broker/dynamic_config.h"
 #include "core/broker/partition.h"
 #include "core/broker/replica_fetcher.h"
 #include "core/broker/types.h"
@@ -101,6 +102,8 @@ public:
 
     const Snapshot<model::MetadataImage>& image() const noexcept { return image_; }
     const BrokerConfig& config() const noexcept { return shared_->config; }
+    // What topics have that set nothing themselves: it changes while the broker runs.
+    const model::TopicConfig& topic_defaults() const noexcept { return dynamic_.topic_defaults; }
     storage::LogManager& logs() noexcept { return *logs_; }
     logic::FetchSessions& fetch_sessions() noexcept { return fetch_sessions_; }
     Env& env() noexcept { return env_; }
@@ -111,6 +114,7 @@ public:
 
 private:
     void retry_unavailable();
+    void configure(const model::MetadataImage& image);
     void apply_topic(const model::MetadataImage& image, const std::string& name);
     void drop(const TopicPartition& partition);
     void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
@@ -131,6 +135,7 @@ private:
     fiber::Group background_;  // syncs under way
     fiber::Group connections_;
     PartitionContext context_;
+    DynamicConfig dynamic_;
     std::map<TopicPartition, std::shared_ptr<Partition>> partitions_;
     std::map<TopicPartition, wire::KafkaError> unavailable_;  // ours, but without a log
     // Of leaders here, by node, and whom each partition follows.

@@ -29,6 +29,7 @@ Controller::Controller(Env& env, ControllerConfig config, ControllerEvents& even
       config_(std::move(config)),
       events_(events),
       quorum_(env, config_.quorum, *this),
+      topic_defaults_(config_.defaults.config),
       fibers_(env.fibers) {
     image_.cluster_id = config_.quorum.cluster_id;
 }
@@ -55,6 +56,9 @@ void Controller::committed(const MetadataBatch& batch) {
         image_.apply(record, &changes_);
         if (const auto* gone = std::get_if<wire::RemoveTopicRecord>(&record))
             removed_.insert(gone->topic_id);
+        if (std::holds_alternative<wire::ConfigRecord>(record))
+            topic_defaults_ =
+                model::with_broker_keys(config_.defaults.config, image_.broker_defaults);
     }
 }
 
@@ -118,7 +122,7 @@ void Controller::fence(NodeId broker, std::int64_t epoch) {
         logic::Decision<bool> d;
         const model::BrokerImage* b = image.broker(broker);
         if (b != nullptr && b->epoch == epoch)
-            d.records = logic::fence_broker(image, broker, config_.defaults.config);
+            d.records = logic::fence_broker(image, broker, topic_defaults());
         return d;
     });
     if (done.ok()) env_.log.info("broker {} is fenced", broker.v);
@@ -129,8 +133,8 @@ void Controller::balance(fiber::StopToken stop) {
            fiber::Wake::timed_out) {
         (void)decide([&](const model::MetadataImage& image) {  // else in the next round
             logic::Decision<bool> d;
-            d.records = logic::balance_leaders(image, config_.defaults.config,
-                                               config_.balance_percent, kMostElections);
+            d.records = logic::balance_leaders(image, topic_defaults(), config_.balance_percent,
+                                               kMostElections);
             return d;
         });
     }
@@ -158,8 +162,7 @@ Result<wire::BrokerRegistrationResponse> Controller::serve(
         const bool alive = known != nullptr && sessions_ != nullptr &&
                            known->id != config_.quorum.node &&
                            sessions_->alive(known->id, known->epoch);
-        return logic::register_broker(image, request, quorum_.log_end().v, alive,
-                                      config_.defaults.config);
+        return logic::register_broker(image, request, quorum_.log_end().v, alive, topic_defaults());
     });
 }
 
@@ -168,16 +171,16 @@ Result<wire::BrokerHeartbeatResponse> Controller::serve(
     if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
     if (sessions_ != nullptr) sessions_->touch(NodeId{request.broker_id}, request.broker_epoch);
     // Most heartbeats change nothing, and do not wait for their turn.
-    auto quick = logic::heartbeat(image_, request, config_.defaults.config);
+    auto quick = logic::heartbeat(image_, request, topic_defaults());
     if (quick.records.empty()) return std::move(quick.response);
     return decide([&](const model::MetadataImage& image) {
-        return logic::heartbeat(image, request, config_.defaults.config);
+        return logic::heartbeat(image, request, topic_defaults());
     });
 }
 
 Result<wire::AlterPartitionResponse> Controller::serve(const wire::AlterPartitionRequest& request) {
     return decide([&](const model::MetadataImage& image) {
-        return logic::alter_partition(image, request, config_.defaults.config);
+        return logic::alter_partition(image, request, topic_defaults());
     });
 }
 
@@ -232,14 +235,14 @@ Result<wire::AllocateProducerIdsResponse> Controller::serve(
 
 Result<wire::ElectLeadersResponse> Controller::serve(const wire::ElectLeadersRequest& request) {
     return decide([&](const model::MetadataImage& image) {
-        return logic::elect_leaders(image, request, config_.defaults.config);
+        return logic::elect_leaders(image, request, topic_defaults());
     });
 }
 
 Result<wire::AlterPartitionReassignmentsResponse> Controller::serve(
     const wire::AlterPartitionReassignmentsRequest& request) {
     return decide([&](const model::MetadataImage& image) {
-        return logic::reassign(image, request, config_.defaults.config);
+        return logic::reassign(image, request, topic_defaults());
     });
 }
 
@@ -252,12 +255,24 @@ Result<wire::ListPartitionReassignmentsResponse> Controller::serve(
 Result<wire::UnregisterBrokerResponse> Controller::serve(
     const wire::UnregisterBrokerRequest& request) {
     FL_TRY(const wire::KafkaError error, decide([&](const model::MetadataImage& image) {
-               return logic::unregister_broker(image, NodeId{request.broker_id},
-                                               config_.defaults.config);
+               return logic::unregister_broker(image, NodeId{request.broker_id}, topic_defaults());
            }));
     wire::UnregisterBrokerResponse response;
     response.error_code = error;
     response.error_message.reset();
     return response;
+}
+
+Result<wire::IncrementalAlterConfigsResponse> Controller::serve(
+    const wire::IncrementalAlterConfigsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::incremental_alter_configs(image, request, config_.defaults);
+    });
+}
+
+Result<wire::AlterConfigsResponse> Controller::serve(const wire::AlterConfigsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::alter_configs(image, request, config_.defaults);
+    });
 }
 }  // namespace faultline::controller

@@ -8,6 +8,7 @@
 #include "core/controller/broker_sessions.h"
 #include "core/controller/quorum.h"
 #include "core/fiber/sync.h"
+#include "core/logic/controller/configs.h"
 #include "core/logic/controller/partitions.h"
 #include "gen/wire/allocate_producer_ids_request.h"
 #include "gen/wire/allocate_producer_ids_response.h"
@@ -75,6 +76,9 @@ public:
     Result<wire::ListPartitionReassignmentsResponse> serve(
         const wire::ListPartitionReassignmentsRequest& request);
     Result<wire::UnregisterBrokerResponse> serve(const wire::UnregisterBrokerRequest& request);
+    Result<wire::IncrementalAlterConfigsResponse> serve(
+        const wire::IncrementalAlterConfigsRequest& request);
+    Result<wire::AlterConfigsResponse> serve(const wire::AlterConfigsRequest& request);
 
 private:
     void committed(const MetadataBatch& batch) override;
@@ -91,12 +95,15 @@ private:
     void begin_reign(fiber::Group& fibers);
     void fence(NodeId broker, std::int64_t epoch);
     void balance(fiber::StopToken stop);
+    // What topics have that set nothing: the node's own, below what is set for all brokers.
+    const model::TopicConfig& topic_defaults() const noexcept { return topic_defaults_; }
 
     Env& env_;
     ControllerConfig config_;
     ControllerEvents& events_;
     Quorum quorum_;
     model::MetadataImage image_;
+    model::TopicConfig topic_defaults_;
     std::set<Uuid> removed_;
     model::ImageChanges changes_;  // since the last publish()
     std::uint64_t version_ = 0;

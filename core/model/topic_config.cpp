@@ -20,7 +20,7 @@ constexpr TopicKey kKeys[] = {
     {{"cleanup.policy", list, "delete", "any: compact delete", cluster_wide, acts}, "log.cleanup.policy"},
     {{"compression.gzip.level", int32, "-1", "1..9 or -1", cluster_wide, known}, "compression.gzip.level"},
     {{"compression.lz4.level", int32, "9", "1..17", cluster_wide, known}, "compression.lz4.level"},
-    {{"compression.type", string, "producer", "one of: uncompressed zstd lz4 snappy gzip producer", cluster_wide, known}, "compression.type"},
+    {{"compression.type", string, "producer", "one of: uncompressed zstd lz4 snappy gzip producer", cluster_wide, acts}, "compression.type"},
     {{"compression.zstd.level", int32, "3", "-131072..22", cluster_wide, known}, "compression.zstd.level"},
     {{"delete.retention.ms", int64, "86400000", "0..", cluster_wide, acts}, "log.cleaner.delete.retention.ms", &TopicConfig::delete_retention_ms},
     {{"file.delete.delay.ms", int64, "60000", "0..", cluster_wide, known}, "log.segment.delete.delay.ms"},
@@ -146,7 +146,11 @@ TopicConfig with_overrides(TopicConfig config, const ConfigMap& overrides) {
 TopicConfig with_broker_keys(TopicConfig config, const ConfigMap& broker) {
     for (const TopicKey& key : kKeys) {
         const auto it = broker.find(key.broker_key());
-        if (it != broker.end()) (void)set_topic_key(config, key.name(), it->second);
+        if (it == broker.end()) continue;
+        // A broker's negative time is for ever; a topic says -1.
+        const auto number = key.name() == "retention.ms" ? parse_integer(it->second) : std::nullopt;
+        const bool forever = number && *number < 0;
+        (void)set_topic_key(config, key.name(), forever ? "-1" : std::string_view(it->second));
     }
     return config;
 }

@@ -78,31 +78,38 @@ Result<void> LogManager::open(std::vector<LogDirState> states) {
         auto wrote = write_all({});
         if (!wrote.ok() && wrote.code() != Errc::no_space && wrote.code() != Errc::io) return wrote;
     }
-    keep("log.retention", options_.retention_check_ms,
+    const auto always = [](std::int64_t ms) { return [ms] { return ms; }; };
+    keep("log.retention", always(options_.retention_check_ms),
          [this](fiber::StopToken) { run_retention(); });
     if (options_.cleaner.enable) {
-        keep("log.cleaner", options_.cleaner.backoff_ms,
-             [this](fiber::StopToken stop) { run_cleaner(stop); });
+        keep(
+            "log.cleaner", [this] { return options_.cleaner.backoff_ms; },
+            [this](fiber::StopToken stop) { run_cleaner(stop); });
     }
-    keep("log.flush", options_.flush_check_ms, [this](fiber::StopToken) {
+    keep("log.flush", always(options_.flush_check_ms), [this](fiber::StopToken) {
         for (const LogRef& log : snapshot()) (void)log->flush_if_due();  // the directory notes it
     });
     if (options_.primary) {
-        keep("log.checkpoint", options_.checkpoint_ms,
+        keep("log.checkpoint", always(options_.checkpoint_ms),
              [this](fiber::StopToken) { (void)write_all({}); });
     }
     return {};
 }
 
-void LogManager::keep(std::string_view name, std::int64_t every_ms,
+void LogManager::keep(std::string_view name, std::function<std::int64_t()> every_ms,
                       std::function<void(fiber::StopToken)> pass) {
-    keepers_.spawn({.name = name}, [this, every_ms, pass = std::move(pass)](fiber::StopToken stop) {
-        const Duration every = std::chrono::milliseconds(every_ms);
-        while (context_.fibers.sleep_until(context_.clock.in(every), stop) ==
-               fiber::Wake::timed_out) {
-            pass(stop);
-        }
+    keepers_.spawn({.name = name}, [this, every_ms = std::move(every_ms),
+                                    pass = std::move(pass)](fiber::StopToken stop) {
+        const auto next = [&] { return context_.clock.in(std::chrono::milliseconds(every_ms())); };
+        while (context_.fibers.sleep_until(next(), stop) == fiber::Wake::timed_out) pass(stop);
     });
+}
+
+void LogManager::tune_cleaner(const CleanerOptions& options) {
+    const bool enable = options_.cleaner.enable;
+    options_.cleaner = options;
+    options_.cleaner.enable = enable;
+    cleaner_.tune(options_.cleaner);
 }
 
 Result<void> LogManager::open_dir(std::uint32_t index) {

@@ -101,6 +101,9 @@ public:
     // is active. Called by fibers; must not park.
     void set_cleaning_facts(LogCleaner::Facts facts);
 
+    // From the cleaner's next pass on; whether there is one at all is decided at open().
+    void tune_cleaner(const CleanerOptions& options);
+
     // One pass of each keeping fiber, for those who cannot wait. Parks.
     void run_retention();
     void run_cleaner(fiber::StopToken stop = {});
@@ -147,7 +150,7 @@ private:
     Result<void> write_checkpoints(std::uint32_t index, Which which);
     Result<void> write_state(std::uint32_t index, const LogDirState& state, Which which);
     Result<void> write_all(Which which);
-    void keep(std::string_view name, std::int64_t every_ms,
+    void keep(std::string_view name, std::function<std::int64_t()> every_ms,
               std::function<void(fiber::StopToken)> pass);
     void remove_files(const std::string& path);
     std::vector<LogRef> snapshot() const;

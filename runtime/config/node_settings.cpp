@@ -224,6 +224,7 @@ private:
         out_.num_partitions = static_cast<std::int32_t>(settings_.number("num.partitions"));
         out_.auto_create_topics = settings_.flag("auto.create.topics.enable");
         out_.delete_topics = settings_.flag("delete.topic.enable");
+        out_.producer_id_expiration_ms = settings_.number("producer.id.expiration.ms");
     }
 
     void connections() {

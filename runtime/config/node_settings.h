@@ -44,6 +44,7 @@ struct NodeSettings {
     std::int32_t num_partitions = 1;
     bool auto_create_topics = true;
     bool delete_topics = true;
+    std::int64_t producer_id_expiration_ms = 0;
     // Upkeep of the log directories.
     std::int64_t retention_check_ms = 0;
     std::int64_t checkpoint_ms = 0;

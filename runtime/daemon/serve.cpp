@@ -9,8 +9,10 @@ namespace faultline::daemon {
 namespace {
 
 // The only translation of settings into what the core is told.
-broker::BrokerConfig broker_config(const config::NodeSettings& node) {
+broker::BrokerConfig broker_config(const Configuration& configuration) {
+    const config::NodeSettings& node = configuration.node;
     broker::BrokerConfig c;
+    c.given = configuration.settings.all();
     c.node = node.node;
     for (const auto& l : node.listeners) c.listeners.push_back({l.name, l.bind, l.advertised});
     c.is_broker = node.is_broker;
@@ -45,6 +47,7 @@ broker::BrokerConfig broker_config(const config::NodeSettings& node) {
     c.recovery_fibers_per_dir = node.recovery_fibers_per_dir;
     c.cleaner = node.cleaner;
     c.cleaner_backoff_ms = node.cleaner.backoff_ms;
+    c.producer_id_expiration_ms = node.producer_id_expiration_ms;
     return c;
 }
 }  // namespace
@@ -86,7 +89,7 @@ std::string explain_start_failure(const Error& error, const Configuration& confi
 
 std::string serve(Env& env, fiber::StopToken stop, const Configuration& configuration,
                   const std::function<void(const Ready&)>& on_ready) {
-    broker::BrokerConfig config = broker_config(configuration.node);
+    broker::BrokerConfig config = broker_config(configuration);
     bool ready = false;
     config.on_ready = [&](const std::vector<Endpoint>& endpoints) {
         Ready now;

@@ -114,6 +114,7 @@ void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
     for (std::int32_t i = 2; i <= cluster.log_dirs; ++i)
         config.log_dirs.push_back(fmt::format("data{}", i));
     FL_ASSERT(!configure(config, cluster.config));  // check_config() was asked before
+    config.given = {cluster.config.begin(), cluster.config.end()};
     const auto served = broker::run_broker(env, std::move(config), stop);
     if (!served.ok()) env.log.error("the broker stopped: {}", to_string(served.error()));
 }

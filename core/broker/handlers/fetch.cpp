@@ -18,7 +18,8 @@ struct Poll {
     std::vector<std::pair<std::size_t, std::size_t>> places;
     Deadline deadline;
     std::uint64_t min_bytes = 0, max_bytes = 0;
-    bool unknown = false;  // some partition is not here
+    bool unknown = false;         // some partition is not here
+    bool committed_only = false;  // isolation level read_committed
 };
 
 void take_parts(const FetchRequest& request, const model::MetadataImage& image, bool by_id,
@@ -34,7 +35,6 @@ void take_parts(const FetchRequest& request, const model::MetadataImage& image, 
             data.partition_index = p.partition;
             data.high_watermark = -1;
             data.records = IoBuf{};
-            data.aborted_transactions.reset();
             if (known == nullptr || p.partition < 0 ||
                 std::cmp_greater_equal(p.partition, known->partitions.size())) {
                 data.error_code = known == nullptr && by_id
@@ -76,6 +76,8 @@ std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
             data.diverging_epoch.epoch = a.diverging_epoch;
             data.diverging_epoch.end_offset = a.diverging_end;
         }
+        // An empty list, as Kafka, where only committed records are asked for.
+        if (!poll.committed_only) data.aborted_transactions.reset();
         errors = errors || a.error != KafkaError::none || a.diverging_epoch >= 0;
         bytes += a.bytes;
         if (a.bytes == 0) {
@@ -126,6 +128,7 @@ bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) 
     if (poll.unknown) shard.env().probe.reached(probe::Site::fetch_partition_unknown);
     poll.deadline =
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.max_wait_ms, 0)));
+    poll.committed_only = request.isolation_level == 1;
     poll.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
     poll.max_bytes = static_cast<std::uint64_t>(
         std::clamp(request.max_bytes, 0, shard.config().fetch_max_bytes));

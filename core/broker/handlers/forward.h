@@ -39,6 +39,20 @@ inline void fail_all(const wire::CreatePartitionsRequest& q, wire::KafkaError er
     }
 }
 
+// Of AlterConfigs and IncrementalAlterConfigs: an answer for each resource.
+inline void fail_all(const auto& q, wire::KafkaError error, auto& response) requires requires {
+    q.resources;
+    response.responses;
+}
+{
+    for (const auto& r : q.resources) {
+        auto& result = response.responses.emplace_back();
+        result.resource_type = r.resource_type;
+        result.resource_name = r.resource_name;
+        result.error_code = error;
+    }
+}
+
 template <class Response, class Request>
 Response decide(Context& context, const Request& request) {
     const auto answer = context.controller != nullptr

@@ -1,5 +1,6 @@
 // Metadata: brokers, topics, leaders; makes topics on first use where that is configured.
 #include <algorithm>
+#include <set>
 
 #include "core/broker/ask_controller.h"
 #include "core/broker/handlers/respond.h"
@@ -113,16 +114,44 @@ MetadataResponse answer(const Shard& shard, const MetadataRequest& request, wire
     response.controller_id = controller != nullptr && !controller->fenced ? controller->id.v
                              : response.brokers.empty()                   ? -1
                                                         : response.brokers.front().node_id;
+    if (request.include_cluster_authorized_operations)
+        response.cluster_authorized_operations = kClusterOperations;
+    const auto add = [&](MetadataResponse::MetadataResponseTopic topic) {
+        if (request.include_topic_authorized_operations && topic.error_code == KafkaError::none)
+            topic.topic_authorized_operations = kTopicOperations;
+        response.topics.push_back(std::move(topic));
+    };
     if (all) {
-        for (const auto& [name, topic] : image->topics)
-            response.topics.push_back(describe(shard, *image, *topic));
+        for (const auto& [name, topic] : image->topics) add(describe(shard, *image, *topic));
         return response;
     }
+    std::set<std::pair<std::optional<std::string>, Uuid>> told;
     for (const auto& t : *request.topics) {
+        if (!told.emplace(t.name, t.topic_id).second) continue;
         const model::TopicImage* topic = find(*image, t);
         auto described = topic != nullptr ? describe(shard, *image, *topic) : missing(t);
         if (version.v < 12 && !described.name) described.name.emplace();
-        response.topics.push_back(std::move(described));
+        add(std::move(described));
+    }
+    return response;
+}
+
+// Versions 10 and 11 can name topics by id, but only to be told that it is too early.
+bool too_early(const MetadataRequest& request, wire::Version version) {
+    if (version.v < 10 || version.v > 11 || !request.topics) return false;
+    return std::ranges::any_of(*request.topics,
+                               [](const auto& t) { return !t.name || !t.topic_id.is_zero(); });
+}
+
+MetadataResponse refusal(const MetadataRequest& request) {
+    MetadataResponse response;
+    response.cluster_id.reset();
+    response.controller_id = -1;
+    for (const auto& t : *request.topics) {
+        auto& topic = response.topics.emplace_back();
+        topic.name = t.name.value_or("");
+        topic.topic_id = t.topic_id;
+        topic.error_code = KafkaError::invalid_request;
     }
     return response;
 }
@@ -131,6 +160,10 @@ MetadataResponse answer(const Shard& shard, const MetadataRequest& request, wire
 bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responder) {
     MetadataRequest request;
     if (!decode(r, request)) return false;
+    if (too_early(request, r.version)) {
+        respond(responder, r, refusal(request));
+        return true;
+    }
     Shard& shard = context.shard;
     // Version 0 has no null: there an empty list asks for all topics.
     const bool all = !request.topics || (r.version.v == 0 && request.topics->empty());

@@ -1,6 +1,7 @@
 // Produce. Batches are appended in the reader's fiber, so that requests of one connection keep
 // their order; waiting for the disk is done by a fiber of its own.
 #include "core/broker/handlers/respond.h"
+#include "core/wire/record_batch.h"
 #include "gen/wire/produce_request.h"
 #include "gen/wire/produce_response.h"
 
@@ -26,7 +27,7 @@ PartitionResponse to_response(std::int32_t index, const ProduceAnswer& answer) {
     p.log_start_offset = answer.log_start;
     if (!answer.message.empty()) p.error_message = std::string(answer.message);
     for (const std::int32_t bad : answer.bad_records)
-        p.record_errors.push_back({bad, std::nullopt, {}});
+        p.record_errors.push_back({bad, p.error_message, {}});
     return p;
 }
 
@@ -60,6 +61,20 @@ std::vector<ProducePart> take_parts(const ProduceRequest& request,
         response.responses.push_back(std::move(out));
     }
     return parts;
+}
+
+// Whether some batch says that it is part of a transaction.
+bool transactional(const ProduceRequest& request) {
+    for (const auto& topic : request.topic_data) {
+        for (const auto& p : topic.partition_data) {
+            if (p.records.is_null() || p.records.size() < wire::kBatchHeader) continue;
+            std::byte head[wire::kBatchHeader];
+            p.records.bytes().copy_out(0, head);
+            const wire::BatchHeader h = wire::parse_batch_header(head);
+            if (h.magic == 2 && h.transactional()) return true;
+        }
+    }
+    return false;
 }
 
 void refuse_all(const ProduceRequest& request, KafkaError error, ProduceResponse& response) {
@@ -109,6 +124,12 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
     Work work;
     if (request.acks < -1 || request.acks > 1) {
         refuse_all(request, KafkaError::invalid_required_acks, work.response);
+        respond(responder, r, work.response);
+        return true;
+    }
+    // Who names no transactional id may write to no transaction.
+    if (!request.transactional_id && transactional(request)) {
+        refuse_all(request, KafkaError::transactional_id_authorization_failed, work.response);
         respond(responder, r, work.response);
         return true;
     }

@@ -8,6 +8,9 @@
 
 namespace faultline::broker {
 
+// What a client may do, as bits of Kafka's AclOperation: there are no ACLs, so everything.
+inline constexpr std::int32_t kTopicOperations = 3576, kClusterOperations = 8096;
+
 using Holes = std::vector<SmallVec<FileSlice, 2>>;  // by the token of an External
 
 // The encoded message with file slices in its holes.
@@ -50,6 +53,9 @@ bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_records(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_cluster(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_alter_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_incremental_alter_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_list_config_resources(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_log_dirs(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_producers(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_topic_partitions(Context&, rpc::Request&, rpc::Responder&);
