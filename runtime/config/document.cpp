@@ -55,7 +55,7 @@ std::string config_document() {
         "has "
         "made\ndurable; `false` is Kafka's promise, the page cache) and `faultline.shards` "
         "(threads "
-        "that own\npartitions; default one per core).\n\n"
+        "that own\npartitions; default one for two cores).\n\n"
         "| key | type | default | allowed |\n|---|---|---|---|\n";
     for (const auto& name : settings.asked()) {
         const ConfigKey* key = model::find_broker_key(name);

@@ -38,7 +38,7 @@ struct NodeSettings {
     std::int64_t balance_check_s = 0;
     std::vector<ListenerSettings> listeners;  // at least one
     std::vector<std::string> log_dirs;        // at least one
-    unsigned shards = 0;                      // 0: one per core
+    unsigned shards = 0;                      // 0: one for two cores
     // What a new topic starts with, and what its keys override.
     model::TopicConfig log;
     std::int32_t num_partitions = 1;

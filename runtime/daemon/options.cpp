@@ -151,7 +151,7 @@ std::string explain(const Configuration& configuration) {
                             url_of(listener, listener.bind), url_of(listener, listener.advertised));
     }
     text += fmt::format("Its data is in {}; {}.\n", join(node.log_dirs),
-                        node.shards == 0 ? std::string("one shard per core")
+                        node.shards == 0 ? std::string("one shard for two cores")
                                          : fmt::format("{} shards", node.shards));
     text += node.log.flush_before_ack
                 ? "An acknowledgement of acks=all means that the records survive power loss.\n"

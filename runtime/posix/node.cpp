@@ -54,8 +54,16 @@ std::vector<std::unique_ptr<EpollDriver>> make_drivers(unsigned n) {
     return drivers;
 }
 
+// Each byte that a shard moves costs the kernel at least as much again: the network stack, the
+// page cache's write-back, the syncs of the pool. A shard on every processor would take turns with
+// them, and a request that finds its partition on another shard wakes it and is woken by it.
+// docs/adr/0016.
+unsigned default_shards(std::size_t processors) {
+    return static_cast<unsigned>(std::max<std::size_t>(1, processors / 2));
+}
+
 NodeOptions completed(NodeOptions o) {
-    if (o.shards == 0) o.shards = static_cast<unsigned>(processors().size());
+    if (o.shards == 0) o.shards = default_shards(processors().size());
     if (o.pool_threads == 0) o.pool_threads = 4 + o.shards;
     if (o.seed == 0) o.seed = kernel_seed();
     if (o.sys == nullptr) o.sys = &real_syscalls();
@@ -101,7 +109,7 @@ void Node::run(Main main) {
     ::signal(SIGPIPE, SIG_IGN);
     use_all_descriptors();
     const auto cpus = processors();
-    const bool pin = impl_->options.pin_threads && impl_->options.shards <= cpus.size();
+    const bool pin = impl_->options.pin_threads && impl_->options.shards == cpus.size();
     for (std::size_t i = 0; i < impl_->threads.size(); ++i) {
         impl_->threads[i]->start(pin ? cpus[i] : -1, i == 0 ? std::move(main) : Main{});
     }

@@ -1,5 +1,4 @@
-// A node of the real world: one pinned thread per shard, each with a scheduler, a driver and an
-// Env.
+// A node of the real world: one thread per shard, each with a scheduler, a driver and an Env.
 #pragma once
 #include <functional>
 #include <memory>
@@ -12,10 +11,10 @@ namespace faultline::posix {
 
 struct NodeOptions {
     NodeId node{0};
-    unsigned shards = 0;          // 0: one per processor that this process may use
+    unsigned shards = 0;          // 0: one for two processors that this process may use
     std::string data_root = ".";  // relative paths of Disk are below it; must exist
     unsigned pool_threads = 0;    // for calls that block; 0: 4 and one per shard
-    bool pin_threads = true;      // to processors; never when there are more shards than processors
+    bool pin_threads = true;      // to processors, when there is a shard for each of them
     // SIGTERM and SIGINT stop the node, SIGHUP calls on_hangup. One node per process may have them.
     bool handle_signals = true;
     std::function<void(Env&)> on_hangup;  // in a fiber of shard 0; may park
