@@ -184,6 +184,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
             answer.log_append_time = plan_.config.log_append_time ? verdict.timestamp : -1;
             answer.end = verdict.last.v + 1;
             follow_log();
+            answer.committed = is_committed(verdict.last + 1);
             return answer;
         case logic::ProducerCheck::append: break;
     }
@@ -199,6 +200,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     answer.log_append_time = batch.log_append_time;
     answer.end = appended->end().v;
     follow_log();
+    answer.committed = is_committed(appended->end());
     // Followers read up to the log end.
     if (plan_.view.replicas.size() > 1 && context_.advanced) context_.advanced();
     return answer;
@@ -223,6 +225,11 @@ KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopT
     if (lost_) return *lost_;
     if (!leader_->enough_in_sync()) return KafkaError::not_enough_replicas_after_append;
     return wire::to_kafka_error(waited.code());
+}
+
+// What wait_committed() would find without parking.
+bool Partition::is_committed(Offset end) const {
+    return leader_ && high_watermark_ >= end && !lease_over();
 }
 
 bool Partition::lease_over() const { return context_.clock.now() >= context_.lease_until; }

@@ -109,6 +109,7 @@ private:
     wire::KafkaError check_leader(std::int32_t asked_epoch) const;
     void let_news_spread() const;
     bool lease_over() const;
+    bool is_committed(Offset end) const;
     // partition_leader.cpp
     void take_part(const PartitionPlan& plan);
     void lead(const PartitionPlan& plan);

@@ -24,6 +24,7 @@ struct ProduceAnswer {
     wire::KafkaError error = wire::KafkaError::none;
     std::int64_t base_offset = -1, log_append_time = -1, log_start = -1;
     std::int64_t end = -1;     // what must be committed before acks=all is answered; -1: nothing
+    bool committed = false;    // it is
     std::string_view message;  // a literal
     std::vector<std::int32_t> bad_records;
 };

@@ -39,8 +39,8 @@ public:
 
 private:
     static constexpr std::size_t kPrefix = 4;
-    static constexpr std::size_t kSmallRead = 16U << 10;   // no frame in sight: expect requests
-    static constexpr std::size_t kLargeRead = 256U << 10;  // inside a large frame
+    static constexpr std::size_t kSmallRead = 64U << 10;  // no large frame in sight: pipelined ones
+    static constexpr std::size_t kLargeRead = 1U << 20;   // inside a large frame
 
     // The announced length, as it came; nothing when fewer than four bytes are there.
     std::optional<std::int32_t> announced() const;

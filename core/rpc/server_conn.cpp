@@ -6,8 +6,9 @@
 
 namespace faultline::rpc {
 namespace {
-constexpr std::uint32_t kBadFrame = 1;  // ConnectionShut::reason
-}
+constexpr std::uint32_t kBadFrame = 1;               // ConnectionShut::reason
+constexpr std::uint64_t kAnswersAtOnce = 64 * 1024;  // bytes after which a write gathers no more
+}  // namespace
 
 void Responder::send(OutBuf answer) {
     ticket_->slot->answer = std::move(answer);
@@ -82,6 +83,19 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
     return Next::end;
 }
 
+// The frames of all that is answered in a row: one write for pipelined requests. Bounded, so that a
+// slow reader gets its time-out for a bounded number of bytes.
+OutBuf ServerConnection::take_answers() {
+    OutBuf out;
+    do {
+        Responder::Slot& slot = *pending_.front();
+        if (slot.answer.size() > 0) out.add(make_frame(std::move(slot.answer)));
+        slot.units = {};
+        pending_.pop_front();
+    } while (out.size() < kAnswersAtOnce && !pending_.empty() && pending_.front()->done);
+    return out;
+}
+
 void ServerConnection::write_answers(fiber::StopToken stop) {
     while (true) {
         const auto ready = changed_.wait(Deadline::never(), stop, [&] {
@@ -94,16 +108,12 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
             changed_.notify_all();
             return;
         }
-        OutBuf answer = std::move(pending_.front()->answer);
-        pending_.front()->units = {};
-        pending_.pop_front();
+        OutBuf answers = take_answers();
         writing_ = true;
         changed_.notify_all();
         const bool written =
-            answer.size() == 0 ||
-            connection_
-                ->write(make_frame(std::move(answer)), clock_.in(limits_.write_timeout), stop)
-                .ok();
+            answers.size() == 0 ||
+            connection_->write(std::move(answers), clock_.in(limits_.write_timeout), stop).ok();
         writing_ = false;
         changed_.notify_all();
         if (!written) {

@@ -95,6 +95,7 @@ private:
     Next serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
                    fiber::StopToken stop);
     void say_goodbye();
+    OutBuf take_answers();
     void write_answers(fiber::StopToken stop);
     void refuse(std::string_view why);
 

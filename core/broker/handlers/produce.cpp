@@ -119,6 +119,7 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.timeout_ms, 1)));
     const auto answers =
         shard.produce(parts, Deadline::never());  // an append that has begun is finished
+    bool all_committed = true;
     for (std::size_t i = 0; i < answers.size(); ++i) {
         const auto [topic, partition] = places[i];
         PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
@@ -126,6 +127,7 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         if (answers[i].error == KafkaError::none && answers[i].end >= 0) {
             work.commits.push_back({parts[i].partition, answers[i].end});
             work.places.emplace_back(topic, partition);
+            all_committed = all_committed && answers[i].committed;
         }
     }
     if (request.acks == 0) {
@@ -140,7 +142,7 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         responder.none();
         return true;
     }
-    if (request.acks == 1 || work.commits.empty()) {
+    if (request.acks == 1 || all_committed) {
         tell(shard, work);
         respond(responder, r, work.response);
         return true;
