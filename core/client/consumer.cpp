@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/logic/client/aborted_transactions.h"
 #include "gen/wire/list_offsets_request.h"
 #include "gen/wire/list_offsets_response.h"
 #include "gen/wire/offset_for_leader_epoch_request.h"
@@ -22,6 +23,15 @@ bool heals(Errc code) {
 using wire::KafkaError;
 constexpr wire::Version kLastWithNames{12};  // Fetch names topics by id from 13 on (KIP-516)
 constexpr std::int64_t kLatest = -1, kEarliest = -2;
+
+AbortedTransactions aborted_of(const wire::FetchResponse::PartitionData& data) {
+    std::vector<AbortedTransactions::One> all;
+    if (data.aborted_transactions) {
+        for (const auto& one : *data.aborted_transactions)
+            all.push_back({one.producer_id, one.first_offset});
+    }
+    return AbortedTransactions(std::move(all));
+}
 }  // namespace
 
 Consumer::Consumer(Env& env, ClientConfig client, ConsumerConfig config)
@@ -39,6 +49,27 @@ void Consumer::assign(const std::string& topic, std::int32_t partition, Position
 
 void Consumer::unassign(const std::string& topic, std::int32_t partition) {
     assigned_.erase({topic, partition});
+}
+
+bool Consumer::seek(const std::string& topic, std::int32_t partition, Position to) {
+    const auto it = assigned_.find({topic, partition});
+    if (it == assigned_.end()) return false;
+    const bool paused = it->second.paused;
+    assign(topic, partition, to);
+    it->second.paused = paused;
+    return true;
+}
+
+bool Consumer::pause(const std::string& topic, std::int32_t partition) {
+    const auto it = assigned_.find({topic, partition});
+    if (it != assigned_.end()) it->second.paused = true;
+    return it != assigned_.end();
+}
+
+bool Consumer::resume(const std::string& topic, std::int32_t partition) {
+    const auto it = assigned_.find({topic, partition});
+    if (it != assigned_.end()) it->second.paused = false;
+    return it != assigned_.end();
 }
 
 std::int64_t Consumer::position(const std::string& topic, std::int32_t partition) const {
@@ -99,7 +130,9 @@ Result<Consumer::Found> Consumer::look_up(const std::string& topic, std::int32_t
 
 Result<std::vector<Consumer::Round>> Consumer::plan(Deadline deadline, fiber::StopToken stop) {
     std::vector<Key> keys;
-    for (const auto& [key, a] : assigned_) keys.push_back(key);
+    for (const auto& [key, a] : assigned_) {
+        if (!a.paused) keys.push_back(key);
+    }
     // The first partitions of a request fill the answer first: take turns.
     if (!keys.empty()) {
         const std::size_t shift = turn_++ % keys.size();
@@ -307,21 +340,30 @@ Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
         damaged_ = Damaged{key.first, key.second, assigned.next};
         return e;
     };
+    AbortedTransactions aborted = aborted_of(data);
     for (const IoBuf& batch : wire::split_batches(data.records.bytes())) {
+        if (assigned.paused) break;  // by the handler
         auto reader = wire::RecordReader::open(batch);
         if (!reader.ok()) return corrupt(reader.error());
         const std::int64_t end = reader->header().last_offset() + 1;
-        if (end <= assigned.next) continue;
-        while (!reader->header().control()) {
+        const bool hidden = config_.read_committed && aborted.hides(reader->header());
+        const bool control = reader->header().control();
+        if (end <= assigned.next && !(control && config_.read_committed)) continue;
+        while (!hidden && (config_.read_committed || !control)) {
             const auto record = reader->next();
             if (!record.ok()) return corrupt(record.error());
             if (!*record) break;
+            if (control) {
+                aborted.marker(reader->header(), (*record)->key.value_or(Bytes{}));
+                continue;
+            }
             if ((*record)->offset < assigned.next) continue;  // before where reading starts
             handler({key.first, key.second, **record});
             assigned.next = (*record)->offset + 1;
             ++count;
+            if (assigned.paused) return count;
         }
-        assigned.next = end;
+        assigned.next = std::max(assigned.next, end);
         // No checksum covers it: one that cannot be is not believed.
         const std::int32_t wrote = reader->header().leader_epoch;
         if (wrote > assigned.epoch && (assigned.leader_epoch < 0 || wrote <= assigned.leader_epoch))

@@ -19,7 +19,8 @@ struct ConsumerConfig {
     Duration max_wait = std::chrono::milliseconds(500);  // a long poll at the broker
     std::int32_t min_bytes = 1, max_bytes = 50 << 20, partition_max_bytes = 1 << 20;
     OffsetReset out_of_range = OffsetReset::beginning;
-    bool read_committed = false;  // asked of the broker; aborted records are not filtered here
+    // Records of transactions that were aborted or are still open are not shown.
+    bool read_committed = false;
 };
 
 // Where reading starts.
@@ -51,6 +52,12 @@ public:
     // Adds a partition, or moves one.
     void assign(const std::string& topic, std::int32_t partition, Position from);
     void unassign(const std::string& topic, std::int32_t partition);
+    // Moves an assigned partition, and leaves it paused if it is. False when it is not assigned.
+    bool seek(const std::string& topic, std::int32_t partition, Position to);
+    // Until resume() nothing of this partition is fetched or given out; its position stays. False
+    // when it is not assigned.
+    bool pause(const std::string& topic, std::int32_t partition);
+    bool resume(const std::string& topic, std::int32_t partition);
 
     using Handler = std::function<void(const InRecord&)>;
     // Parks until records came, at most until `deadline`; gives each to `handler` (which may not
@@ -89,6 +96,7 @@ private:
         Position from;
         bool known = false;   // `next` holds
         bool failed = false;  // at the last attempt to reach it
+        bool paused = false;
         MonoTime not_before{};
         std::int64_t next = 0, high_watermark = -1;
         // KIP-320: who wrote the record before `next`, and the leader epoch in which `next` was
