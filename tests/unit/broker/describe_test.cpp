@@ -2,6 +2,8 @@
 #include "gen/wire/describe_cluster_response.h"
 #include "gen/wire/describe_configs_request.h"
 #include "gen/wire/describe_configs_response.h"
+#include "gen/wire/describe_quorum_request.h"
+#include "gen/wire/describe_quorum_response.h"
 #include "gen/wire/metadata_response.h"
 #include "tests/unit/broker/calls.h"
 
@@ -62,6 +64,25 @@ TEST_CASE("describe: the cluster is what Metadata says") {
         controllers.endpoint_type = 2;
         CHECK(c.call<wire::DescribeClusterResponse>(1, controllers).error_code ==
               KafkaError::mismatched_endpoint_type);
+    });
+}
+
+TEST_CASE("describe: the quorum, in every version that a client may speak") {
+    Bench b;
+    b.run([](Env& env) {
+        Client c(env);
+        wire::DescribeQuorumRequest request;
+        auto& topic = request.topics.emplace_back();
+        topic.topic_name = "__cluster_metadata";
+        topic.partitions.emplace_back();
+        for (std::int16_t v = 0; v <= 2; ++v) {
+            const auto d = c.call<wire::DescribeQuorumResponse>(v, request);
+            CHECK(d.error_code == KafkaError::none);
+            const auto& p = d.topics.at(0).partitions.at(0);
+            CHECK(p.leader_id == 1);
+            CHECK(p.current_voters.size() == 1);
+            CHECK(d.nodes.size() == (v >= 2 ? 1 : 0));
+        }
     });
 }
 }  // namespace faultline::broker::test
