@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,11 +45,16 @@ struct BrokerConfig {
     // Topics may have segments smaller than Kafka's least, 1 MiB: a simulated run fills many.
     bool tiny_segments = false;
     rpc::ServerLimits limits;
+    std::int32_t fetch_max_bytes = 55 << 20;     // fetch.max.bytes
+    std::int32_t max_request_partitions = 2000;  // max.request.partition.size.limit
+    std::size_t fetch_session_slots = 1000;      // max.incremental.fetch.session.cache.slots
+    // Of the node: its shards share them.
+    std::size_t max_connections = INT32_MAX;                // max.connections
+    std::size_t max_connections_per_ip = INT32_MAX;         // max.connections.per.ip
+    std::map<std::string, std::size_t> max_connections_of;  // by address: ...per.ip.overrides
+    std::size_t queued_max_requests = 500;                  // queued.max.requests
+    std::int64_t queued_max_request_bytes = -1;        // queued.max.request.bytes; -1: the next one
     std::size_t request_bytes_per_shard = 256U << 20;  // of requests under way
-    std::int32_t fetch_max_bytes = 55 << 20;           // fetch.max.bytes
-    std::int32_t max_request_partitions = 2000;        // max.request.partition.size.limit
-    std::size_t fetch_session_slots = 1000;            // max.incremental.fetch.session.cache.slots
-    std::size_t max_connections = INT32_MAX;
     std::int64_t retention_check_ms = 300'000;
     std::int64_t checkpoint_ms = 60'000;
     std::int64_t flush_check_ms = 1'000;

@@ -12,6 +12,10 @@ namespace faultline::broker {
 namespace {
 using wire::KafkaError;
 
+// Connections that wait for max.connections: how often they look, and how many a listener takes.
+constexpr Duration kSlotLook = std::chrono::milliseconds(20);
+constexpr std::size_t kMostWaiting = 128;
+
 bool is_metadata(const TopicPartition& p) { return p.topic == controller::kMetadataTopic; }
 
 // FNV-1a: the same on every machine and in every run.
@@ -34,6 +38,18 @@ logic::FetchSessionLimits session_limits(const BrokerConfig& config, Env& env) {
             .divisor = static_cast<std::int32_t>(shards),
             .remainder = env.shard.v};
 }
+// What the quorum and the brokers ask of a controller has no such bound: the requests that fill it
+// may be those that wait for the quorum.
+std::size_t handlers_of(const BrokerConfig& config, Env& env) {
+    const unsigned shards = env.shards.count();
+    return std::max<std::size_t>(1, config.queued_max_requests / shards);
+}
+
+std::size_t request_bytes_of(const BrokerConfig& config, Env& env) {
+    if (config.queued_max_request_bytes <= 0) return config.request_bytes_per_shard;
+    const auto bytes = static_cast<std::size_t>(config.queued_max_request_bytes);
+    return std::max<std::size_t>(1, bytes / env.shards.count());
+}
 }  // namespace
 
 Shard::Shard(Env& env, SharedRef shared)
@@ -52,7 +68,9 @@ Shard::Shard(Env& env, SharedRef shared)
                    isr_changed_.notify_all();
                },
                std::chrono::milliseconds(shared_->config.replica_lag_ms)},
-      budget_(shared_->config.request_bytes_per_shard),
+      slots_(shared_->config),
+      budget_(request_bytes_of(shared_->config, env), handlers_of(shared_->config, env)),
+      quorum_budget_(shared_->config.request_bytes_per_shard, SIZE_MAX),
       fetch_sessions_(session_limits(shared_->config, env)) {
     shared_->shards[env.shard.v] = this;
 }
@@ -467,6 +485,7 @@ Result<Endpoint> Shard::listen_as_controller(const Endpoint& at,
 }
 
 void Shard::accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop) {
+    const auto waiting = std::make_shared<std::size_t>(0);  // for a place
     while (!stop.stop_requested()) {
         auto connection = listener.accept(stop);
         if (!connection.ok()) {
@@ -475,26 +494,72 @@ void Shard::accept(Listener& listener, controller::Controller* controller, fiber
             env_.fibers.sleep_until(env_.clock.in(100ms), stop);
             continue;
         }
-        if (open_connections_ >= shared_->config.max_connections) {
-            env_.log.warn("closing {}: max.connections is reached",
-                          to_string((*connection)->peer()));
-            continue;
-        }
-        connections_.spawn({.name = "connection"}, [this, controller, c = *std::move(connection)](
-                                                       fiber::StopToken inner) mutable {
-            ++open_connections_;
-            rpc::ServerConnection server(std::move(c), shared_->config.limits, env_.clock,
-                                         env_.fibers, budget_, env_.probe, env_.log);
-            server.run(
-                [this, controller](rpc::Request request, rpc::Responder responder,
-                                   fiber::Group& fibers) {
-                    return dispatch({*this, fibers, controller}, std::move(request),
-                                    std::move(responder));
-                },
-                inner);
-            --open_connections_;
-        });
+        connections_.spawn({.name = "connection"},
+                           [this, controller, waiting,
+                            c = *std::move(connection)](fiber::StopToken inner) mutable {
+                               const std::string host = c->peer().host;
+                               const bool counted = controller == nullptr && !slots_.unlimited();
+                               ++*waiting;
+                               const bool granted = !counted || take_slot(host, inner);
+                               --*waiting;
+                               if (!granted) return;
+                               serve(std::move(c), controller, inner);
+                               if (counted) give_slot_back(host);
+                           });
+        // The others wait in the kernel's queue.
+        while (*waiting >= kMostWaiting && !stop.stop_requested())
+            env_.fibers.sleep_until(env_.clock.in(kSlotLook), stop);
     }
+}
+
+void Shard::serve(ConnectionPtr connection, controller::Controller* controller,
+                  fiber::StopToken stop) {
+    rpc::ServerConnection server(std::move(connection), shared_->config.limits, env_.clock,
+                                 env_.fibers, controller == nullptr ? budget_ : quorum_budget_,
+                                 env_.probe, env_.log);
+    server.run(
+        [this, controller](rpc::Request request, rpc::Responder responder, fiber::Group& fibers) {
+            return dispatch({*this, fibers, controller}, std::move(request), std::move(responder));
+        },
+        stop);
+}
+
+bool Shard::take_slot(const std::string& host, fiber::StopToken stop) {
+    using Answer = ConnectionSlots::Answer;
+    bool told = false;
+    while (!stop.stop_requested()) {
+        Answer answer = Answer::full;
+        if (env_.shard.v == 0) {
+            answer = slots_.take(host);
+        } else {
+            const auto asked = env_.shards.call(
+                ShardId{0}, Deadline::never(),
+                [shared = shared_, host](Env& env) { return shared->at(env).slots_.take(host); });
+            if (!asked.ok()) return false;  // going down
+            answer = *asked;
+        }
+        if (answer == Answer::granted) return true;
+        if (answer == Answer::too_many_of) {
+            env_.log.warn("closing a connection of {}: max.connections.per.ip is reached", host);
+            return false;
+        }
+        if (!std::exchange(told, true))
+            env_.log.warn("a connection of {} waits: max.connections is reached", host);
+        env_.fibers.sleep_until(env_.clock.in(kSlotLook), stop);
+    }
+    return false;
+}
+
+void Shard::give_slot_back(const std::string& host) {
+    if (env_.shard.v == 0) {
+        slots_.give_back(host);
+        return;
+    }
+    (void)env_.shards.post(ShardId{0},
+                           [shared = shared_, host](Env& env) {  // going down: no matter
+                               if (Shard* first = shared->shards[env.shard.v])
+                                   first->slots_.give_back(host);
+                           });
 }
 
 Result<void> Shard::stop(std::int64_t broker_epoch) {

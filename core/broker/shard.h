@@ -8,6 +8,7 @@
 
 #include "core/base/snapshot.h"
 #include "core/broker/config.h"
+#include "core/broker/connection_slots.h"
 #include "core/broker/partition.h"
 #include "core/broker/replica_fetcher.h"
 #include "core/broker/types.h"
@@ -116,6 +117,9 @@ private:
     void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
                         std::int32_t index);
     void accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop);
+    void serve(ConnectionPtr connection, controller::Controller* controller, fiber::StopToken stop);
+    bool take_slot(const std::string& host, fiber::StopToken stop);
+    void give_slot_back(const std::string& host);
     void data_arrived();
     // shard_replication.cpp
     void follow_leader(const model::MetadataImage& image, const std::shared_ptr<Partition>& p);
@@ -148,12 +152,12 @@ private:
     fiber::Condition image_changed_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::unique_ptr<Listener> controller_listener_;
-    fiber::Semaphore budget_;
+    ConnectionSlots slots_;  // of the node; shard 0's counts
+    rpc::ServerBudget budget_, quorum_budget_;
     logic::FetchSessions fetch_sessions_;
     fiber::Condition data_;
     std::uint64_t data_version_ = 0;
     bool telling_ = false;  // a notice to the other shards is under way
-    std::size_t open_connections_ = 0;
     bool ended_ = false;
     fiber::Condition end_;
 };

@@ -49,28 +49,49 @@ void ServerConnection::refuse(std::string_view why) {
     probe_.emit([] { return probe::ConnectionShut{kBadFrame}; });
 }
 
+// Its memory is granted already, and others may wait for it.
+Result<IoBuf> ServerConnection::read_request(std::size_t size, FrameReader& reader,
+                                             fiber::StopToken stop) {
+    const Deadline idle = clock_.in(limits_.idle);
+    while (true) {
+        const std::size_t had = reader.buffered();
+        auto frame = reader.next(std::min(idle, clock_.in(limits_.stall)), stop);
+        if (frame.code() != Errc::timed_out || clock_.now() >= idle.at) return frame;
+        const bool goes_on = reader.buffered() - had >= size / 32 && reader.buffered() > had;
+        if (!goes_on && !budget_.bytes.try_acquire(1)) {
+            refuse("a request stopped arriving while others waited for its memory");
+            return frame;
+        }
+    }
+}
+
 ServerConnection::Next ServerConnection::serve_one(const Handler& handler, FrameReader& reader,
                                                    fiber::Group& fibers, fiber::StopToken stop) {
-    auto frame = reader.next(clock_.in(limits_.idle), stop);
-    if (!frame.ok()) {
-        if (frame.code() == Errc::too_large)
+    const auto gone = [](Errc code) { return code == Errc::unreachable ? Next::gone : Next::end; };
+    const auto size = reader.length(clock_.in(limits_.idle), stop);
+    if (!size.ok()) {
+        if (size.code() == Errc::too_large)
             refuse("a request is larger than socket.request.max.bytes");
-        if (frame.code() == Errc::corrupt) refuse("a request has a negative length");
-        return frame.code() == Errc::unreachable ? Next::gone : Next::end;
+        if (size.code() == Errc::corrupt) refuse("a request has a negative length");
+        return gone(size.code());
     }
     if (pending_.size() >= limits_.max_pending)
         probe_.reached(probe::Site::request_waits_for_answers);
     const auto room = changed_.wait(
         Deadline::never(), stop, [&] { return broken_ || pending_.size() < limits_.max_pending; });
     if (!room.ok() || broken_) return Next::gone;
-    auto units = budget_.acquire(frame->size(), clock_.in(limits_.idle), stop);
+    auto units = budget_.bytes.acquire(*size, clock_.in(limits_.idle), stop);
     if (!units.ok()) return Next::gone;
+    auto frame = read_request(*size, reader, stop);
+    if (!frame.ok()) return gone(frame.code());
     auto request = parse_request(*frame);
     if (!request) {
         refuse("a request's header cannot be read");
         return Next::end;
     }
     frame->clear();
+    const auto turn = budget_.handlers.acquire(1, clock_.in(limits_.idle), stop);
+    if (!turn.ok()) return Next::gone;
     auto slot = std::make_shared<Responder::Slot>();
     slot->changed = &changed_;
     slot->units = *std::move(units);

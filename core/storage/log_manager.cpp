@@ -126,10 +126,9 @@ Result<void> LogManager::check_meta(std::uint32_t index) {
         const bool other_cluster = meta && !options_.cluster_id.is_zero() &&
                                    !meta->cluster_id.is_zero() &&
                                    meta->cluster_id != options_.cluster_id;
-        if (!meta || other_node || other_cluster) {
-            context_.log.error("{}: belongs to another node or cluster, or is not readable", path);
-            return Error{Errc::invalid, 0, "log_manager.meta"};
-        }
+        if (!meta) return Error{Errc::corrupt, 0, "log_manager.meta"};
+        if (other_node) return Error{Errc::invalid, 0, "log_manager.other_node"};
+        if (other_cluster) return Error{Errc::invalid, 0, "log_manager.other_cluster"};
         if (options_.cluster_id.is_zero()) options_.cluster_id = meta->cluster_id;
         dirs_[index].id = meta->directory_id;
         return {};

@@ -236,7 +236,37 @@ private:
         out_.fetch_session_slots = number("max.incremental.fetch.session.cache.slots");
         out_.max_connections = number("max.connections");
         out_.connections_max_idle_ms = settings_.number("connections.max.idle.ms");
+        out_.max_connections_per_ip = number("max.connections.per.ip");
+        overrides();
         out_.queued_max_requests = number("queued.max.requests");
+        out_.queued_max_request_bytes = settings_.number("queued.max.request.bytes");
+        if (out_.queued_max_request_bytes > 0 &&
+            out_.queued_max_request_bytes < out_.request_max_bytes) {
+            wrong("queued.max.request.bytes", fmt::format("is {}", out_.queued_max_request_bytes),
+                  "socket.request.max.bytes or more: a request of that size would never be read");
+        }
+    }
+
+    // ADDRESS:COUNT, by the last colon: addresses of IPv6 have some of their own.
+    void overrides() {
+        constexpr std::string_view kKey = "max.connections.per.ip.overrides";
+        const std::string text = settings_.text_if_any(kKey).value_or("");
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t comma = std::min(text.find(',', at), text.size());
+            const std::string entry = text.substr(at, comma - at);
+            at = comma + 1;
+            const auto colon = entry.rfind(':');
+            std::int32_t count = -1;
+            const char* const end = entry.data() + entry.size();
+            const char* const first = colon == std::string::npos ? end : entry.data() + colon + 1;
+            const auto parsed = std::from_chars(first, end, count);
+            if (colon == 0 || parsed.ec != std::errc{} || parsed.ptr != end || count < 0) {
+                wrong(kKey, fmt::format("\"{}\" is no limit", entry),
+                      "ADDRESS:COUNT[,ADDRESS:COUNT]..., such as 10.0.0.7:200");
+                continue;
+            }
+            out_.max_connections_of[entry.substr(0, colon)] = count;
+        }
     }
 
     const Settings& settings_;

@@ -1,6 +1,7 @@
 // What a configuration means for one node, as typed values: the only reader of Kafka's key names.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,7 +58,10 @@ struct NodeSettings {
     std::int32_t fetch_session_slots = 0;
     std::int32_t max_connections = 0;
     std::int64_t connections_max_idle_ms = 0;
+    std::int32_t max_connections_per_ip = 0;
+    std::map<std::string, std::int32_t> max_connections_of;  // by address
     std::int32_t queued_max_requests = 0;
+    std::int64_t queued_max_request_bytes = -1;  // of the node; -1: our own bound
 };
 
 // Requires: settings.check() found nothing. Appends what does not fit together, or names a part of

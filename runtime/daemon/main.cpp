@@ -1,6 +1,12 @@
 // faultlined: a broker of the real world. Composition only.
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <system_error>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -25,6 +31,29 @@ std::string ready_line(const Configuration& configuration, const Ready& ready,
     return fmt::format("faultlined ready node={} listeners={} data={} in_ms={}",
                        configuration.node.node.v, fmt::join(ready.listeners, ","),
                        fmt::join(configuration.node.log_dirs, ","), in_ms.count());
+}
+
+// Out of memory or threads there is nothing to unwind to: the process ends as by a power cut, which
+// loses nothing that was acknowledged, and says why.
+[[noreturn]] void end_with_a_line() {
+    const char* line = "";
+    try {
+        const auto why = std::current_exception();
+        if (!why) std::abort();
+        std::rethrow_exception(why);
+    } catch (const std::bad_alloc&) {
+        line =
+            "faultlined: out of memory; give it more (ulimit -v, memory.max, vm.max_map_count), or "
+            "lower max.connections and queued.max.request.bytes; the next start recovers\n";
+    } catch (const std::system_error&) {
+        line =
+            "faultlined: a thread cannot be started; raise the limits of threads and memory "
+            "(ulimit -u, ulimit -v)\n";
+    } catch (...) {
+        std::abort();
+    }
+    (void)!::write(STDERR_FILENO, line, std::strlen(line));
+    ::_exit(kFailed);
 }
 
 int run(const Options& options, const Configuration& configuration, log::Log& log,
@@ -63,6 +92,7 @@ int run(const Options& options, const Configuration& configuration, log::Log& lo
 
 int main(int argc, char** argv) {
     const auto start = std::chrono::steady_clock::now();
+    std::set_terminate(end_with_a_line);
     int exit_code = 0;
     const auto options = parse_command_line(argc, argv, &exit_code);
     if (!options) return exit_code;

@@ -1,6 +1,8 @@
 #include "runtime/posix/node.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <fstream>
 #include <sched.h>
 #include <signal.h>
 #include <sys/random.h>
@@ -111,6 +113,14 @@ void Node::run(Main main) {
 void Node::request_stop() noexcept { impl_->threads[0]->request_stop(); }
 
 void Node::kill() noexcept { impl_->shared.end_all(); }
+
+std::size_t most_connections() {
+    constexpr std::size_t kMapsOfConnection = 4, kOthers = 8192;  // files, threads, libraries
+    std::size_t maps = 0;
+    if (!(std::ifstream("/proc/sys/vm/max_map_count") >> maps)) return INT32_MAX;
+    return std::max<std::size_t>(maps, kOthers + kMapsOfConnection) / kMapsOfConnection -
+           kOthers / kMapsOfConnection;
+}
 
 int run_client(std::function<int(Env&, fiber::StopToken)> main,
                std::function<std::unique_ptr<Logger>(ShardId)> make_log) {
