@@ -97,10 +97,12 @@ for s in held:
 P
 grep -q 'a connection cannot be accepted' "$dir/err" || fail "no line about the connections that were not accepted"
 produce 1000
-fl topic create many --partitions 60 >/dev/null # more than there are descriptors for
 [[ $(count) == 3000 ]] || fail "of 3000 records $(count) are left under 60 descriptors"
+fl topic create many --partitions 60 >/dev/null # more than there are descriptors for: none may be left for us
+kill -0 "$daemon" || fail "the daemon ended when it had no descriptors for partitions"
 stop 'stopped, but not cleanly'
 start -- --data "$dir/d"
+fl topic create many --partitions 60 >/dev/null # it may be there
 [[ $(count) == 3000 ]] || fail "of 3000 records $(count) are left"
 fl produce many --records 1000 || fail "the partitions that had no descriptors are not served now"
 [[ $(count many) == 1000 ]] || fail "of 1000 records of 60 partitions $(count many) are there"
