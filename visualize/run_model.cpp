@@ -101,6 +101,7 @@ private:
     void delivered();
     void disk();
     void log_opened();
+    void isr();
     void fault_effect();
     Fault& fault(std::int64_t index);
     // Whether the message's connection ended, or one of its nodes, at or after `since`.
@@ -199,6 +200,16 @@ void Builder::log_opened() {
     if (internal()) return;
     mark("log opened", fmt::format("{} opened, log end {}", partition(), end),
          first ? Weight::minor : Weight::normal);
+}
+
+// One bit of `members` for each broker's id.
+void Builder::isr() {
+    std::string names;
+    const auto members = static_cast<std::uint64_t>(get("members"));
+    for (std::int64_t id = 0; id < 64; ++id) {
+        if ((members >> id & 1) != 0) names += " " + trace_.node_name(id);
+    }
+    mark("isr", fmt::format("{} in sync:{}", partition(), names), Weight::minor);
 }
 
 Fault& Builder::fault(std::int64_t index) {
@@ -391,6 +402,12 @@ Builder::Handlers Builder::broker_and_client_handlers() {
              b.mark("leader",
                     fmt::format("{} leads {} in epoch {}", b.trace_.node_name(b.get("leader")),
                                 b.partition(), b.get("epoch")),
+                    Weight::minor);
+         }},
+        {"IsrChanged", [](B& b) { b.isr(); }},
+        {"ControllerActive",
+         [](B& b) {
+             b.mark("controller", fmt::format("active controller of epoch {}", b.get("epoch")),
                     Weight::minor);
          }},
         {"ProduceAnswered",

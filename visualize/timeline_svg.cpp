@@ -73,11 +73,15 @@ void Painter::header() {
     if (!state.empty()) {
         svg_.text(24 + text_width(title(), 16, true), 26, "v", state);
     }
+    const std::string length = duration_text(run_.end - run_.begin);
+    const std::string events = grouped(static_cast<std::int64_t>(run_.trace->events.size()));
     svg_.text(16, 44, "h2",
-              fmt::format(
-                  "seed {} \u00b7 {} of simulated time \u00b7 {} events \u00b7 trace hash {}",
-                  run_.trace->seed, duration_text(run_.end - run_.begin),
-                  grouped(static_cast<std::int64_t>(run_.trace->events.size())), run_.trace->hash));
+              run_.trace->world.empty()
+                  ? fmt::format(
+                        "seed {} \u00b7 {} of simulated time \u00b7 {} events \u00b7 trace hash {}",
+                        run_.trace->seed, length, events, run_.trace->hash)
+                  : fmt::format("{} \u00b7 {} from {} on \u00b7 {} events", run_.trace->world,
+                                length, run_.trace->began, events));
     svg_.text(layout_.width - 16, 26, "dim right",
               "drawn by Faultline; the time axis is not to scale");
 }

@@ -111,6 +111,8 @@ private:
         for (const auto& [key, value] : json.items()) {
             if (key == "scenario" && value.is_string()) trace_.scenario = value;
             if (key == "seed" && value.is_number_integer()) trace_.seed = value;
+            if (key == "world" && value.is_string()) trace_.world = value;
+            if (key == "began" && value.is_string()) trace_.began = value;
             if (key == "nodes") nodes(at, value);
             if (key == "apis") apis(at, value);
         }

@@ -67,6 +67,7 @@ std::string to_string(const TraceError&);
 struct Trace {
     std::string scenario;
     std::uint64_t seed = 0;
+    std::string world, began;  // of a run in the real world; "" in the simulator
     std::vector<NodeHead> nodes;
     std::map<std::int64_t, std::string> apis;
     std::string head_json;

@@ -3,17 +3,28 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <utility>
 
 #include "core/base/assert.h"
 
 namespace faultline {
+namespace {
+// There is nothing to unwind to: the process ends here, and its terminate handler says why.
+[[noreturn]] void out_of_memory() noexcept {
+    try {
+        throw std::bad_alloc();
+    } catch (const std::bad_alloc&) {
+        std::terminate();
+    }
+}
+}  // namespace
 
 Block* Block::allocate(std::size_t capacity) {
     FL_ASSERT(capacity <= kMaxCapacity);
     void* memory = std::malloc(sizeof(Block) + capacity);
-    FL_ASSERT(memory != nullptr);
+    if (memory == nullptr) out_of_memory();
     return ::new (memory) Block(static_cast<std::uint32_t>(capacity));
 }
 

@@ -22,12 +22,18 @@ constexpr ApiEntry kApis[] = {
     {wire::ApiKey::offset_for_leader_epoch, &handle_offset_for_leader_epoch},
     {wire::ApiKey::create_partitions, &handle_create_partitions},
     {wire::ApiKey::describe_configs, &handle_describe_configs},
+    {wire::ApiKey::alter_configs, &handle_alter_configs},
+    {wire::ApiKey::incremental_alter_configs, &handle_incremental_alter_configs},
+    {wire::ApiKey::list_config_resources, &handle_list_config_resources},
     {wire::ApiKey::describe_cluster, &handle_describe_cluster},
     {wire::ApiKey::describe_quorum, &handle_describe_quorum},
     {wire::ApiKey::elect_leaders, &handle_elect_leaders},
     {wire::ApiKey::alter_partition_reassignments, &handle_alter_partition_reassignments},
     {wire::ApiKey::list_partition_reassignments, &handle_list_partition_reassignments},
     {wire::ApiKey::unregister_broker, &handle_unregister_broker},
+    {wire::ApiKey::add_raft_voter, &handle_add_raft_voter},
+    {wire::ApiKey::remove_raft_voter, &handle_remove_raft_voter},
+    {wire::ApiKey::update_features, &handle_update_features},
     {wire::ApiKey::describe_topic_partitions, &handle_describe_topic_partitions},
 };
 
@@ -48,7 +54,14 @@ constexpr ApiEntry kControllerApis[] = {
     {wire::ApiKey::alter_partition, &handle_alter_partition},
     {wire::ApiKey::broker_registration, &handle_broker_registration},
     {wire::ApiKey::broker_heartbeat, &handle_broker_heartbeat},
+    {wire::ApiKey::fetch_snapshot, &handle_fetch_snapshot},
     {wire::ApiKey::unregister_broker, &handle_unregister_broker},
+    {wire::ApiKey::add_raft_voter, &handle_add_raft_voter},
+    {wire::ApiKey::remove_raft_voter, &handle_remove_raft_voter},
+    {wire::ApiKey::update_features, &handle_update_features},
+    {wire::ApiKey::update_raft_voter, &handle_update_raft_voter},
+    {wire::ApiKey::alter_configs, &handle_alter_configs},
+    {wire::ApiKey::incremental_alter_configs, &handle_incremental_alter_configs},
     {wire::ApiKey::allocate_producer_ids, &handle_allocate_producer_ids},
 };
 }  // namespace

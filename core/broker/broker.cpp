@@ -29,13 +29,26 @@ Uuid id_of_voters(const std::vector<VoterConfig>& voters) {
     return id;
 }
 
+// Who asks is shown what acts: defaults of ours that are not Kafka's, and both names of the node.
+void tell_presets(BrokerConfig& c) {
+    for (const BrokerNumber& n : kBrokerNumbers) {
+        const model::ConfigKey* key = model::find_broker_key(n.name);
+        const std::string value = std::to_string(c.*n.member);
+        if (key == nullptr || c.given.contains(n.name) || value == key->preset) continue;
+        c.presets[std::string(n.name)] = value;
+    }
+    if (const auto id = c.given.find("node.id"); id != c.given.end())
+        c.given.try_emplace("broker.id", id->second);
+}
+
 class Broker final : public controller::ControllerEvents {
 public:
     Broker(Env& env, BrokerConfig config)
         : env_(env), shared_(std::make_shared<Shared>()), fibers_(env.fibers) {
         shared_->config = std::move(config);
         BrokerConfig& c = shared_->config;
-        if (c.voters.empty()) c.voters.push_back({c.node, {}});
+        if (c.voters.empty() && c.quorum_bootstrap.empty()) c.voters.push_back({c.node, {}});
+        tell_presets(c);
         if (c.voters.size() > 1 && c.fresh_cluster_id.is_zero())
             c.fresh_cluster_id = id_of_voters(c.voters);
         shared_->shards.resize(env.shards.count());
@@ -64,7 +77,22 @@ public:
         return {};
     }
 
+    // Nodes that are started with the same list of voters agree on a cluster id by it; others are
+    // told it by `faultline storage format`.
+    Result<void> is_formatted() {
+        const BrokerConfig& c = shared_->config;
+        if (!c.voters.empty()) return {};
+        for (const std::string& dir : c.log_dirs) {
+            const auto meta = env_.disk.open(dir + "/meta.properties", OpenMode::read);
+            if (!meta.ok() && meta.code() == Errc::not_found)
+                return Error{Errc::invalid, 0, "broker.unformatted"};
+            if (!meta.ok()) return meta.error();
+        }
+        return {};
+    }
+
     Result<void> start_parts() {
+        FL_CHECK(is_formatted());
         first_ = std::make_unique<Shard>(env_, shared_);
         FL_CHECK(first_->open_logs({}));
         // At once: when the start fails, a shard that never opened its logs must not count as
@@ -87,18 +115,13 @@ public:
     }
 
     Result<void> stop() {
-        const BrokerConfig& c = shared_->config;
         std::int64_t epoch = -1;
         if (lifecycle_ != nullptr) {
             // Alone there is nobody to take over.
-            if (latest_->brokers.size() > 1 && !failed_) {
-                lifecycle_->shut_down(env_.clock.in(std::chrono::milliseconds(c.shutdown_ms)));
-                // Told that another leads, a client goes there; cut off, it has to find out.
-                env_.fibers.sleep_until(
-                    env_.clock.in(std::chrono::milliseconds(c.shutdown_linger_ms)));
-            }
+            if (latest_->brokers.size() > 1 && !failed_) hand_over(*lifecycle_);
             epoch = lifecycle_->epoch();
         }
+        each_shard([](Shard& shard) { shard.close_clients(); });
         stopping_.request_stop();
         fibers_.request_stop();
         fibers_.join();
@@ -138,6 +161,18 @@ public:
     const std::vector<Endpoint>& endpoints() const { return endpoints_; }
 
 private:
+    // Others lead what this node led, and its clients follow them.
+    void hand_over(Lifecycle& lifecycle) {
+        const BrokerConfig& c = shared_->config;
+        const MonoTime until = env_.clock.now() + std::chrono::milliseconds(c.shutdown_hold_ms);
+        const Deadline settled = env_.clock.in(std::chrono::milliseconds(c.shutdown_hold_ms / 2));
+        each_shard([until](Shard& shard) { shard.hold_appends(until); });
+        each_shard([settled](Shard& shard) { shard.wait_settled(settled); });
+        lifecycle.shut_down(env_.clock.in(std::chrono::milliseconds(c.shutdown_ms)));
+        // The other brokers learn who leads before clients ask them.
+        env_.fibers.sleep_until(env_.clock.in(std::chrono::milliseconds(c.shutdown_linger_ms)));
+    }
+
     static ShardId shard_id(unsigned i) { return ShardId{static_cast<std::uint16_t>(i)}; }
 
     // The shard lives on the stack of a fiber of its own: should the node die, that fiber is older
@@ -193,12 +228,24 @@ private:
         out.quorum.node = c.node;
         out.quorum.cluster_id = to_string(first_->logs().cluster_id());
         for (const VoterConfig& v : c.voters) out.quorum.voters.push_back({v.id, v.endpoint});
+        out.quorum.advertised = c.controller_advertised;
+        out.quorum.listener = c.controller_listener;
+        for (const Endpoint& e : c.quorum_bootstrap) {
+            if (e != c.controller_advertised) out.quorum.bootstrap.push_back(e);
+        }
         out.quorum.raft.election_timeout = std::chrono::milliseconds(c.quorum_election_ms);
         out.quorum.raft.fetch_timeout = std::chrono::milliseconds(c.quorum_fetch_ms);
         out.quorum.raft.request_timeout = std::chrono::milliseconds(c.quorum_request_ms);
+        auto& snapshots = out.quorum.snapshots;
+        snapshots.record_bytes = c.snapshot_record_bytes;
+        snapshots.interval = std::chrono::milliseconds(c.snapshot_interval_ms);
+        snapshots.retention_bytes = c.metadata_retention_bytes;
+        snapshots.retention_ms = c.metadata_retention_ms;
+        snapshots.part_bytes = static_cast<std::int32_t>(c.snapshot_part_bytes);
         out.defaults.partitions = c.num_partitions;
         out.defaults.tiny_segments = c.tiny_segments;
         out.defaults.config = c.topic_defaults;
+        out.defaults.given = c.given;
         out.defaults.replication_factor = static_cast<std::int16_t>(c.default_replication);
         out.delete_topics = c.delete_topics;
         out.session = std::chrono::milliseconds(c.session_ms);
@@ -231,7 +278,7 @@ private:
         {
             const auto turn = publishing_.lock();
             serving_ = true;
-            distribute(latest_, {.topics = {}, .brokers = true});
+            distribute(latest_, {});  // the first time a shard takes all
         }
         lifecycle_->start(fibers_);
         // Who connects before waits in the listener's queue: there is nothing to tell yet.
@@ -289,11 +336,12 @@ private:
     bool healthy() {
         const BrokerConfig& c = shared_->config;
         if (latest_->brokers.size() <= 1) return true;  // nobody else could lead
-        const Duration limit = std::chrono::milliseconds(c.session_ms / 2);
+        // A disk that is busy takes a second now and then, and the others' may be the same one.
+        const Duration limit = std::chrono::milliseconds(c.session_ms);
         bool good = first_->healthy(limit);
         for (unsigned i = 1; good && i < env_.shards.count(); ++i) {
             const auto answer = env_.shards.call(
-                shard_id(i), env_.clock.in(limit),
+                shard_id(i), env_.clock.in(limit / 2),
                 [shared = shared_, limit](Env& env) { return shared->at(env).healthy(limit); });
             good = answer.ok() && *answer;
         }
@@ -312,7 +360,8 @@ private:
 
     Result<void> match_logs() {
         const KnownTopics known{
-            latest_, std::make_shared<const std::set<Uuid>>(controller_->removed_topics())};
+            latest_, std::make_shared<const std::set<Uuid>>(controller_->removed_topics()),
+            controller_->began_from_snapshot()};
         FL_CHECK(first_->match_logs(known));
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
             FL_TRY(const Result<Unit> matched,
@@ -368,13 +417,14 @@ private:
         return {};
     }
 
+    // Those that are there, one after the other; a start that failed has made only some.
     template <class Fn>
     void each_shard(Fn fn) {
-        fn(*first_);
+        if (first_ != nullptr) fn(*first_);
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
             (void)env_.shards.call(shard_id(i), env_.clock.in(kStartTimeout),
                                    [shared = shared_, fn](Env& env) {
-                                       fn(shared->at(env));
+                                       if (Shard* shard = shared->shards[env.shard.v]) fn(*shard);
                                        return Unit{};
                                    });
         }

@@ -11,8 +11,8 @@ Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::connect(Deadline dea
     const auto leader = local_.quorum().leader();
     if (!leader || *leader == env_.node) return Error{Errc::not_found, 0, "controller.unknown"};
     if (conn_ != nullptr && conn_->usable() && to_ == *leader) return conn_;
-    const Endpoint* endpoint = local_.quorum().endpoint_of(*leader);
-    if (endpoint == nullptr) return Error{Errc::not_found, 0, "controller.unknown"};
+    const auto endpoint = local_.quorum().endpoint_of(*leader);
+    if (!endpoint) return Error{Errc::not_found, 0, "controller.unknown"};
     if (conn_ != nullptr) old_.push_back(std::move(conn_));
     std::erase_if(old_, [](const auto& c) {
         const bool alone = c.use_count() == 1;

@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/wire/error_map.h"
+#include "core/wire/recode.h"
 #include "core/wire/record_batch.h"
 
 namespace faultline::broker {
@@ -36,16 +37,26 @@ Partition::Partition(PartitionContext& context, storage::LogRef log, const Parti
       log_(std::move(log)),
       plan_(plan),
       high_watermark_(log_->log_start()),
+      written_start_(log_->log_start()),
       key_(context.probe.intern(log_->partition().topic, log_->partition().index)) {
-    log_->update_config(log_config(plan.config));
+    take_config(plan.config);
     take_part(plan);
+}
+
+void Partition::take_config(const model::TopicConfig& config) {
+    log_->update_config(log_config(config));
+    const PartitionIndex index = log_->partition().index;
+    throttled_as_leader_ = logic::names_replica(config.leader_throttled, index, context_.node);
+    throttled_as_follower_ = logic::names_replica(config.follower_throttled, index, context_.node);
 }
 
 void Partition::update(const PartitionPlan& plan) {
     const bool same_part = plan.view.epoch == plan_.view.epoch && plan.leader == plan_.leader;
     if (same_part) {
+        const bool waits_otherwise = plan.config.flush_before_ack != plan_.config.flush_before_ack;
         plan_.config = plan.config;
-        log_->update_config(log_config(plan.config));
+        if (waits_otherwise) follow_log();
+        take_config(plan.config);
         if (plan.view.partition_epoch < plan_.view.partition_epoch) return;
         plan_ = plan;
         if (!leader_) return;
@@ -60,7 +71,7 @@ void Partition::update(const PartitionPlan& plan) {
     }
     if (plan.view.epoch < plan_.view.epoch) return;
     const auto guard = appending_.lock();
-    log_->update_config(log_config(plan.config));
+    take_config(plan.config);
     take_part(plan);
     changed_.notify_all();
     if (context_.advanced) context_.advanced();  // who waits at the old leader is told
@@ -149,10 +160,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     ProduceAnswer answer;
     wire::CheckedBatch batch;
     answer.error = check_leader(-1);
-    if (answer.error != KafkaError::none) {
-        let_news_spread();
-        return answer;
-    }
+    if (answer.error != KafkaError::none) return refuse_as_follower(answer.error);
     if (auto refusal = wire::check_produce(records, plan_.config.append_rules(),
                                            context_.clock.wall(), batch)) {
         answer.error = refusal->error;
@@ -160,11 +168,22 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
         answer.bad_records = std::move(refusal->bad_records);
         return answer;
     }
-    const auto guard = appending_.lock();
+    const auto codec = wire::codec_of_topic(plan_.config.compression_type);
+    if (codec && *codec != batch.header.codec()) {
+        auto recoded = wire::recode_batch(batch.bytes, *codec);
+        if (!recoded.ok()) {
+            answer.error = wire::to_kafka_error(recoded.code());
+            return answer;
+        }
+        batch.bytes = *std::move(recoded);
+    }
+    const auto guard = turn_to_append();
     answer.error = check_leader(-1);  // it may have changed while this waited for its turn
-    if (answer.error == KafkaError::none && acks == -1 && !leader_->enough_in_sync())
+    if (answer.error != KafkaError::none) return refuse_as_follower(answer.error);
+    if (acks == -1 && !leader_->enough_in_sync()) {
         answer.error = KafkaError::not_enough_replicas;
-    if (answer.error != KafkaError::none) return answer;
+        return answer;
+    }
     const logic::ProducerBatch identity{batch.header.producer_id, batch.header.producer_epoch,
                                         batch.header.base_sequence, batch.header.count};
     const logic::ProducerVerdict verdict = producers_.check(identity);
@@ -181,9 +200,10 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
         case logic::ProducerCheck::duplicate:
             context_.probe.reached(probe::Site::producer_retry_deduplicated);
             answer.base_offset = verdict.first.v;
-            answer.log_append_time = plan_.config.log_append_time ? verdict.timestamp : -1;
+            answer.log_append_time = verdict.timestamp;  // whatever the topic stamps, as Kafka
             answer.end = verdict.last.v + 1;
             follow_log();
+            answer.committed = is_committed(verdict.last + 1);
             return answer;
         case logic::ProducerCheck::append: break;
     }
@@ -199,6 +219,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     answer.log_append_time = batch.log_append_time;
     answer.end = appended->end().v;
     follow_log();
+    answer.committed = is_committed(appended->end());
     // Followers read up to the log end.
     if (plan_.view.replicas.size() > 1 && context_.advanced) context_.advanced();
     return answer;
@@ -225,33 +246,54 @@ KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopT
     return wire::to_kafka_error(waited.code());
 }
 
+// What wait_committed() would find without parking.
+bool Partition::is_committed(Offset end) const {
+    return leader_ && high_watermark_ >= end && !lease_over();
+}
+
 bool Partition::lease_over() const { return context_.clock.now() >= context_.lease_until; }
 
+KafkaError Partition::check_epoch(std::int32_t asked) const {
+    if (asked == -1 || asked == epoch().v) return KafkaError::none;
+    return asked < epoch().v ? KafkaError::fenced_leader_epoch : KafkaError::unknown_leader_epoch;
+}
+
 KafkaError Partition::check_leader(std::int32_t asked) const {
-    if (asked != -1 && asked != epoch().v)
-        return asked < epoch().v ? KafkaError::fenced_leader_epoch
-                                 : KafkaError::unknown_leader_epoch;
+    if (const auto error = check_epoch(asked); error != KafkaError::none) return error;
     return !leader_ || lease_over() ? KafkaError::not_leader_or_follower : KafkaError::none;
 }
 
 FetchAnswer Partition::fetch(const FetchPart& part, std::uint64_t max_bytes, bool min_one) {
     if (part.replica >= 0) return fetch_as_follower(part, max_bytes, min_one);
     FetchAnswer answer;
-    answer.error = check_leader(part.leader_epoch);
+    const bool follows = !leader_ && !part.leader_only;
+    answer.error = follows ? check_epoch(part.leader_epoch) : check_leader(part.leader_epoch);
     if (answer.error != KafkaError::none) return answer;
     answer.high_watermark = high_watermark_.v;
     answer.log_start = log_->log_start().v;
+    if (leader_ && !part.rack.empty() && context_.read_replica) {
+        answer.preferred = context_.read_replica(*leader_, part);
+        if (answer.preferred >= 0) return answer;
+    }
+    if (follows) context_.probe.reached(probe::Site::follower_serves_consumer);
     const Offset from{part.offset};
+    if (follows && from > log_->log_end()) {
+        // Its leader has more (KIP-392): the position may be good.
+        context_.probe.reached(probe::Site::follower_behind_consumer);
+        answer.error = KafkaError::offset_not_available;
+        return answer;
+    }
     if (from < log_->log_start() || from > log_->log_end()) {
         context_.probe.reached(probe::Site::fetch_out_of_range);
         answer.error = KafkaError::offset_out_of_range;
         return answer;
     }
     if (from >= high_watermark_ || (max_bytes == 0 && !min_one)) return answer;
-    auto read = log_->read({.from = from,
-                            .max_bytes = std::min(part.max_bytes, max_bytes),
-                            .up_to = high_watermark_,
-                            .min_one = min_one});
+    auto read = log_->read(
+        {.from = from,
+         .max_bytes = std::max<std::uint64_t>(std::min(part.max_bytes, max_bytes), min_one ? 1 : 0),
+         .up_to = high_watermark_,
+         .min_one = min_one});
     if (!read.ok()) {
         answer.error = read.code() == Errc::not_found ? KafkaError::offset_out_of_range
                                                       : wire::to_kafka_error(read.code());

@@ -11,6 +11,7 @@
 #include "core/fiber/sync.h"
 #include "core/logic/producer/producer_state.h"
 #include "core/logic/replica/leader_state.h"
+#include "core/logic/replica/throttle.h"
 #include "core/model/metadata_image.h"
 #include "core/model/topic_config.h"
 #include "core/storage/log_cleaner.h"
@@ -28,6 +29,13 @@ struct PartitionContext {
     std::function<void()> advanced;  // there is more to read: fetches may go on
     std::function<void(const TopicPartition&)> isr_news;  // its leader may have to propose
     Duration max_lag{};                                   // replica.lag.time.max.ms
+    // Who should be read by the consumer that asks; -1: the leader. Empty: always the leader.
+    std::function<std::int32_t(const logic::LeaderState&, const FetchPart&)> read_replica{};
+    std::function<bool(NodeId)> alive{};  // a broker that is not fenced
+    // Brings the starts of all logs of this node to disk. Parks.
+    std::function<Result<void>()> write_log_starts{};
+    // Of this shard: for what replicas that are not in sync take from here, and take elsewhere.
+    logic::ThrottleBucket leader_throttle{}, follower_throttle{};
     // Until then the controller believes this node alive; afterwards another may lead.
     MonoTime lease_until = MonoTime::never();
 };
@@ -57,14 +65,20 @@ public:
     // Parks until the high watermark reaches `end`. request_timed_out, kafka_storage_error,
     // not_leader_or_follower.
     wire::KafkaError wait_committed(Offset end, Deadline deadline, fiber::StopToken stop);
-    // A consumer's up to the high watermark, a follower's up to the log end. Parks where the bytes
-    // have to be read to be checked.
+    // A consumer's up to the high watermark that this replica knows, a follower's up to the log
+    // end. Parks where the bytes have to be read to be checked.
     FetchAnswer fetch(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     ListAnswer list(const ListPart& part);
     // Where an epoch ended (OffsetForLeaderEpoch). Never parks.
     EpochAnswer epoch_end(const EpochPart& part) const;
-    // DeleteRecords: partition_records.cpp says what it refuses. Parks.
+    // DeleteRecords: partition_records.cpp says what it refuses. Deletes here; the answer says how
+    // far the live replicas are. Parks.
     DeleteAnswer delete_records(const DeletePart& part);
+    // Parks until the logs of the live replicas start at `wanted` or later. request_timed_out,
+    // not_leader_or_follower.
+    DeleteAnswer wait_deleted(std::int64_t wanted, Deadline deadline, fiber::StopToken stop);
+    // Brokers came or went: who waits for them looks again. Never parks.
+    void brokers_changed() { changed_.notify_all(); }
     // DescribeProducers (KIP-664). Never parks.
     ProducersAnswer describe_producers() const;
 
@@ -73,11 +87,13 @@ public:
     struct NextFetch {
         Uuid topic_id;
         std::int32_t leader_epoch = 0;
-        std::int64_t offset = 0, log_start = 0;
+        std::int64_t offset = 0, log_start = 0, high_watermark = 0;
         std::int32_t last_epoch = -1;
     };
     // What to ask `leader` for; nothing when this node does not follow it. Never parks.
     std::optional<NextFetch> next_fetch(NodeId leader) const;
+    // The rate at which this node copies is used up, and this replica is behind. Never parks.
+    bool must_wait_for_rate() const;
     // What came of that. Appends, or cuts what the leader does not have. False: try again later.
     // Parks until it is written, not until it is durable.
     bool take_fetched(const NextFetch& asked, const wire::FetchResponse::PartitionData& data);
@@ -91,6 +107,15 @@ public:
     // The controller's answer to it; nothing when none came.
     void isr_answered(std::optional<wire::KafkaError> error);
     MonoTime next_isr_check() const;
+    // This node is about to go (controlled shutdown): until then appends wait for the next leader.
+    // Nothing happens where nobody else could lead. Never parks.
+    void hold_appends(MonoTime until);
+    bool holds_appends() const { return leader_ && context_.clock.now() < held_until_; }
+    // Parks until all that was appended is committed; timed_out.
+    Result<void> wait_settled(Deadline deadline);
+    // What one producer sent was not taken by the next leader: what it sends later may not be
+    // either, or its order is lost.
+    void hand_on_no_more() noexcept { settled_ = false; }
 
     bool leads() const noexcept { return leader_.has_value(); }
     NodeId leader() const noexcept { return plan_.leader; }
@@ -106,19 +131,27 @@ public:
     void expire_producers(Duration idle) { producers_.expire(context_.clock.wall(), idle); }
 
 private:
+    wire::KafkaError check_epoch(std::int32_t asked_epoch) const;
     wire::KafkaError check_leader(std::int32_t asked_epoch) const;
     void let_news_spread() const;
     bool lease_over() const;
+    bool is_committed(Offset end) const;
     // partition_leader.cpp
     void take_part(const PartitionPlan& plan);
     void lead(const PartitionPlan& plan);
     void follow(const PartitionPlan& plan);
+    void take_config(const model::TopicConfig& config);
+    bool held_back(NodeId follower) const;
     FetchAnswer fetch_as_follower(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     void tell_isr() const;
+    fiber::Mutex::Guard turn_to_append();
+    ProduceAnswer refuse_as_follower(wire::KafkaError error) const;
     // partition_follower.cpp
     Result<void> append_fetched(const IoBuf& records, Offset leaders_high_watermark);
     Result<void> cut_to(Offset to);
-    void follow_high_watermark(const wire::FetchResponse::PartitionData& data);
+    bool follow_high_watermark(const wire::FetchResponse::PartitionData& data);
+    bool follow_log_start(Offset start);
+    std::int64_t low_watermark() const;
 
     void follow_log();
     void advance(Offset to);
@@ -138,6 +171,13 @@ private:
     // part.
     Offset high_watermark_{0};
     bool following_ = false;
+    bool caught_up_ = false;                                            // as the leader said last
+    bool throttled_as_leader_ = false, throttled_as_follower_ = false;  // KIP-73
+    int deleting_ = 0;       // requests that wait for followers to delete records
+    Offset written_start_;   // as a follower: where the log starts on disk, too
+    MonoTime held_until_{};  // appends wait: hold_appends()
+    // It ceased to lead while they did, and all that it had appended was committed.
+    bool settled_ = false;
     MonoTime deposed_{};  // when this node ceased to lead
     std::optional<MonoTime> syncing_since_;
     std::optional<wire::KafkaError> lost_;  // why nothing more will become durable

@@ -17,10 +17,16 @@ std::optional<Partition::NextFetch> Partition::next_fetch(NodeId leader) const {
     next.topic_id = plan_.topic_id;
     next.leader_epoch = epoch().v;
     next.offset = log_->log_end().v;
-    next.log_start = log_->log_start().v;
+    next.log_start = written_start_.v;
+    next.high_watermark = high_watermark_.v;
     if (log_->log_end() > log_->log_start())
         next.last_epoch = log_->latest_epoch().value_or(Epoch{-1}).v;
     return next;
+}
+
+bool Partition::must_wait_for_rate() const {
+    return throttled_as_follower_ && !caught_up_ &&
+           context_.follower_throttle.used_up(context_.clock.now());
 }
 
 bool Partition::take_fetched(const NextFetch& asked,
@@ -37,7 +43,7 @@ bool Partition::take_fetched(const NextFetch& asked,
         context_.probe.reached(probe::Site::follower_starts_over);
         if (!log_->truncate_fully_and_start_at(start).ok()) return false;
         producers_ = {};
-        high_watermark_ = start;
+        high_watermark_ = written_start_ = start;
         return true;
     }
     if (data.error_code != KafkaError::none) return false;
@@ -48,11 +54,13 @@ bool Partition::take_fetched(const NextFetch& asked,
         return cut_to(std::clamp(to, log_->log_start(), log_->log_end())).ok();
     }
     if (!data.records.is_null() && data.records.size() > 0) {
+        if (throttled_as_follower_)
+            context_.follower_throttle.take(data.records.size(), context_.clock.now());
         if (!append_fetched(data.records.bytes(), Offset{data.high_watermark}).ok()) return false;
     }
+    caught_up_ = log_->log_end().v >= data.high_watermark;
     follow_log();
-    follow_high_watermark(data);
-    return true;
+    return follow_high_watermark(data);
 }
 
 Result<void> Partition::append_fetched(const IoBuf& records, Offset leaders_high_watermark) {
@@ -109,14 +117,23 @@ Result<void> Partition::cut_to(Offset to) {
 }
 
 // After the cut, never before it (KAFKA-14704): what this replica has below it is the leader's.
-void Partition::follow_high_watermark(const wire::FetchResponse::PartitionData& data) {
-    const Offset start{data.log_start_offset};
-    if (start > log_->log_start() && start <= log_->log_end()) {
-        // Deleted records do not come back with the next leader.
-        (void)log_->delete_records_before(start);  // tried again with the next answer
-        high_watermark_ = std::max(high_watermark_, log_->log_start());
-    }
+bool Partition::follow_high_watermark(const wire::FetchResponse::PartitionData& data) {
+    const bool deleted = follow_log_start(Offset{data.log_start_offset});
     advance(std::min(Offset{data.high_watermark}, log_->log_end()));
+    return deleted;
+}
+
+// Deleted records do not come back with the next leader, not after a power loss either: where the
+// log starts is on disk before the leader is told. False: tried again with the next answer.
+bool Partition::follow_log_start(Offset start) {
+    if (start <= written_start_ || start > log_->log_end()) return true;
+    context_.probe.reached(probe::Site::follower_takes_log_start);
+    if (start > log_->log_start() && !log_->delete_records_before(start).ok()) return false;
+    high_watermark_ = std::max(high_watermark_, log_->log_start());
+    const Offset now = log_->log_start();
+    if (context_.write_log_starts && !context_.write_log_starts().ok()) return false;
+    written_start_ = now;
+    return true;
 }
 
 void Partition::wait_safe(fiber::StopToken stop) {

@@ -18,6 +18,8 @@ void Partition::take_part(const PartitionPlan& plan) {
 }
 
 void Partition::lead(const PartitionPlan& plan) {
+    held_until_ = {};
+    settled_ = false;
     log_->lead(plan.view.epoch);
     leader_.emplace(context_.node, plan.view,
                     logic::LeaderRules{plan.config.min_insync_replicas, context_.max_lag},
@@ -33,8 +35,12 @@ void Partition::lead(const PartitionPlan& plan) {
 
 void Partition::follow(const PartitionPlan& plan) {
     if (leader_) context_.probe.reached(probe::Site::leader_deposed);
-    if (leader_) deposed_ = context_.clock.now();
+    if (leader_) {
+        deposed_ = context_.clock.now();
+        settled_ = deposed_ < held_until_ && high_watermark_ >= log_->log_end();
+    }
     leader_.reset();
+    caught_up_ = false;
     context_.probe.emit([&] { return probe::PartitionFollows{key_, epoch(), plan.leader}; });
 }
 
@@ -43,6 +49,41 @@ void Partition::let_news_spread() const {
     constexpr Duration kFresh = 1s, kSpread = 20ms;
     if (leader_ || deposed_ == MonoTime{} || context_.clock.now() - deposed_ > kFresh) return;
     context_.scheduler.sleep_until(context_.clock.in(kSpread));
+}
+
+// A controlled shutdown moves leaders while clients go on to send. None of them has to notice: what
+// comes meanwhile waits, what was there before is committed, and then all of it goes to the next
+// leader (Shard's HandOver).
+void Partition::hold_appends(MonoTime until) {
+    if (leader_ && leader_->view().isr.size() > 1) held_until_ = until;
+}
+
+Result<void> Partition::wait_settled(Deadline deadline) {
+    return changed_.wait(deadline, {},
+                         [&] { return lost_ || !leader_ || high_watermark_ >= log_->log_end(); });
+}
+
+fiber::Mutex::Guard Partition::turn_to_append() {
+    while (true) {
+        auto guard = appending_.lock();
+        if (!holds_appends()) return guard;
+        {
+            const auto given_back = std::move(guard);  // the change of part needs it
+        }
+        // timed_out: nobody else leads, it goes on.
+        (void)changed_.wait(Deadline{held_until_}, {}, [&] { return !holds_appends(); });
+    }
+}
+
+ProduceAnswer Partition::refuse_as_follower(KafkaError error) const {
+    ProduceAnswer answer;
+    answer.error = error;
+    if (settled_ && !leader_) {
+        answer.hand_on = plan_.leader;
+    } else {
+        let_news_spread();
+    }
+    return answer;
 }
 
 void Partition::tell_isr() const {
@@ -80,7 +121,9 @@ FetchAnswer Partition::fetch_as_follower(const FetchPart& part, std::uint64_t ma
         return answer;
     }
     const Epoch reign = epoch();
-    if (!leader_->fetched(context_.clock.now(), {NodeId{part.replica}, part.replica_epoch, at},
+    if (!leader_->fetched(context_.clock.now(),
+                          {NodeId{part.replica}, part.replica_epoch, at,
+                           Offset{std::max(part.log_start, std::int64_t{0})}},
                           log_->log_end())) {
         answer.error = KafkaError::unknown_leader_epoch;  // its assignment is news to this node
         return answer;
@@ -89,11 +132,19 @@ FetchAnswer Partition::fetch_as_follower(const FetchPart& part, std::uint64_t ma
         return probe::FollowerFetched{key_, reign, NodeId{part.replica}, at};
     });
     advance(leader_->high_watermark());
+    if (deleting_ > 0) changed_.notify_all();
     answer.high_watermark = high_watermark_.v;
+    // What was deleted here is deleted there at once, not after a long poll.
+    const bool deleted = part.log_start >= 0 && part.log_start < log_->log_start().v;
+    answer.news = deleted || part.known_high_watermark < high_watermark_.v;
     const auto& isr = leader_->view().isr;
     if (std::ranges::find(isr, part.replica) == isr.end() && context_.isr_news)
         context_.isr_news(log_->partition());
     if (at >= log_->log_end() || (max_bytes == 0 && !min_one)) return answer;
+    if (held_back(NodeId{part.replica})) {
+        context_.probe.reached(probe::Site::leader_throttles_follower);
+        return answer;
+    }
     auto read = log_->read({.from = at,
                             .max_bytes = std::min(part.max_bytes, max_bytes),
                             .up_to = Offset{INT64_MAX},
@@ -109,7 +160,16 @@ FetchAnswer Partition::fetch_as_follower(const FetchPart& part, std::uint64_t ma
     }
     answer.slices = std::move(read->slices);
     answer.bytes = read->bytes;
+    if (throttled_as_leader_) context_.leader_throttle.take(answer.bytes, context_.clock.now());
     return answer;
+}
+
+// KIP-73: what members of the ISR take counts, but they are never held back.
+bool Partition::held_back(NodeId follower) const {
+    if (!throttled_as_leader_) return false;
+    const auto& isr = leader_->view().isr;
+    return std::ranges::find(isr, follower.v) == isr.end() &&
+           context_.leader_throttle.used_up(context_.clock.now());
 }
 
 std::optional<logic::IsrProposal> Partition::propose_isr(

@@ -26,7 +26,37 @@ DeleteAnswer Partition::delete_records(const DeletePart& part) {
         } else if (const auto done = log_->delete_records_before(to); !done.ok()) {
             answer.error = wire::to_kafka_error(done.code());
         } else {
-            answer.low_watermark = log_->log_start().v;
+            answer.wanted = to.v;
+            answer.low_watermark = low_watermark();
+            // Followers that wait for news are told to delete too.
+            if (answer.low_watermark < to.v && context_.advanced) context_.advanced();
+        }
+    }
+    return answer;
+}
+
+std::int64_t Partition::low_watermark() const {
+    if (!leader_) return -1;
+    const auto alive = [this](NodeId id) { return !context_.alive || context_.alive(id); };
+    return leader_->low_watermark(log_->log_start(), alive).v;
+}
+
+DeleteAnswer Partition::wait_deleted(std::int64_t wanted, Deadline deadline,
+                                     fiber::StopToken stop) {
+    DeleteAnswer answer{KafkaError::none, -1, wanted};
+    const Epoch reign = epoch();
+    const auto over = [&] { return !leader_ || epoch() != reign || low_watermark() >= wanted; };
+    if (!over()) context_.probe.reached(probe::Site::delete_waits_for_followers);
+    ++deleting_;
+    const auto waited = changed_.wait(deadline, stop, over);
+    --deleting_;
+    if (!leader_ || epoch() != reign || lease_over()) {
+        answer = {KafkaError::not_leader_or_follower, -1, -1};
+    } else {
+        answer.low_watermark = low_watermark();
+        if (!waited.ok()) {
+            context_.probe.reached(probe::Site::delete_timed_out);
+            answer.error = wire::to_kafka_error(waited.code());
         }
     }
     return answer;

@@ -5,6 +5,11 @@
 namespace faultline::broker {
 using wire::KafkaError;
 
+namespace {
+constexpr Duration kSlack = 400ms;  // a leader on a busy machine answers so much later than it may
+constexpr Duration kNewsTravel = 5ms;  // who leads is heard of here and there within that
+}  // namespace
+
 ReplicaFetcher::ReplicaFetcher(Env& env, const FetcherConfig& config, NodeId leader,
                                Endpoint endpoint, std::function<std::int64_t()> broker_epoch,
                                std::function<void(bool)> seen)
@@ -85,34 +90,39 @@ Result<void> ReplicaFetcher::connect(fiber::StopToken stop) {
     return {};
 }
 
-wire::FetchRequest ReplicaFetcher::request(std::vector<Asked>& asked) const {
+wire::FetchRequest ReplicaFetcher::request(AskedOf& asked) {
     wire::FetchRequest q;
     q.replica_state.replica_id = env_.node.v;
     q.replica_state.replica_epoch = broker_epoch_();
     q.max_wait_ms = static_cast<std::int32_t>(config_.wait / 1ms);
     q.min_bytes = 1;
     q.max_bytes = config_.max_bytes;
+    logic::FollowerSession::Wanted wanted;
     for (const auto& [tp, f] : partitions_) {
         if (f.not_before > env_.clock.now()) continue;
+        if (f.partition->must_wait_for_rate()) {
+            env_.probe.reached(probe::Site::follower_throttles_itself);
+            continue;
+        }
         const auto next = f.partition->next_fetch(leader_);
         if (!next) continue;
-        if (q.topics.empty() || q.topics.back().topic_id != next->topic_id)
-            q.topics.emplace_back().topic_id = next->topic_id;
-        auto& p = q.topics.back().partitions.emplace_back();
+        auto& p = wanted[{next->topic_id, tp.index.v}];
         p.partition = tp.index.v;
         p.current_leader_epoch = next->leader_epoch;
         p.fetch_offset = next->offset;
         p.last_fetched_epoch = next->last_epoch;
         p.log_start_offset = next->log_start;
         p.partition_max_bytes = config_.partition_max_bytes;
-        asked.push_back({f.partition, *next});
+        if (config_.hurry_high_watermark) p.high_watermark = next->high_watermark;
+        asked.emplace(model::PartitionId{next->topic_id, tp.index.v}, Asked{f.partition, *next});
     }
+    if (!asked.empty()) session_.ask(wanted, q);
     return q;
 }
 
 Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
     FL_CHECK(connect(stop));
-    std::vector<Asked> asked;
+    AskedOf asked;
     const wire::FetchRequest q = request(asked);
     if (asked.empty()) {
         // What is followed waits for its disk.
@@ -120,31 +130,58 @@ Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
         return {};
     }
     interrupt_.emplace();
+    asked_at_ = env_.clock.now();
     const auto answer =
         conn_->call<wire::FetchResponse>(q, env_.clock.in(config_.timeout), interrupt_->token());
     interrupt_.reset();
-    if (!answer.ok()) return answer.error();
-    if (answer->error_code != KafkaError::none) return Error{Errc::busy, 0, "replica_fetcher"};
-    take(*answer, asked);
-    for (const Asked& a : asked) a.partition->wait_safe(stop);
+    const bool was_hung = overdue();
+    asked_at_.reset();
+    if (!answer.ok()) {
+        session_.lost();
+        return answer.error();
+    }
+    if (was_hung) seen_(true);
+    const bool in_session = q.session_epoch != 0;
+    if (!session_.answered(*answer)) {
+        if (in_session) return {};  // all is asked for again
+        return Error{Errc::busy, 0, "replica_fetcher"};
+    }
+    take(*answer, asked, stop);
     return {};
 }
 
-void ReplicaFetcher::put_off(const Asked& asked) {
-    const auto it = partitions_.find(asked.partition->log()->partition());
-    if (it != partitions_.end()) it->second.not_before = env_.clock.now() + config_.backoff;
+bool ReplicaFetcher::overdue() const {
+    return asked_at_ && env_.clock.now() - *asked_at_ > config_.wait + kSlack;
 }
 
-void ReplicaFetcher::take(const wire::FetchResponse& response, const std::vector<Asked>& asked) {
+void ReplicaFetcher::put_off(Followed& followed, KafkaError error) {
+    const bool too_early = error == KafkaError::not_leader_or_follower ||
+                           error == KafkaError::unknown_leader_epoch ||
+                           error == KafkaError::fenced_leader_epoch;
+    followed.pause = too_early
+                         ? std::min(std::max(followed.pause * 2, kNewsTravel), config_.backoff)
+                         : config_.backoff;
+    followed.not_before = env_.clock.now() + followed.pause;
+}
+
+void ReplicaFetcher::take(const wire::FetchResponse& response, const AskedOf& asked,
+                          fiber::StopToken stop) {
+    std::vector<std::shared_ptr<Partition>> taken;
     for (const auto& topic : response.responses) {
         for (const auto& data : topic.partitions) {
-            const auto it = std::ranges::find_if(asked, [&](const Asked& a) {
-                return a.next.topic_id == topic.topic_id &&
-                       a.partition->log()->partition().index.v == data.partition_index;
-            });
+            const auto it = asked.find({topic.topic_id, data.partition_index});
             if (it == asked.end()) continue;
-            if (!it->partition->take_fetched(it->next, data)) put_off(*it);
+            const Asked& a = it->second;
+            const bool ok = a.partition->take_fetched(a.next, data);
+            taken.push_back(a.partition);
+            const auto followed = partitions_.find(a.partition->log()->partition());
+            if (followed == partitions_.end()) continue;
+            if (ok)
+                followed->second.pause = {};
+            else
+                put_off(followed->second, data.error_code);
         }
     }
+    for (const auto& partition : taken) partition->wait_safe(stop);
 }
 }  // namespace faultline::broker

@@ -7,6 +7,8 @@
 
 #include "core/broker/partition.h"
 #include "core/env/env.h"
+#include "core/logic/fetch/follower_session.h"
+#include "core/model/partition_index.h"
 #include "core/rpc/client_conn.h"
 #include "gen/wire/fetch_request.h"
 
@@ -18,6 +20,8 @@ struct FetcherConfig {
     Duration timeout = std::chrono::seconds(30);        // replica.socket.timeout.ms
     std::int32_t max_bytes = 10 << 20;                  // replica.fetch.response.max.bytes
     std::int32_t partition_max_bytes = 1 << 20;         // replica.fetch.max.bytes
+    // The leader is to tell a higher high watermark at once: consumers read this replica (KIP-392).
+    bool hurry_high_watermark = false;
 };
 
 // Held by shared_ptr: its fiber keeps it until it has ended.
@@ -36,12 +40,15 @@ public:
     void stop();
     bool empty() const noexcept { return partitions_.empty(); }
     const Endpoint& endpoint() const noexcept { return endpoint_; }
+    // Its leader has not answered for much longer than a fetch may wait there: it may hang.
+    bool overdue() const;
 
 private:
     struct Followed {
         std::shared_ptr<Partition> partition;
         MonoTime not_before{};
-        Epoch epoch{-1};  // for which it was added
+        Epoch epoch{-1};   // for which it was added
+        Duration pause{};  // before the next attempt, when the last one was too early
     };
     struct Asked {
         std::shared_ptr<Partition> partition;
@@ -50,9 +57,10 @@ private:
     void run(fiber::StopToken stop);
     Result<void> round(fiber::StopToken stop);
     Result<void> connect(fiber::StopToken stop);
-    wire::FetchRequest request(std::vector<Asked>& asked) const;
-    void take(const wire::FetchResponse& response, const std::vector<Asked>& asked);
-    void put_off(const Asked& asked);
+    using AskedOf = std::map<model::PartitionId, Asked>;
+    wire::FetchRequest request(AskedOf& asked);
+    void take(const wire::FetchResponse& response, const AskedOf& asked, fiber::StopToken stop);
+    void put_off(Followed& followed, wire::KafkaError error);
     MonoTime next_due() const;
 
     Env& env_;
@@ -63,8 +71,10 @@ private:
     std::function<void(bool)> seen_;
     std::map<TopicPartition, Followed> partitions_;
     std::shared_ptr<rpc::ClientConn> conn_;
+    logic::FollowerSession session_;
     fiber::Condition changed_;
     std::optional<fiber::StopSource> interrupt_;  // of the fetch under way
+    std::optional<MonoTime> asked_at_;            // the fetch under way
     bool stopping_ = false;
 };
 }  // namespace faultline::broker

@@ -16,10 +16,15 @@ namespace faultline::broker {
 template <class Part, class Answer, class Fn>
 std::vector<Answer> scatter(Shard& here, const std::vector<Part>& parts, Deadline deadline,
                             Answer failed, Fn fn) {
-    std::vector<Answer> answers(parts.size(), failed);
     Env& env = here.env();
     SmallVec<ShardId, 16> owners;
-    for (const Part& part : parts) owners.push_back(here.owner(part.partition));
+    bool all_here = true;
+    for (const Part& part : parts) {
+        owners.push_back(here.owner(part.partition));
+        all_here = all_here && owners.back() == env.shard;
+    }
+    if (all_here) return fn(here, parts);
+    std::vector<Answer> answers(parts.size(), failed);
     SmallVec<std::size_t, 16> indexes;  // of the parts of one shard
     for (ShardId shard{0}; shard.v < env.shards.count() && !parts.empty(); ++shard.v) {
         indexes.clear();

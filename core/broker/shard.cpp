@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/broker/api_table.h"
 #include "core/broker/ask_controller.h"
 #include "core/broker/scatter.h"
 #include "core/controller/quorum_log.h"
@@ -12,7 +11,15 @@ namespace faultline::broker {
 namespace {
 using wire::KafkaError;
 
+constexpr Duration kCheckpointTimeout = 1min;
+
 bool is_metadata(const TopicPartition& p) { return p.topic == controller::kMetadataTopic; }
+
+bool is_replica(const model::TopicImage& topic, PartitionIndex index, NodeId node) {
+    if (index.v < 0 || std::cmp_greater_equal(index.v, topic.partitions.size())) return false;
+    const auto& replicas = topic.partitions[static_cast<std::size_t>(index.v)].replicas;
+    return std::ranges::find(replicas, node.v) != replicas.end();
+}
 
 // FNV-1a: the same on every machine and in every run.
 std::uint64_t stable_hash(std::string_view text) {
@@ -27,12 +34,49 @@ ShardId owner_of(const TopicPartition& p, unsigned shards) {
     return ShardId{static_cast<std::uint16_t>(spread % shards)};
 }
 
+// Each shard filled the answer on its own: what has no room in the order of the request is left for
+// the next one. Nothing was read yet, slices name bytes of files.
+void keep_within(std::uint64_t max_bytes, std::vector<FetchAnswer>& answers) {
+    std::uint64_t left = max_bytes;
+    bool first = true;
+    for (FetchAnswer& answer : answers) {
+        if (answer.bytes == 0) continue;
+        if (!first && answer.bytes > left) {
+            answer.bytes = 0;
+            answer.slices = {};
+            continue;
+        }
+        left -= std::min(left, answer.bytes);
+        first = false;
+    }
+}
+
+// The shards share the cleaner's memory and rate.
+storage::CleanerOptions cleaner_share(storage::CleanerOptions options, Env& env) {
+    const unsigned shards = env.shards.count();
+    options.dedupe_bytes /= shards;
+    options.io_bytes_per_second /= static_cast<double>(shards);
+    return options;
+}
+
 // The shards share the slots, as the shards of Kafka's cache do.
 logic::FetchSessionLimits session_limits(const BrokerConfig& config, Env& env) {
     const unsigned shards = env.shards.count();
     return {.slots = (config.fetch_session_slots + shards - 1) / shards,
             .divisor = static_cast<std::int32_t>(shards),
             .remainder = env.shard.v};
+}
+// What the quorum and the brokers ask of a controller has no such bound: the requests that fill it
+// may be those that wait for the quorum.
+std::size_t handlers_of(const BrokerConfig& config, Env& env) {
+    const unsigned shards = env.shards.count();
+    return std::max<std::size_t>(1, config.queued_max_requests / shards);
+}
+
+std::size_t request_bytes_of(const BrokerConfig& config, Env& env) {
+    if (config.queued_max_request_bytes <= 0) return config.request_bytes_per_shard;
+    const auto bytes = static_cast<std::size_t>(config.queued_max_request_bytes);
+    return std::max<std::size_t>(1, bytes / env.shards.count());
 }
 }  // namespace
 
@@ -41,6 +85,8 @@ Shard::Shard(Env& env, SharedRef shared)
       shared_(std::move(shared)),
       background_(env.fibers),
       connections_(env.fibers),
+      controller_connections_(env.fibers),
+      hand_over_(env),
       context_{env.node,
                env.clock,
                env.fibers,
@@ -52,8 +98,18 @@ Shard::Shard(Env& env, SharedRef shared)
                    isr_changed_.notify_all();
                },
                std::chrono::milliseconds(shared_->config.replica_lag_ms)},
-      budget_(shared_->config.request_bytes_per_shard),
+      dynamic_(dynamic_config(shared_->config, {})),
+      slots_(shared_->config),
+      budget_(request_bytes_of(shared_->config, env), handlers_of(shared_->config, env)),
+      quorum_budget_(shared_->config.request_bytes_per_shard, SIZE_MAX),
       fetch_sessions_(session_limits(shared_->config, env)) {
+    context_.alive = [this](NodeId id) { return alive(id); };
+    context_.write_log_starts = [this] { return write_log_starts(); };
+    if (shared_->config.replica_selector == logic::ReplicaSelector::rack_aware) {
+        context_.read_replica = [this](const logic::LeaderState& leader, const FetchPart& part) {
+            return read_replica(leader, part);
+        };
+    }
     shared_->shards[env.shard.v] = this;
 }
 
@@ -83,14 +139,15 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     options.checkpoint_ms = c.checkpoint_ms;
     options.flush_check_ms = c.flush_check_ms;
     options.recovery_fibers_per_dir = c.recovery_fibers_per_dir;
-    options.cleaner = c.cleaner;
-    options.cleaner.backoff_ms = c.cleaner_backoff_ms;
-    options.cleaner.dedupe_bytes /= std::max<std::size_t>(env_.shards.count(), 1);
-    options.cleaner.io_bytes_per_second /= static_cast<double>(env_.shards.count());
+    options.cleaner = cleaner_share(dynamic_.cleaner, env_);
     options.primary = env_.shard.v == 0;
     options.owns = [shards = env_.shards.count(), self = env_.shard](const TopicPartition& p) {
         return owner_of(p, shards) == self;
     };
+    if (!options.primary)
+        options.lower_checkpoints = [this](const TopicPartition& tp, Offset to) {
+            return lower_at_primary(tp, to);
+        };
     const storage::LogContext context{env_.disk, env_.clock, env_.fibers, env_.probe, env_.log};
     logs_ = std::make_unique<storage::LogManager>(context, env_.rng, std::move(options));
     logs_->set_retention_limit([this](const storage::PartitionLog& log) {
@@ -107,14 +164,35 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     return logs_->open(std::move(states));
 }
 
+// The first shard keeps the checkpoints of all.
+Result<void> Shard::lower_at_primary(const TopicPartition& partition, Offset to) {
+    FL_TRY(const Result<Unit> lowered,
+           env_.shards.call(ShardId{0}, env_.clock.in(kCheckpointTimeout),
+                            [shared = shared_, partition, to](Env& env) {
+                                Result<Unit> result = Unit{};
+                                if (const auto done =
+                                        shared->at(env).logs().lower_checkpoints(partition, to);
+                                    !done.ok())
+                                    result = done.error();
+                                return result;
+                            }));
+    if (!lowered.ok()) return lowered.error();
+    return {};
+}
+
 Result<void> Shard::match_logs(const KnownTopics& known) {
-    std::vector<TopicPartition> deleted;
+    std::vector<TopicPartition> deleted, strays;
     for (const TopicPartition& tp : logs_->partitions()) {
         const Uuid id = logs_->topic_id(tp);
         // Without an id it was killed while it was made.
-        if (tp.topic == controller::kMetadataTopic || id.is_zero() || known.image->find(id))
+        if (tp.topic == controller::kMetadataTopic || id.is_zero()) continue;
+        if (const model::TopicImage* topic = known.image->find(id)) {
+            // Moved away, or a move was cancelled, while this node was down (KAFKA-13972).
+            if (!is_replica(*topic, tp.index, shared_->config.node)) strays.push_back(tp);
             continue;
-        if (known.removed->contains(id)) {
+        }
+        // What a snapshot does not hold any more was deleted, as in Kafka.
+        if (known.since_snapshot || known.removed->contains(id)) {
             deleted.push_back(tp);
             continue;
         }
@@ -132,6 +210,10 @@ Result<void> Shard::match_logs(const KnownTopics& known) {
         env_.probe.reached(probe::Site::deleted_topic_found);
         FL_CHECK(logs_->remove(tp));
     }
+    for (const TopicPartition& tp : strays) {
+        env_.probe.reached(probe::Site::stray_replica_removed);
+        FL_CHECK(logs_->remove(tp));
+    }
     return {};
 }
 
@@ -143,7 +225,7 @@ void Shard::open_partition(const model::MetadataImage& image, const model::Topic
     plan.topic_id = topic.id;
     plan.leader = p.leader;
     plan.view = {p.leader_epoch, p.partition_epoch, p.replicas, p.isr, p.recovering};
-    plan.config = model::with_overrides(shared_->config.topic_defaults, topic.config);
+    plan.config = model::with_overrides(dynamic_.topic_defaults, topic.config);
     if (const auto it = partitions_.find(tp); it != partitions_.end()) {
         const auto keep = it->second;
         keep->update(plan);
@@ -214,7 +296,10 @@ void Shard::apply_topic(const model::MetadataImage& image, const std::string& na
         const bool stays = topic != nullptr && topic->id == it->second->topic_id() &&
                            std::cmp_less(it->first.index.v, topic->partitions.size()) &&
                            ours(it->first.index.v);
-        if (!stays) gone.push_back(it->first);
+        if (stays) continue;
+        gone.push_back(it->first);
+        if (topic != nullptr && topic->id == it->second->topic_id())
+            env_.probe.reached(probe::Site::stray_replica_removed);
     }
     for (const TopicPartition& tp : gone) drop(tp);
     std::erase_if(unavailable_, [&](const auto& u) {
@@ -230,16 +315,42 @@ void Shard::apply_topic(const model::MetadataImage& image, const std::string& na
     }
 }
 
+// One partition of a topic that is otherwise as it was.
+void Shard::apply_partition(const model::MetadataImage& image, const TopicPartition& tp) {
+    const model::TopicImage* topic = image.find(tp.topic);
+    if (topic == nullptr || owner(tp) != env_.shard) return;
+    const auto& replicas = topic->partitions[static_cast<std::size_t>(tp.index.v)].replicas;
+    if (std::ranges::find(replicas, shared_->config.node.v) == replicas.end()) return drop(tp);
+    open_partition(image, *topic, tp.index.v);
+}
+
+void Shard::configure(const model::MetadataImage& image) {
+    dynamic_ = dynamic_config(shared_->config, image);
+    slots_.allow(dynamic_.max_connections);
+    logs_->tune_cleaner(cleaner_share(dynamic_.cleaner, env_));
+}
+
 void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes) {
     const auto guard = applying_.lock();
-    if (!applied_once_) {
+    const bool configured = applied_once_ && same_config(shared_->config, *image, *image_);
+    if (!configured) configure(*image);
+    if (!configured) {
+        // What the broker's defaults are may show in every topic.
         applied_once_ = true;
+        for (const auto& [name, topic] : image_->topics) {
+            if (image->find(name) == nullptr) apply_topic(*image, name);
+        }
         for (const auto& [name, topic] : image->topics) apply_topic(*image, name);
     } else {
         for (const std::string& name : changes.topics) apply_topic(*image, name);
+        for (const auto& [name, indexes] : changes.partitions) {
+            if (changes.topics.contains(name)) continue;
+            for (const std::int32_t i : indexes) apply_partition(*image, {name, PartitionIndex{i}});
+        }
     }
     image_ = image;
-    if (changes.brokers) follow_brokers(*image_);
+    share_throttles(*image_);
+    for (const NodeId broker : changes.brokers) follow_broker(*image_, broker);
     image_changed_.notify_all();
 }
 
@@ -319,23 +430,25 @@ std::vector<KafkaError> Shard::wait_committed(const std::vector<CommitPart>& par
 
 std::vector<FetchAnswer> Shard::fetch(const std::vector<FetchPart>& parts, std::uint64_t max_bytes,
                                       Deadline deadline) {
-    return scatter(*this, parts, deadline, FetchAnswer{},
-                   [max_bytes](Shard& shard, const std::vector<FetchPart>& mine) {
-                       std::vector<FetchAnswer> answers;
-                       answers.reserve(mine.size());
-                       std::uint64_t left = max_bytes;
-                       bool first = true;
-                       for (const FetchPart& part : mine) {
-                           FetchAnswer answer;
-                           if (const auto p = shard.find(part.partition, answer.error)) {
-                               answer = p->fetch(part, left, first);
-                               left -= std::min(left, answer.bytes);
-                               first = first && answer.bytes == 0;
+    auto all = scatter(*this, parts, deadline, FetchAnswer{},
+                       [max_bytes](Shard& shard, const std::vector<FetchPart>& mine) {
+                           std::vector<FetchAnswer> answers;
+                           answers.reserve(mine.size());
+                           std::uint64_t left = max_bytes;
+                           bool first = true;
+                           for (const FetchPart& part : mine) {
+                               FetchAnswer answer;
+                               if (const auto p = shard.find(part.partition, answer.error)) {
+                                   answer = p->fetch(part, left, first);
+                                   left -= std::min(left, answer.bytes);
+                                   first = first && answer.bytes == 0;
+                               }
+                               answers.push_back(std::move(answer));
                            }
-                           answers.push_back(std::move(answer));
-                       }
-                       return answers;
-                   });
+                           return answers;
+                       });
+    keep_within(max_bytes, all);
+    return all;
 }
 
 std::vector<EpochAnswer> Shard::epoch_ends(const std::vector<EpochPart>& parts, Deadline deadline) {
@@ -423,85 +536,21 @@ Result<std::int64_t> Shard::next_producer_id() {
     return id_next_++;
 }
 
-// --- connections
+// --- the end
 // -----------------------------------------------------------------------------------------
 
-Result<std::vector<Endpoint>> Shard::listen(const std::vector<Endpoint>& at) {
-    std::vector<Endpoint> real;
-    for (const Endpoint& endpoint : at) {
-        FL_TRY(auto listener, env_.net.listen(endpoint));
-        real.push_back(listener->local());
-        listeners_.push_back(std::move(listener));
-    }
-    return real;
-}
-
-void Shard::start_accepting() {
-    background_.spawn({.name = "partition retry"}, [this](fiber::StopToken stop) {
-        while (env_.fibers.sleep_until(env_.clock.in(1s), stop) == fiber::Wake::timed_out) {
-            if (!unavailable_.empty()) retry_unavailable();
-        }
-    });
-    background_.spawn({.name = "producer expiry"}, [this](fiber::StopToken stop) {
-        const Duration idle = std::chrono::milliseconds(config().producer_id_expiration_ms);
-        // Kafka looks every ten minutes (producer.id.expiration.check.interval.ms).
-        while (env_.fibers.sleep_until(env_.clock.in(10min), stop) == fiber::Wake::timed_out) {
-            for (const auto& [tp, partition] : partitions_) partition->expire_producers(idle);
-        }
-    });
-    background_.spawn({.name = "isr"}, [this](fiber::StopToken stop) { keep_isr(stop); });
-    for (const auto& listener : listeners_) {
-        connections_.spawn({.name = "accept"}, [this, l = listener.get()](fiber::StopToken stop) {
-            accept(*l, nullptr, stop);
-        });
-    }
-}
-
-Result<Endpoint> Shard::listen_as_controller(const Endpoint& at,
-                                             controller::Controller& controller) {
-    FL_TRY(controller_listener_, env_.net.listen(at));
-    connections_.spawn({.name = "accept"}, [this, &controller](fiber::StopToken stop) {
-        accept(*controller_listener_, &controller, stop);
-    });
-    return controller_listener_->local();
-}
-
-void Shard::accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop) {
-    while (!stop.stop_requested()) {
-        auto connection = listener.accept(stop);
-        if (!connection.ok()) {
-            if (connection.code() == Errc::cancelled || connection.code() == Errc::closed) return;
-            env_.log.warn("a connection cannot be accepted: {}", to_string(connection.error()));
-            env_.fibers.sleep_until(env_.clock.in(100ms), stop);
-            continue;
-        }
-        if (open_connections_ >= shared_->config.max_connections) {
-            env_.log.warn("closing {}: max.connections is reached",
-                          to_string((*connection)->peer()));
-            continue;
-        }
-        connections_.spawn({.name = "connection"}, [this, controller, c = *std::move(connection)](
-                                                       fiber::StopToken inner) mutable {
-            ++open_connections_;
-            rpc::ServerConnection server(std::move(c), shared_->config.limits, env_.clock,
-                                         env_.fibers, budget_, env_.probe, env_.log);
-            server.run(
-                [this, controller](rpc::Request request, rpc::Responder responder,
-                                   fiber::Group& fibers) {
-                    return dispatch({*this, fibers, controller}, std::move(request),
-                                    std::move(responder));
-                },
-                inner);
-            --open_connections_;
-        });
-    }
-}
-
-Result<void> Shard::stop(std::int64_t broker_epoch) {
+void Shard::close_clients() {
     connections_.request_stop();
     connections_.join();
     listeners_.clear();
+}
+
+Result<void> Shard::stop(std::int64_t broker_epoch) {
+    controller_connections_.request_stop();
+    close_clients();
+    controller_connections_.join();
     controller_listener_.reset();
+    hand_over_.close();
     for (const auto& [node, fetcher] : fetchers_) fetcher->stop();
     background_.request_stop();
     background_.join();

@@ -8,6 +8,9 @@
 
 #include "core/base/snapshot.h"
 #include "core/broker/config.h"
+#include "core/broker/connection_slots.h"
+#include "core/broker/dynamic_config.h"
+#include "core/broker/hand_over.h"
 #include "core/broker/partition.h"
 #include "core/broker/replica_fetcher.h"
 #include "core/broker/types.h"
@@ -40,6 +43,7 @@ using SharedRef = std::shared_ptr<Shared>;
 struct KnownTopics {
     Snapshot<model::MetadataImage> image;
     std::shared_ptr<const std::set<Uuid>> removed;  // by id
+    bool since_snapshot = false;                    // only those that were removed after a snapshot
 };
 
 class Shard {
@@ -76,6 +80,16 @@ public:
     void start_accepting();
     // Serves what controllers and brokers ask of a controller, at its own listener. On shard 0.
     Result<Endpoint> listen_as_controller(const Endpoint& at, controller::Controller& controller);
+    // --- a controlled shutdown, in this order (Broker::stop)
+    // Appends wait from now on, until then or until another leads. Never parks.
+    void hold_appends(MonoTime until);
+    // Parks until all that was appended is committed, where another could lead, or the deadline.
+    void wait_settled(Deadline deadline);
+    HandOver& hand_over() noexcept { return hand_over_; }
+    // The next leader did not take what was handed on: from now on producers are told.
+    void hand_on_no_more(const TopicPartition& partition);
+    // Ends the connections of clients and followers, each when nothing is under way on it.
+    void close_clients();
     // Ends connections, waits for what is under way, closes the logs. `broker_epoch` goes into the
     // clean mark. Parks.
     Result<void> stop(std::int64_t broker_epoch);
@@ -92,15 +106,27 @@ public:
                                    Deadline deadline);
     std::vector<ListAnswer> list(const std::vector<ListPart>& parts, Deadline deadline);
     std::vector<EpochAnswer> epoch_ends(const std::vector<EpochPart>& parts, Deadline deadline);
+    // Partition::wait_deleted, wherever it is.
+    DeleteAnswer wait_deleted(const TopicPartition& partition, std::int64_t wanted,
+                              Deadline deadline, fiber::StopToken stop);
     // Parks until some partition of this node may have more to read.
     Result<void> wait_for_data(std::uint64_t seen, Deadline deadline, fiber::StopToken stop);
     std::uint64_t data_version() const noexcept { return data_version_; }
 
+    // Brings where the logs of all shards start to disk. Parks.
+    Result<void> write_log_starts();
     // A producer id that nobody has. Parks; as the controller's answers.
     Result<std::int64_t> next_producer_id();
 
     const Snapshot<model::MetadataImage>& image() const noexcept { return image_; }
+    // What clients are told. A broker that hands over names itself as the leader to the last: told
+    // of another while its requests are under way here, librdkafka waits for up to a second.
+    const Snapshot<model::MetadataImage>& told() const noexcept {
+        return farewell_ ? *farewell_ : image_;
+    }
     const BrokerConfig& config() const noexcept { return shared_->config; }
+    // What topics have that set nothing themselves: it changes while the broker runs.
+    const model::TopicConfig& topic_defaults() const noexcept { return dynamic_.topic_defaults; }
     storage::LogManager& logs() noexcept { return *logs_; }
     logic::FetchSessions& fetch_sessions() noexcept { return fetch_sessions_; }
     Env& env() noexcept { return env_; }
@@ -110,18 +136,30 @@ public:
     const SharedRef& shared() const noexcept { return shared_; }
 
 private:
+    Result<void> lower_at_primary(const TopicPartition& partition, Offset to);
     void retry_unavailable();
+    void configure(const model::MetadataImage& image);
     void apply_topic(const model::MetadataImage& image, const std::string& name);
+    void apply_partition(const model::MetadataImage& image, const TopicPartition& tp);
     void drop(const TopicPartition& partition);
     void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
                         std::int32_t index);
     void accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop);
+    void serve(ConnectionPtr connection, controller::Controller* controller, fiber::StopToken stop);
+    bool take_slot(const std::string& host, fiber::StopToken stop);
+    void give_slot_back(const std::string& host);
     void data_arrived();
     // shard_replication.cpp
     void follow_leader(const model::MetadataImage& image, const std::shared_ptr<Partition>& p);
     void unfollow(const TopicPartition& partition);
-    void follow_brokers(const model::MetadataImage& image);
+    void follow_broker(const model::MetadataImage& image, NodeId broker);
     void leader_seen(NodeId leader, bool seen);
+    // The follower that the consumer of `part` should read; -1: none.
+    std::int32_t read_replica(const logic::LeaderState& leader, const FetchPart& part) const;
+    bool alive(NodeId broker) const;
+    // Divides the node's rates of KIP-73 between its shards.
+    void share_throttles(const model::MetadataImage& image);
+    void watch_leaders(fiber::StopToken stop);
     void keep_isr(fiber::StopToken stop);
     void propose_isr(fiber::StopToken stop);
 
@@ -129,8 +167,10 @@ private:
     SharedRef shared_;
     std::unique_ptr<storage::LogManager> logs_;
     fiber::Group background_;  // syncs under way
-    fiber::Group connections_;
+    fiber::Group connections_, controller_connections_;
+    HandOver hand_over_;
     PartitionContext context_;
+    DynamicConfig dynamic_;
     std::map<TopicPartition, std::shared_ptr<Partition>> partitions_;
     std::map<TopicPartition, wire::KafkaError> unavailable_;  // ours, but without a log
     // Of leaders here, by node, and whom each partition follows.
@@ -145,15 +185,16 @@ private:
     bool applied_once_ = false;
     fiber::Mutex applying_;  // partitions are opened and dropped by one fiber at a time
     Snapshot<model::MetadataImage> image_;
+    std::optional<Snapshot<model::MetadataImage>> farewell_;
     fiber::Condition image_changed_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::unique_ptr<Listener> controller_listener_;
-    fiber::Semaphore budget_;
+    ConnectionSlots slots_;  // of the node; shard 0's counts
+    rpc::ServerBudget budget_, quorum_budget_;
     logic::FetchSessions fetch_sessions_;
     fiber::Condition data_;
     std::uint64_t data_version_ = 0;
     bool telling_ = false;  // a notice to the other shards is under way
-    std::size_t open_connections_ = 0;
     bool ended_ = false;
     fiber::Condition end_;
 };

@@ -4,13 +4,16 @@
 
 #include "core/broker/ask_controller.h"
 #include "core/broker/shard.h"
+#include "core/model/config_value.h"
+#include "core/wire/error_map.h"
 
 namespace faultline::broker {
 using wire::KafkaError;
 
 namespace {
 constexpr Duration kSuspicion = 1s;
-}
+constexpr Duration kLook = 200ms;
+}  // namespace
 
 void Shard::unfollow(const TopicPartition& partition) {
     const auto it = followed_.find(partition);
@@ -36,13 +39,15 @@ void Shard::follow_leader(const model::MetadataImage& image, const std::shared_p
     const Endpoint endpoint{broker->host, broker->port};
     auto& fetcher = fetchers_[leader];
     if (fetcher != nullptr && fetcher->endpoint() != endpoint) {
-        fetcher->stop();  // it listens elsewhere now; follow_brokers() brings the others over
+        fetcher->stop();  // it listens elsewhere now; follow_broker() brings the others over
         fetcher.reset();
     }
     if (fetcher == nullptr) {
         FetcherConfig config;
         config.wait = std::chrono::milliseconds(shared_->config.replica_fetch_wait_ms);
         config.backoff = std::chrono::milliseconds(shared_->config.replica_fetch_backoff_ms);
+        config.hurry_high_watermark =
+            shared_->config.replica_selector != logic::ReplicaSelector::leader;
         const auto broker_epoch = [this] {
             const model::BrokerImage* self = image_->broker(shared_->config.node);
             return self == nullptr ? -1 : self->epoch;
@@ -71,20 +76,169 @@ void Shard::leader_seen(NodeId leader, bool seen) {
     }
 }
 
+// A process that hangs keeps its connections.
+void Shard::watch_leaders(fiber::StopToken stop) {
+    while (env_.fibers.sleep_until(env_.clock.in(kLook), stop) == fiber::Wake::timed_out) {
+        std::vector<NodeId> hung;
+        for (const auto& [leader, fetcher] : fetchers_) {
+            if (fetcher->overdue()) hung.push_back(leader);
+        }
+        for (const NodeId leader : hung) leader_seen(leader, false);
+    }
+}
+
 bool Shard::seems_gone(NodeId broker) const {
     const auto it = suspects_.find(broker);
     return it != suspects_.end() && env_.clock.now() < it->second;
 }
 
-// A broker came, went or moved: followers look for their leaders again, leaders at their ISRs.
-void Shard::follow_brokers(const model::MetadataImage& image) {
-    suspects_.clear();
-    const auto all = partitions_;
-    for (const auto& [tp, partition] : all) {
-        follow_leader(image, partition);
-        if (partition->leads()) isr_news_.insert(tp);
+// A broker came, went or moved: who follows it looks for it again, leaders of partitions that it
+// has look at their ISRs.
+void Shard::follow_broker(const model::MetadataImage& image, NodeId broker) {
+    suspects_.erase(broker);
+    for (const auto& [id, nothing] : image.index.of(broker)) {
+        const model::TopicImage* topic = image.find(id.topic);
+        if (topic == nullptr) continue;
+        const auto it = partitions_.find({topic->name, PartitionIndex{id.index}});
+        if (it == partitions_.end()) continue;
+        const auto keep = it->second;
+        follow_leader(image, keep);
+        keep->brokers_changed();
+        if (keep->leads()) isr_news_.insert(it->first);
     }
     isr_changed_.notify_all();
+}
+
+bool Shard::alive(NodeId broker) const {
+    const model::BrokerImage* b = image_->broker(broker);
+    return b != nullptr && !b->fenced;
+}
+
+// The first shard keeps the checkpoint files of all.
+Result<void> Shard::write_log_starts() {
+    if (env_.shard.v == 0) return logs_->checkpoint_log_starts();
+    // Not by call(): the first shard calls the others in turn, to hear their starts.
+    struct Reply {
+        Result<void> written = Error{Errc::cancelled, 0, "shard.write_log_starts"};
+        fiber::Waiter* waiter = nullptr;
+    };
+    fiber::Waiter waiter;
+    const auto reply = std::make_shared<Reply>();
+    reply->waiter = &waiter;
+    struct Abandon {
+        Reply& reply;
+        ~Abandon() { reply.waiter = nullptr; }
+    } abandon{*reply};
+    FL_CHECK(env_.shards.post(
+        ShardId{0}, [shared = shared_, reply, home = env_.shard](Env& first) mutable {
+            const auto written = shared->at(first).logs().checkpoint_log_starts();
+            // Going down: nobody waits.
+            (void)first.shards.post(home, [reply = std::move(reply), written](Env&) {
+                reply->written = written;
+                if (reply->waiter != nullptr) reply->waiter->wake();
+            });
+        }));
+    if (waiter.park(env_.clock.in(30s)) == fiber::Wake::timed_out)
+        return Error{Errc::timed_out, 0, "shard.write_log_starts"};
+    return reply->written;
+}
+
+// As a share of the throttled replicas, which each shard counts from the same image.
+void Shard::share_throttles(const model::MetadataImage& image) {
+    const NodeId node = shared_->config.node;
+    const auto rate = [&](const char* key, std::int64_t given) {
+        for (const auto& [id, config] : image.broker_configs) {
+            const auto own = config.find(key);
+            if (id == node.v && own != config.end())
+                return model::parse_integer(own->second).value_or(given);
+        }
+        const auto all = image.broker_defaults.find(key);
+        return all == image.broker_defaults.end()
+                   ? given
+                   : model::parse_integer(all->second).value_or(given);
+    };
+    const auto share = [&](std::int64_t of, std::string model::TopicConfig::*list) {
+        if (of == logic::kNoThrottle) return of;
+        std::int64_t own = 0, all = 0;
+        for (const auto& [name, topic] : image.topics) {
+            const auto config = model::with_overrides(dynamic_.topic_defaults, topic->config);
+            for (std::int32_t i = 0; std::cmp_less(i, topic->partitions.size()); ++i) {
+                if (!logic::names_replica(config.*list, PartitionIndex{i}, node)) continue;
+                const auto& replicas = topic->partitions[static_cast<std::size_t>(i)].replicas;
+                if (std::ranges::find(replicas, node.v) == replicas.end()) continue;
+                ++all;
+                if (owner({name, PartitionIndex{i}}) == env_.shard) ++own;
+            }
+        }
+        return logic::share_of_rate(of, own, all);
+    };
+    const MonoTime now = env_.clock.now();
+    const BrokerConfig& c = shared_->config;
+    context_.leader_throttle.set_rate(
+        share(rate("leader.replication.throttled.rate", c.leader_throttle),
+              &model::TopicConfig::leader_throttled),
+        now);
+    context_.follower_throttle.set_rate(
+        share(rate("follower.replication.throttled.rate", c.follower_throttle),
+              &model::TopicConfig::follower_throttled),
+        now);
+}
+
+DeleteAnswer Shard::wait_deleted(const TopicPartition& partition, std::int64_t wanted,
+                                 Deadline deadline, fiber::StopToken stop) {
+    const auto wait = [partition, wanted, deadline](Shard& shard, fiber::StopToken token) {
+        DeleteAnswer answer;
+        if (const auto p = shard.find(partition, answer.error))
+            answer = p->wait_deleted(wanted, deadline, token);
+        return answer;
+    };
+    const ShardId shard = owner(partition);
+    if (shard == env_.shard) return wait(*this, stop);
+    const auto answer = env_.shards.call(shard, deadline, [shared = shared_, wait](Env& env) {
+        Shard& there = shared->at(env);
+        return wait(there, there.background_.token());
+    });
+    return answer.ok() ? *answer : DeleteAnswer{wire::to_kafka_error(answer.code()), -1, -1};
+}
+
+std::int32_t Shard::read_replica(const logic::LeaderState& leader, const FetchPart& part) const {
+    const auto rack_of = [&](NodeId id) -> std::string {
+        const model::BrokerImage* b = image_->broker(id);
+        return b == nullptr || b->fenced ? std::string() : b->rack.value_or("");
+    };
+    const std::string own = rack_of(env_.node);
+    if (own == part.rack) return -1;
+    std::vector<logic::ReadCandidate> candidates;
+    for (const auto& f : leader.readable(Offset{part.offset}))
+        candidates.push_back({f.id, rack_of(f.id), f.held, env_.clock.now() - f.caught_up});
+    const auto chosen = logic::rack_aware_replica(part.rack, own, candidates);
+    if (!chosen) return -1;
+    env_.probe.reached(probe::Site::consumer_sent_to_follower);
+    return chosen->v;
+}
+
+void Shard::hold_appends(MonoTime until) {
+    farewell_ = image_;
+    for (const auto& [tp, partition] : partitions_) partition->hold_appends(until);
+}
+
+void Shard::wait_settled(Deadline deadline) {
+    const auto all = partitions_;
+    for (const auto& [tp, partition] : all) {
+        // Late is no failure: its producers are then told to look for the next leader themselves.
+        if (partition->holds_appends()) (void)partition->wait_settled(deadline);
+    }
+}
+
+void Shard::hand_on_no_more(const TopicPartition& partition) {
+    const auto there = [partition](Shard& shard) {
+        const auto it = shard.partitions_.find(partition);
+        if (it != shard.partitions_.end()) it->second->hand_on_no_more();
+    };
+    if (owner(partition) == env_.shard) return there(*this);
+    (void)env_.shards.post(owner(partition), [shared = shared_, there](Env& env) {  // going down
+        if (Shard* shard = shared->shards[env.shard.v]) there(*shard);
+    });
 }
 
 void Shard::keep_isr(fiber::StopToken stop) {

@@ -23,7 +23,10 @@ struct ProducePart {
 struct ProduceAnswer {
     wire::KafkaError error = wire::KafkaError::none;
     std::int64_t base_offset = -1, log_append_time = -1, log_start = -1;
+    // Who leads now, where this node hands on what it is sent; kNoLeader: nobody, or it does not.
+    NodeId hand_on{-1};
     std::int64_t end = -1;     // what must be committed before acks=all is answered; -1: nothing
+    bool committed = false;    // it is
     std::string_view message;  // a literal
     std::vector<std::int32_t> bad_records;
 };
@@ -37,6 +40,11 @@ struct FetchPart {
     std::int32_t replica = -1;
     std::int64_t replica_epoch = -1;
     std::int32_t last_epoch = -1;  // of the record before `offset`
+    std::int64_t log_start = -1;
+    std::int64_t known_high_watermark = INT64_MAX;  // told at once of a higher one
+    // Of a consumer's (KIP-392): where it stands; empty: it reads here, be that as it may.
+    std::string rack;
+    bool leader_only = true;
 };
 struct FetchAnswer {
     wire::KafkaError error = wire::KafkaError::none;
@@ -45,6 +53,8 @@ struct FetchAnswer {
     std::uint64_t bytes = 0;
     std::int32_t diverging_epoch = -1;  // the logs part at `diverging_end` at the latest
     std::int64_t diverging_end = -1;
+    std::int32_t preferred = -1;  // the replica that this consumer should read instead
+    bool news = false;            // a follower must not wait for this answer
 };
 
 struct ListPart {
@@ -75,7 +85,8 @@ struct DeletePart {
 };
 struct DeleteAnswer {
     wire::KafkaError error = wire::KafkaError::none;
-    std::int64_t low_watermark = -1;  // where the log starts now
+    std::int64_t low_watermark = -1;  // where the logs of all live replicas start
+    std::int64_t wanted = -1;         // where they are to start
 };
 
 struct ProducersPart {
@@ -121,6 +132,8 @@ template <>
 inline constexpr bool crosses_shards<std::vector<broker::EpochAnswer>> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<broker::DeleteAnswer>> = true;
+template <>
+inline constexpr bool crosses_shards<broker::DeleteAnswer> = true;
 template <>
 inline constexpr bool crosses_shards<std::vector<wire::KafkaError>> = true;
 template <>

@@ -6,7 +6,6 @@
 #include "gen/wire/metadata_request.h"
 
 namespace faultline::client {
-
 Cluster::Cluster(Env& env, ClientConfig config)
     : env_(env), config_(std::move(config)), rng_(env.rng.fork(env.rng.next())) {
     next_candidate_ = rng_.below(std::max<std::size_t>(1, config_.bootstrap.size()));
@@ -93,6 +92,23 @@ Result<ConnRef> Cluster::any(Deadline deadline, fiber::StopToken stop) {
     }
 }
 
+Result<ConnRef> Cluster::broker(std::int32_t node, Deadline deadline, fiber::StopToken stop) {
+    for (std::uint32_t attempt = 1;; ++attempt) {
+        const auto asked = refresh("", deadline, stop);
+        Error last{Errc::not_found, 0, "client.broker"};
+        if (!asked.ok()) {
+            last = asked.error();
+        } else if (const BrokerInfo* info = view_.broker(node)) {
+            auto conn = connect({info->host, info->port}, deadline, stop);
+            if (conn.ok()) return conn;
+            last = conn.error();
+        }
+        if (last.code == Errc::cancelled || last.code == Errc::not_found) return last;
+        const auto waited = back_off(attempt, deadline, stop);
+        if (!waited.ok()) return waited.code() == Errc::cancelled ? waited.error() : last;
+    }
+}
+
 Result<void> Cluster::refresh(const std::string& topic, Deadline deadline, fiber::StopToken stop) {
     FL_TRY(const ConnRef conn, any(deadline, stop));
     wire::MetadataRequest request;
@@ -106,20 +122,29 @@ Result<void> Cluster::refresh(const std::string& topic, Deadline deadline, fiber
     FL_TRY(const auto response,
            conn->call<wire::MetadataResponse>(request, request_deadline(deadline), stop));
     view_.apply(response);
-    if (topic.empty()) {
-        stale_.clear();
-    } else {
-        for (const auto& t : response.topics) {
-            if (t.name) stale_.erase(*t.name);
-        }
+    if (topic.empty()) stale_.clear();
+    for (const auto& t : response.topics) {
+        if (!t.name) continue;
+        stale_.erase(*t.name);
+        asked_[*t.name] = env_.clock.now();
     }
     return {};
+}
+
+void Cluster::refresh_aged(const std::string& topic, Deadline deadline, fiber::StopToken stop) {
+    const auto asked = asked_.find(topic);
+    if (asked == asked_.end()) return;
+    if (env_.clock.now() - asked->second <= config_.metadata_max_age) return;
+    asked->second = env_.clock.now();
+    // Without an answer what is known may still be good.
+    (void)refresh(topic, request_deadline(deadline), stop);
 }
 
 Result<Leader> Cluster::leader(const std::string& topic, std::int32_t partition, Deadline deadline,
                                fiber::StopToken stop) {
     bool refreshed = false;
     Error last{Errc::timed_out, 0, "client.leader"};
+    refresh_aged(topic, deadline, stop);
     for (std::uint32_t attempt = 1;; ++attempt) {
         const PartitionInfo* info =
             stale_.contains(topic) ? nullptr : view_.partition(topic, partition);
@@ -154,8 +179,15 @@ Result<Leader> Cluster::leader(const std::string& topic, std::int32_t partition,
     }
 }
 
+Result<ConnRef> Cluster::known_broker(std::int32_t id, Deadline deadline, fiber::StopToken stop) {
+    const BrokerInfo* known = view_.broker(id);
+    if (known == nullptr) return Error{Errc::not_found, 0, "client.broker"};
+    return connect({known->host, known->port}, deadline, stop);
+}
+
 Result<std::int32_t> Cluster::partitions(const std::string& topic, Deadline deadline,
                                          fiber::StopToken stop) {
+    refresh_aged(topic, deadline, stop);
     for (std::uint32_t attempt = 1;; ++attempt) {
         const TopicInfo* info = view_.topic(topic);
         if (info != nullptr && !info->partitions.empty()) {

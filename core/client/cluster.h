@@ -22,6 +22,8 @@ struct ClientConfig {
     Duration connect_timeout = std::chrono::seconds(10);
     Duration request_timeout = std::chrono::seconds(30);
     RetryPolicy retry;
+    // What is known of a topic is asked for again after this time: partitions may have been added.
+    Duration metadata_max_age = std::chrono::minutes(5);
     bool allow_auto_create = false;  // asking for a topic's metadata may make the topic
     std::size_t max_response = 128U << 20;
 };
@@ -47,11 +49,17 @@ public:
 
     // A usable connection to any broker. Parks. timed_out, cancelled.
     Result<ConnRef> any(Deadline deadline, fiber::StopToken stop = {});
+    // A usable connection to the broker with this id. Parks. not_found when the cluster does not
+    // know it; timed_out, cancelled.
+    Result<ConnRef> broker(std::int32_t node, Deadline deadline, fiber::StopToken stop = {});
     // The leader of a partition, asking for metadata as often as needed. Parks. not_found when the
     // cluster answered until the deadline that the topic or partition is not there; timed_out,
     // cancelled.
     Result<Leader> leader(const std::string& topic, std::int32_t partition, Deadline deadline,
                           fiber::StopToken stop = {});
+    // A usable connection to a broker that the metadata names; one attempt. Parks. not_found when
+    // it names none such; unreachable, timed_out, cancelled.
+    Result<ConnRef> known_broker(std::int32_t id, Deadline deadline, fiber::StopToken stop = {});
     // The number of partitions of a topic. As leader().
     Result<std::int32_t> partitions(const std::string& topic, Deadline deadline,
                                     fiber::StopToken stop = {});
@@ -79,6 +87,8 @@ private:
     };
     Result<ConnRef> connect(const Endpoint& endpoint, Deadline deadline, fiber::StopToken stop);
     std::vector<Endpoint> candidates() const;
+    // Asks once more for what is older than metadata_max_age. Parks.
+    void refresh_aged(const std::string& topic, Deadline deadline, fiber::StopToken stop);
     void reap();
 
     Env& env_;
@@ -88,6 +98,7 @@ private:
     std::map<Endpoint, std::unique_ptr<Broker>> brokers_;
     std::vector<ConnRef> dead_;  // unusable, their reader fibers not joined yet
     std::set<std::string> wanted_, stale_;
+    std::map<std::string, MonoTime> asked_;  // when each topic was answered for last
     std::size_t next_candidate_ = 0;
 };
 }  // namespace faultline::client

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/logic/client/aborted_transactions.h"
 #include "gen/wire/list_offsets_request.h"
 #include "gen/wire/list_offsets_response.h"
 #include "gen/wire/offset_for_leader_epoch_request.h"
@@ -12,6 +13,9 @@ namespace faultline::client {
 namespace {
 // For how long a partition that could not be read is left alone.
 constexpr Duration kPartitionRest = std::chrono::milliseconds(500);
+// For how long a follower that failed is not read, even if the leader names it again.
+constexpr Duration kFollowerRest = std::chrono::seconds(5);
+constexpr Duration kFollowerConnect = std::chrono::seconds(1);
 
 // Asking again may help.
 bool heals(Errc code) {
@@ -22,6 +26,15 @@ bool heals(Errc code) {
 using wire::KafkaError;
 constexpr wire::Version kLastWithNames{12};  // Fetch names topics by id from 13 on (KIP-516)
 constexpr std::int64_t kLatest = -1, kEarliest = -2;
+
+AbortedTransactions aborted_of(const wire::FetchResponse::PartitionData& data) {
+    std::vector<AbortedTransactions::One> all;
+    if (data.aborted_transactions) {
+        for (const auto& one : *data.aborted_transactions)
+            all.push_back({one.producer_id, one.first_offset});
+    }
+    return AbortedTransactions(std::move(all));
+}
 }  // namespace
 
 Consumer::Consumer(Env& env, ClientConfig client, ConsumerConfig config)
@@ -39,6 +52,27 @@ void Consumer::assign(const std::string& topic, std::int32_t partition, Position
 
 void Consumer::unassign(const std::string& topic, std::int32_t partition) {
     assigned_.erase({topic, partition});
+}
+
+bool Consumer::seek(const std::string& topic, std::int32_t partition, Position to) {
+    const auto it = assigned_.find({topic, partition});
+    if (it == assigned_.end()) return false;
+    const bool paused = it->second.paused;
+    assign(topic, partition, to);
+    it->second.paused = paused;
+    return true;
+}
+
+bool Consumer::pause(const std::string& topic, std::int32_t partition) {
+    const auto it = assigned_.find({topic, partition});
+    if (it != assigned_.end()) it->second.paused = true;
+    return it != assigned_.end();
+}
+
+bool Consumer::resume(const std::string& topic, std::int32_t partition) {
+    const auto it = assigned_.find({topic, partition});
+    if (it != assigned_.end()) it->second.paused = false;
+    return it != assigned_.end();
 }
 
 std::int64_t Consumer::position(const std::string& topic, std::int32_t partition) const {
@@ -99,7 +133,9 @@ Result<Consumer::Found> Consumer::look_up(const std::string& topic, std::int32_t
 
 Result<std::vector<Consumer::Round>> Consumer::plan(Deadline deadline, fiber::StopToken stop) {
     std::vector<Key> keys;
-    for (const auto& [key, a] : assigned_) keys.push_back(key);
+    for (const auto& [key, a] : assigned_) {
+        if (!a.paused) keys.push_back(key);
+    }
     // The first partitions of a request fill the answer first: take turns.
     if (!keys.empty()) {
         const std::size_t shift = turn_++ % keys.size();
@@ -126,14 +162,18 @@ Result<std::vector<Consumer::Round>> Consumer::plan(Deadline deadline, fiber::St
         }
         it->second.failed = false;
         Leader leader = std::move(*found);
+        prefer_replica(key, leader, deadline, stop);
+        it = assigned_.find(key);
+        if (it == assigned_.end()) continue;
+        const bool tells_rack = it->second.leader_until <= clock.now();
         const auto same = std::find_if(rounds.begin(), rounds.end(), [&](const Round& r) {
-            return r.leader.conn == leader.conn;
+            return r.leader.conn == leader.conn && r.tells_rack == tells_rack;
         });
         if (same != rounds.end()) {
             same->partitions.push_back(key);
             if (leader.topic_id.is_zero()) same->leader.topic_id = {};
         } else {
-            rounds.push_back({std::move(leader), {key}});
+            rounds.push_back({std::move(leader), tells_rack, {key}});
         }
     }
     if (rounds.empty() && failed) return *failed;
@@ -158,12 +198,35 @@ Result<Leader> Consumer::find_leader(const Key& key, bool once, Deadline deadlin
     return leader;
 }
 
+void Consumer::prefer_replica(const Key& key, Leader& leader, Deadline deadline,
+                              fiber::StopToken stop) {
+    auto it = assigned_.find(key);
+    if (it == assigned_.end() || it->second.replica < 0) return;
+    if (cluster_.env().clock.now() >= it->second.replica_until)
+        return back_to_leader(it->second, Duration{0});
+    // The leader is there: nobody waits long for another.
+    const Deadline soon = std::min(deadline, cluster_.env().clock.in(kFollowerConnect));
+    auto conn = cluster_.known_broker(it->second.replica, soon, stop);
+    it = assigned_.find(key);
+    if (it == assigned_.end()) return;
+    if (!conn.ok()) return back_to_leader(it->second, kFollowerRest);
+    leader.conn = *std::move(conn);
+}
+
+void Consumer::back_to_leader(Assigned& assigned, Duration for_how_long) {
+    if (assigned.replica < 0) return;
+    assigned.leader_until = cluster_.env().clock.now() + for_how_long;
+    cluster_.env().probe.reached(probe::Site::consumer_back_at_leader);
+    assigned.replica = -1;
+}
+
 Result<void> Consumer::validate(const Key& key, const Leader& leader, Deadline deadline,
                                 fiber::StopToken stop) {
     auto it = assigned_.find(key);
     if (it == assigned_.end()) return Error{Errc::unreachable, 0, "consumer.unassigned"};
     Assigned& assigned = it->second;
     if (assigned.leader_epoch == leader.epoch) return {};
+    back_to_leader(assigned, Duration{0});  // the new one says whom to read
     if (assigned.epoch < 0 || !leader.conn->serves<wire::OffsetForLeaderEpochRequest>()) {
         assigned.leader_epoch = leader.epoch;  // nothing to compare, or nobody to ask
         return {};
@@ -218,6 +281,7 @@ Result<std::size_t> Consumer::fetch(const Round& round, bool may_wait, Deadline 
     request.isolation_level = config_.read_committed ? 1 : 0;
     request.session_id = 0;
     request.session_epoch = -1;  // no fetch session (KIP-227)
+    if (round.tells_rack) request.rack_id = config_.rack;
     for (const Key& key : round.partitions) {
         const auto it = assigned_.find(key);
         if (it == assigned_.end()) continue;
@@ -276,6 +340,11 @@ Result<void> Consumer::judge(const Key& key, Assigned& assigned, KafkaError erro
     if (error == KafkaError::none) return {};
     last_error_ = error;
     last_error_topic_ = key.first;
+    const bool from_follower = assigned.replica >= 0;
+    back_to_leader(assigned, kFollowerRest);
+    // Its leader may have what a follower does not have.
+    if (from_follower && error == KafkaError::offset_out_of_range)
+        return Error{Errc::unreachable, 0, "consumer.follower"};
     if (error == KafkaError::offset_out_of_range) {
         if (config_.out_of_range == OffsetReset::fail) {
             return Error{Errc::not_found, 0, "consumer.offset_out_of_range"};
@@ -297,6 +366,11 @@ Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
                                              const Handler& handler) {
     FL_CHECK(judge(key, assigned, data.error_code));
     assigned.high_watermark = data.high_watermark;
+    if (data.preferred_read_replica >= 0 && !config_.rack.empty()) {
+        cluster_.env().probe.reached(probe::Site::consumer_reads_follower);
+        assigned.replica = data.preferred_read_replica;
+        assigned.replica_until = cluster_.env().clock.in(config_.replica_age).at;
+    }
     if (data.records.is_null() || data.records.size() == 0) return std::size_t{0};
     std::size_t count = 0;
     const auto corrupt = [&](Error e) -> Result<std::size_t> {
@@ -307,21 +381,30 @@ Result<std::size_t> Consumer::take_partition(const Key& key, Assigned& assigned,
         damaged_ = Damaged{key.first, key.second, assigned.next};
         return e;
     };
+    AbortedTransactions aborted = aborted_of(data);
     for (const IoBuf& batch : wire::split_batches(data.records.bytes())) {
+        if (assigned.paused) break;  // by the handler
         auto reader = wire::RecordReader::open(batch);
         if (!reader.ok()) return corrupt(reader.error());
         const std::int64_t end = reader->header().last_offset() + 1;
-        if (end <= assigned.next) continue;
-        while (!reader->header().control()) {
+        const bool hidden = config_.read_committed && aborted.hides(reader->header());
+        const bool control = reader->header().control();
+        if (end <= assigned.next && !(control && config_.read_committed)) continue;
+        while (!hidden && (config_.read_committed || !control)) {
             const auto record = reader->next();
             if (!record.ok()) return corrupt(record.error());
             if (!*record) break;
+            if (control) {
+                aborted.marker(reader->header(), (*record)->key.value_or(Bytes{}));
+                continue;
+            }
             if ((*record)->offset < assigned.next) continue;  // before where reading starts
             handler({key.first, key.second, **record});
             assigned.next = (*record)->offset + 1;
             ++count;
+            if (assigned.paused) return count;
         }
-        assigned.next = end;
+        assigned.next = std::max(assigned.next, end);
         // No checksum covers it: one that cannot be is not believed.
         const std::int32_t wrote = reader->header().leader_epoch;
         if (wrote > assigned.epoch && (assigned.leader_epoch < 0 || wrote <= assigned.leader_epoch))
@@ -343,6 +426,11 @@ Result<std::size_t> Consumer::poll(Deadline deadline, fiber::StopToken stop,
                 auto one = fetch(round, rounds->size() == 1, deadline, stop, handler);
                 if (one.ok() && got.ok()) *got += *one;
                 if (!one.ok() && (!got.ok() || *got == 0)) got = one;
+                if (one.ok()) continue;
+                for (const Key& key : round.partitions) {
+                    const auto it = assigned_.find(key);
+                    if (it != assigned_.end()) back_to_leader(it->second, kFollowerRest);
+                }
             }
             if (rounds->size() != 1 && got.ok() && *got == 0) {
                 const Deadline pause = std::min(deadline, clock.in(std::chrono::milliseconds(50)));

@@ -19,7 +19,11 @@ struct ConsumerConfig {
     Duration max_wait = std::chrono::milliseconds(500);  // a long poll at the broker
     std::int32_t min_bytes = 1, max_bytes = 50 << 20, partition_max_bytes = 1 << 20;
     OffsetReset out_of_range = OffsetReset::beginning;
-    bool read_committed = false;  // asked of the broker; aborted records are not filtered here
+    // Records of transactions that were aborted or are still open are not shown.
+    bool read_committed = false;
+    std::string rack{};  // client.rack: a replica there is read, where the leader names one
+    // metadata.max.age.ms: after so long the leader is asked again for the replica to read.
+    Duration replica_age = std::chrono::minutes(5);
 };
 
 // Where reading starts.
@@ -51,6 +55,12 @@ public:
     // Adds a partition, or moves one.
     void assign(const std::string& topic, std::int32_t partition, Position from);
     void unassign(const std::string& topic, std::int32_t partition);
+    // Moves an assigned partition, and leaves it paused if it is. False when it is not assigned.
+    bool seek(const std::string& topic, std::int32_t partition, Position to);
+    // Until resume() nothing of this partition is fetched or given out; its position stays. False
+    // when it is not assigned.
+    bool pause(const std::string& topic, std::int32_t partition);
+    bool resume(const std::string& topic, std::int32_t partition);
 
     using Handler = std::function<void(const InRecord&)>;
     // Parks until records came, at most until `deadline`; gives each to `handler` (which may not
@@ -89,11 +99,16 @@ private:
         Position from;
         bool known = false;   // `next` holds
         bool failed = false;  // at the last attempt to reach it
+        bool paused = false;
         MonoTime not_before{};
         std::int64_t next = 0, high_watermark = -1;
         // KIP-320: who wrote the record before `next`, and the leader epoch in which `next` was
         // found to be good. -1: not known.
         std::int32_t epoch = -1, leader_epoch = -1;
+        // KIP-392: the follower to read, until when. -1: the leader.
+        std::int32_t replica = -1;
+        MonoTime replica_until{};
+        MonoTime leader_until{};  // the follower failed: until then the leader is read
     };
     using Key = std::pair<std::string, std::int32_t>;
     struct Found {
@@ -103,14 +118,18 @@ private:
     // find_offset; `once`: unreachable instead of a second attempt.
     Result<Found> look_up(const std::string& topic, std::int32_t partition, Position where,
                           Deadline deadline, fiber::StopToken stop, bool once);
-    struct Round {  // one Fetch to one leader
-        Leader leader;
+    struct Round {        // one Fetch to one broker
+        Leader leader;    // `conn` is of the follower, where one is read
+        bool tells_rack;  // so that a leader may name a follower
         std::vector<Key> partitions;
     };
     Result<std::vector<Round>> plan(Deadline deadline, fiber::StopToken stop);
     // Where a partition is read, and from where when that is not known yet. `once`: unreachable
     // instead of a second attempt.
     Result<Leader> find_leader(const Key& key, bool once, Deadline deadline, fiber::StopToken stop);
+    // The follower that is read instead, if any.
+    void prefer_replica(const Key& key, Leader& leader, Deadline deadline, fiber::StopToken stop);
+    void back_to_leader(Assigned& assigned, Duration for_how_long);
     // The leader has changed: asks whether the log still holds what was read. Moves the position to
     // where the logs part, or as the policy says. Parks. As poll().
     Result<void> validate(const Key& key, const Leader& leader, Deadline deadline,

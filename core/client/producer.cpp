@@ -14,6 +14,18 @@ using wire::KafkaError;
 constexpr wire::Version kLastWithNames{12};  // Produce names topics by id from 13 on (KIP-516)
 constexpr std::size_t kRecordOverhead = 32;
 
+// Sequence numbers go round after the largest int32.
+std::int32_t after(std::int32_t sequence, std::size_t records) {
+    return static_cast<std::int32_t>(
+        (static_cast<std::int64_t>(sequence) + static_cast<std::int64_t>(records)) & INT32_MAX);
+}
+
+std::size_t header_bytes(const std::vector<wire::RecordHeader>& headers) {
+    std::size_t bytes = 0;
+    for (const auto& h : headers) bytes += h.key.size() + (h.value ? h.value->size() : 0);
+    return bytes;
+}
+
 // The broker's answer does not say whether the records are in its log.
 bool leaves_unclear(KafkaError e) {
     return e == KafkaError::request_timed_out || e == KafkaError::unknown_server_error ||
@@ -68,7 +80,8 @@ Result<std::int32_t> Producer::send(const OutRecord& record, Deadline deadline,
         return Error{Errc::not_found, 0, "producer.partition"};
     }
     const std::size_t bytes = kRecordOverhead + (record.key ? record.key->size() : 0) +
-                              (record.value ? record.value->size() : 0);
+                              (record.value ? record.value->size() : 0) +
+                              header_bytes(record.headers);
     if (bytes > config_.buffer_bytes) return Error{Errc::too_large, 0, "producer.record"};
     FL_CHECK(changed_.wait(deadline, stop,
                            [&] { return closed_ || buffered_ + bytes <= config_.buffer_bytes; }));
@@ -125,10 +138,26 @@ void Producer::run(Lane& lane, fiber::StopToken stop) {
     }
 }
 
+Result<IoBuf> Producer::seal(Lane& lane, Batch& batch, const Leader& leader, Deadline deadline,
+                             fiber::StopToken stop) {
+    if (config_.idempotence && config_.acks == -1 && lane.producer_id < 0 &&
+        leader.conn->serves<wire::InitProducerIdRequest>()) {
+        FL_CHECK(init_producer_id(lane, deadline, stop));
+    }
+    if (lane.producer_id >= 0) {
+        if (batch.producer_id != lane.producer_id) {
+            batch.producer_id = lane.producer_id;
+            batch.sequence = lane.next_sequence;
+            lane.next_sequence = after(batch.sequence, batch.tags.size());
+        }
+        batch.builder.set_producer(lane.producer_id, lane.producer_epoch, batch.sequence);
+    }
+    return batch.builder.finish(config_.codec);
+}
+
 void Producer::deliver(Lane& lane, Batch batch, fiber::StopToken stop) {
     const Deadline deadline{batch.expires};
-    const auto count = static_cast<std::int32_t>(batch.tags.size());
-    bool unclear = false, numbered = false;
+    bool unclear = false;
     IoBuf bytes;
     Attempt last{.error = KafkaError::request_timed_out};
     for (std::uint32_t attempt = 1;; ++attempt) {
@@ -140,18 +169,9 @@ void Producer::deliver(Lane& lane, Batch batch, fiber::StopToken stop) {
             break;
         }
         if (bytes.empty()) {
-            if (config_.idempotence && config_.acks == -1 && lane.producer_id < 0 &&
-                leader->conn->serves<wire::InitProducerIdRequest>()) {
-                if (!init_producer_id(lane, deadline, stop).ok()) break;
-            }
-            numbered = lane.producer_id >= 0;
-            if (numbered) {
-                batch.builder.set_producer(lane.producer_id, lane.producer_epoch,
-                                           lane.next_sequence);
-                lane.next_sequence = static_cast<std::int32_t>(
-                    (static_cast<std::int64_t>(lane.next_sequence) + count) & INT32_MAX);
-            }
-            bytes = batch.builder.finish(config_.codec);
+            auto sealed = seal(lane, batch, *leader, deadline, stop);
+            if (!sealed.ok()) break;
+            bytes = *std::move(sealed);
         }
         if (attempt > 1) cluster_.env().probe.reached(probe::Site::producer_retried);
         last = try_once(lane, *leader, bytes, deadline, stop);
@@ -164,13 +184,52 @@ void Producer::deliver(Lane& lane, Batch batch, fiber::StopToken stop) {
         answer(lane, batch, {.offset = last.offset});
         return;
     }
+    if (last.error == KafkaError::message_too_large && batch.tags.size() > 1 && !unclear) {
+        split(lane, batch, bytes, stop);
+        return;
+    }
     if (unclear) cluster_.env().probe.reached(probe::Site::producer_gave_up_unclear);
     // A gap in the numbers would make the broker refuse the next batch: start anew.
-    if (numbered) {
+    if (batch.producer_id >= 0 && !bytes.empty()) {
         cluster_.env().probe.reached(probe::Site::producer_numbered_anew);
         lane.producer_id = -1;
     }
     answer(lane, batch, {.error = last.error, .maybe_written = unclear});
+}
+
+// The broker takes no batch of this size: two of half as many records, in order, with the numbers
+// that the whole one had.
+void Producer::split(Lane& lane, const Batch& batch, const IoBuf& bytes, fiber::StopToken stop) {
+    Batch halves[2];
+    const std::size_t middle = batch.tags.size() / 2;
+    auto reader = wire::RecordReader::open(bytes, false);
+    FL_ASSERT(reader.ok());  // we made it
+    for (std::size_t i = 0; i < batch.tags.size(); ++i) {
+        const auto next = reader->next();
+        FL_ASSERT(next.ok() && *next);
+        const wire::RecordView& record = **next;
+        std::vector<wire::RecordHeader> headers;
+        Bytes rest = record.header_bytes;
+        for (std::int32_t h = 0; h < record.headers; ++h) {
+            const auto header = wire::next_header(rest);
+            FL_ASSERT(header.ok());
+            headers.push_back({std::string(header->key), {}});
+            if (header->value) headers.back().value = std::string(as_text(*header->value));
+        }
+        Batch& half = halves[i < middle ? 0 : 1];
+        half.builder.add(record.timestamp, record.key, record.value, headers);
+        half.tags.push_back(batch.tags[i]);
+        half.bytes += kRecordOverhead + (record.key ? record.key->size() : 0) +
+                      (record.value ? record.value->size() : 0) + header_bytes(headers);
+    }
+    for (Batch& half : halves) {
+        half.opened = batch.opened;
+        half.expires = batch.expires;
+        half.producer_id = batch.producer_id;
+    }
+    halves[0].sequence = batch.sequence;
+    halves[1].sequence = after(batch.sequence, middle);
+    for (Batch& half : halves) deliver(lane, std::move(half), stop);
 }
 
 void Producer::answer(const Lane& lane, const Batch& batch, const Delivery& result) {

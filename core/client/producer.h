@@ -82,6 +82,9 @@ private:
         std::vector<std::uint64_t> tags;
         std::size_t bytes = 0;
         MonoTime opened{}, expires{};
+        // Of the lane's producer id, where numbers were given to it before it was split.
+        std::int64_t producer_id = -1;
+        std::int32_t sequence = -1;
     };
     struct Lane;  // a partition
     struct Attempt {
@@ -95,6 +98,10 @@ private:
     void run(Lane& lane, fiber::StopToken stop);
     bool ready(const Lane& lane) const;
     void deliver(Lane& lane, Batch batch, fiber::StopToken stop);
+    // Gives the batch its numbers and its final form.
+    Result<IoBuf> seal(Lane& lane, Batch& batch, const Leader& leader, Deadline deadline,
+                       fiber::StopToken stop);
+    void split(Lane& lane, const Batch& batch, const IoBuf& bytes, fiber::StopToken stop);
     void answer(const Lane& lane, const Batch& batch, const Delivery& result);
     Attempt try_once(Lane& lane, const Leader& leader, const IoBuf& bytes, Deadline deadline,
                      fiber::StopToken stop);

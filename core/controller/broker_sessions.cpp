@@ -86,7 +86,14 @@ void BrokerSessions::watch(NodeId broker, std::int64_t epoch, fiber::StopToken s
 
 void BrokerSessions::expire(fiber::StopToken stop) {
     const Duration step = std::clamp<Duration>(session_ / 20, 10ms, 500ms);
-    while (env_.fibers.sleep_until(env_.clock.in(step), stop) == fiber::Wake::timed_out) {
+    while (true) {
+        const MonoTime due = env_.clock.now() + step;
+        if (env_.fibers.sleep_until(Deadline{due}, stop) != fiber::Wake::timed_out) return;
+        // When this process stood still, the heartbeats of then wait to be read, or all stood
+        // still.
+        if (const Duration late = env_.clock.now() - due; late > step) {
+            for (auto& [id, s] : sessions_) s.heard = s.heard + late;
+        }
         std::vector<std::pair<NodeId, std::int64_t>> over;
         for (const auto& [id, s] : sessions_) {
             if (!s.fenced && env_.clock.now() - s.heard >= session_) over.emplace_back(id, s.epoch);

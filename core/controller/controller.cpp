@@ -3,25 +3,13 @@
 #include "core/base/assert.h"
 #include "core/controller/describe_quorum.h"
 #include "core/logic/controller/create_partitions.h"
+#include "core/logic/controller/features.h"
+#include "core/model/image_records.h"
 
 namespace faultline::controller {
 namespace {
 constexpr std::int32_t kIdBlock = 1000;       // as many producer ids as Kafka gives at once
-constexpr Duration kCommitTimeout = 30s;      // then the asker is told that it is not known
 constexpr std::size_t kMostElections = 1000;  // of one round of balancing, as Kafka
-
-// The features that a new cluster begins with, as Kafka 4.3 names and numbers them.
-logic::Records first_records() {
-    logic::Records records;
-    for (const auto& [name, level] : {std::pair<const char*, std::int16_t>{"metadata.version", 30},
-                                      {"eligible.leader.replicas.version", 1}}) {
-        wire::FeatureLevelRecord r;
-        r.name = name;
-        r.feature_level = level;
-        records.emplace_back(std::move(r));
-    }
-    return records;
-}
 }  // namespace
 
 Controller::Controller(Env& env, ControllerConfig config, ControllerEvents& events)
@@ -29,6 +17,7 @@ Controller::Controller(Env& env, ControllerConfig config, ControllerEvents& even
       config_(std::move(config)),
       events_(events),
       quorum_(env, config_.quorum, *this),
+      topic_defaults_(config_.defaults.config),
       fibers_(env.fibers) {
     image_.cluster_id = config_.quorum.cluster_id;
 }
@@ -55,7 +44,33 @@ void Controller::committed(const MetadataBatch& batch) {
         image_.apply(record, &changes_);
         if (const auto* gone = std::get_if<wire::RemoveTopicRecord>(&record))
             removed_.insert(gone->topic_id);
+        if (std::holds_alternative<wire::ConfigRecord>(record))
+            topic_defaults_ =
+                model::with_broker_keys(config_.defaults.config, image_.broker_defaults);
     }
+}
+
+void Controller::loaded(const MetadataSnapshot& snapshot) {
+    model::MetadataImage fresh = model::image_of(snapshot.records, snapshot.id.end);
+    fresh.cluster_id = image_.cluster_id;
+    fresh.controller = image_.controller;
+    for (const auto& [name, topic] : image_.topics) {
+        changes_.topics.insert(name);
+        if (fresh.find(topic->id) == nullptr) removed_.insert(topic->id);
+    }
+    for (const auto& [name, topic] : fresh.topics) changes_.topics.insert(name);
+    for (const auto* brokers : {&image_.brokers, &fresh.brokers}) {
+        for (const model::BrokerImage& b : *brokers) changes_.brokers.insert(b.id);
+    }
+    from_snapshot_ = from_snapshot_ || snapshot.id.end > Offset{0};
+    image_ = std::move(fresh);
+}
+
+model::MetadataImage Controller::told_image() const {
+    model::MetadataImage told = image_;
+    if (quorum_.raft().voters().current().in_log())
+        told.features[std::string(logic::kKraftVersion)] = 1;
+    return told;
 }
 
 void Controller::caught_up(Offset end) {
@@ -65,7 +80,7 @@ void Controller::caught_up(Offset end) {
     if (sessions_ != nullptr) sessions_->follow(image_);
     // Also without changes: brokers tell the controller how far they are.
     const auto changes = std::exchange(changes_, {});
-    events_.publish(ImageRef(image_, ++version_), changes);
+    events_.publish(ImageRef(told_image(), ++version_), changes);
     env_.probe.emit([&] { return probe::MetadataApplied{end, image_.digest().lo}; });
 }
 
@@ -105,7 +120,7 @@ void Controller::begin_reign(fiber::Group& fibers) {
     fibers.spawn({.name = "first records"}, [this](fiber::StopToken) {
         (void)decide([](const model::MetadataImage& image) {  // the next reign does it, if not this
             logic::Decision<bool> d;
-            if (!image.features.contains("metadata.version")) d.records = first_records();
+            if (!image.features.contains("metadata.version")) d.records = logic::first_features();
             return d;
         });
     });
@@ -118,7 +133,7 @@ void Controller::fence(NodeId broker, std::int64_t epoch) {
         logic::Decision<bool> d;
         const model::BrokerImage* b = image.broker(broker);
         if (b != nullptr && b->epoch == epoch)
-            d.records = logic::fence_broker(image, broker, config_.defaults.config);
+            d.records = logic::fence_broker(image, broker, topic_defaults());
         return d;
     });
     if (done.ok()) env_.log.info("broker {} is fenced", broker.v);
@@ -129,8 +144,8 @@ void Controller::balance(fiber::StopToken stop) {
            fiber::Wake::timed_out) {
         (void)decide([&](const model::MetadataImage& image) {  // else in the next round
             logic::Decision<bool> d;
-            d.records = logic::balance_leaders(image, config_.defaults.config,
-                                               config_.balance_percent, kMostElections);
+            d.records = logic::balance_leaders(image, topic_defaults(), config_.balance_percent,
+                                               kMostElections);
             return d;
         });
     }
@@ -139,18 +154,6 @@ void Controller::balance(fiber::StopToken stop) {
 // --- decisions
 // ------------------------------------------------------------------------------------
 
-template <class Fn>
-auto Controller::decide(Fn fn)
-    -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)> {
-    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
-    FL_TRY(const auto turn, deciding_.lock(env_.clock.in(kCommitTimeout), fibers_.token()));
-    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
-    auto decision = fn(std::as_const(image_));
-    if (!decision.records.empty())
-        FL_CHECK(quorum_.append(decision.records, env_.clock.in(kCommitTimeout)));
-    return std::move(decision.response);
-}
-
 Result<wire::BrokerRegistrationResponse> Controller::serve(
     const wire::BrokerRegistrationRequest& request) {
     return decide([&](const model::MetadataImage& image) {
@@ -158,8 +161,7 @@ Result<wire::BrokerRegistrationResponse> Controller::serve(
         const bool alive = known != nullptr && sessions_ != nullptr &&
                            known->id != config_.quorum.node &&
                            sessions_->alive(known->id, known->epoch);
-        return logic::register_broker(image, request, quorum_.log_end().v, alive,
-                                      config_.defaults.config);
+        return logic::register_broker(image, request, quorum_.log_end().v, alive, topic_defaults());
     });
 }
 
@@ -168,16 +170,16 @@ Result<wire::BrokerHeartbeatResponse> Controller::serve(
     if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
     if (sessions_ != nullptr) sessions_->touch(NodeId{request.broker_id}, request.broker_epoch);
     // Most heartbeats change nothing, and do not wait for their turn.
-    auto quick = logic::heartbeat(image_, request, config_.defaults.config);
+    auto quick = logic::heartbeat(image_, request, topic_defaults());
     if (quick.records.empty()) return std::move(quick.response);
     return decide([&](const model::MetadataImage& image) {
-        return logic::heartbeat(image, request, config_.defaults.config);
+        return logic::heartbeat(image, request, topic_defaults());
     });
 }
 
 Result<wire::AlterPartitionResponse> Controller::serve(const wire::AlterPartitionRequest& request) {
     return decide([&](const model::MetadataImage& image) {
-        return logic::alter_partition(image, request, config_.defaults.config);
+        return logic::alter_partition(image, request, topic_defaults());
     });
 }
 
@@ -232,14 +234,14 @@ Result<wire::AllocateProducerIdsResponse> Controller::serve(
 
 Result<wire::ElectLeadersResponse> Controller::serve(const wire::ElectLeadersRequest& request) {
     return decide([&](const model::MetadataImage& image) {
-        return logic::elect_leaders(image, request, config_.defaults.config);
+        return logic::elect_leaders(image, request, topic_defaults());
     });
 }
 
 Result<wire::AlterPartitionReassignmentsResponse> Controller::serve(
     const wire::AlterPartitionReassignmentsRequest& request) {
     return decide([&](const model::MetadataImage& image) {
-        return logic::reassign(image, request, config_.defaults.config);
+        return logic::reassign(image, request, topic_defaults());
     });
 }
 
@@ -252,12 +254,24 @@ Result<wire::ListPartitionReassignmentsResponse> Controller::serve(
 Result<wire::UnregisterBrokerResponse> Controller::serve(
     const wire::UnregisterBrokerRequest& request) {
     FL_TRY(const wire::KafkaError error, decide([&](const model::MetadataImage& image) {
-               return logic::unregister_broker(image, NodeId{request.broker_id},
-                                               config_.defaults.config);
+               return logic::unregister_broker(image, NodeId{request.broker_id}, topic_defaults());
            }));
     wire::UnregisterBrokerResponse response;
     response.error_code = error;
     response.error_message.reset();
     return response;
+}
+
+Result<wire::IncrementalAlterConfigsResponse> Controller::serve(
+    const wire::IncrementalAlterConfigsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::incremental_alter_configs(image, request, config_.defaults);
+    });
+}
+
+Result<wire::AlterConfigsResponse> Controller::serve(const wire::AlterConfigsRequest& request) {
+    return decide([&](const model::MetadataImage& image) {
+        return logic::alter_configs(image, request, config_.defaults);
+    });
 }
 }  // namespace faultline::controller

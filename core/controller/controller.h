@@ -8,15 +8,24 @@
 #include "core/controller/broker_sessions.h"
 #include "core/controller/quorum.h"
 #include "core/fiber/sync.h"
+#include "core/logic/controller/configs.h"
 #include "core/logic/controller/partitions.h"
+#include "gen/wire/add_raft_voter_request.h"
+#include "gen/wire/add_raft_voter_response.h"
 #include "gen/wire/allocate_producer_ids_request.h"
 #include "gen/wire/allocate_producer_ids_response.h"
 #include "gen/wire/create_partitions_request.h"
 #include "gen/wire/create_partitions_response.h"
 #include "gen/wire/describe_quorum_request.h"
 #include "gen/wire/describe_quorum_response.h"
+#include "gen/wire/remove_raft_voter_request.h"
+#include "gen/wire/remove_raft_voter_response.h"
 #include "gen/wire/unregister_broker_request.h"
 #include "gen/wire/unregister_broker_response.h"
+#include "gen/wire/update_features_request.h"
+#include "gen/wire/update_features_response.h"
+#include "gen/wire/update_raft_voter_request.h"
+#include "gen/wire/update_raft_voter_response.h"
 
 namespace faultline::controller {
 
@@ -54,8 +63,12 @@ public:
     void stop();
 
     const model::MetadataImage& image() const noexcept { return image_; }
+    // With what is not in the log's records: kraft.version, where the voters stand in the log.
+    model::MetadataImage told_image() const;
     // Topics whose removal the log holds, by id.
     const std::set<Uuid>& removed_topics() const noexcept { return removed_; }
+    // Whether it began from a snapshot: then earlier removals are not known.
+    bool began_from_snapshot() const noexcept { return from_snapshot_; }
     Quorum& quorum() noexcept { return quorum_; }
     bool active() const noexcept { return reign_.has_value(); }
 
@@ -75,9 +88,18 @@ public:
     Result<wire::ListPartitionReassignmentsResponse> serve(
         const wire::ListPartitionReassignmentsRequest& request);
     Result<wire::UnregisterBrokerResponse> serve(const wire::UnregisterBrokerRequest& request);
+    Result<wire::AddRaftVoterResponse> serve(const wire::AddRaftVoterRequest& request);
+    Result<wire::RemoveRaftVoterResponse> serve(const wire::RemoveRaftVoterRequest& request);
+    Result<wire::UpdateRaftVoterResponse> serve(const wire::UpdateRaftVoterRequest& request);
+    Result<wire::UpdateFeaturesResponse> serve(const wire::UpdateFeaturesRequest& request);
+    Result<wire::IncrementalAlterConfigsResponse> serve(
+        const wire::IncrementalAlterConfigsRequest& request);
+    Result<wire::AlterConfigsResponse> serve(const wire::AlterConfigsRequest& request);
 
 private:
     void committed(const MetadataBatch& batch) override;
+    void loaded(const MetadataSnapshot& snapshot) override;
+    model::MetadataImage image_copy() const override { return image_; }
     void caught_up(Offset end) override;
     void leads(std::optional<Epoch> epoch) override;
     void failed(const Error& error) override { events_.failed(error); }
@@ -87,17 +109,23 @@ private:
     template <class Fn>
     auto decide(Fn fn)
         -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)>;
+    template <class Response, class Request>
+    std::optional<Response> refuse_change(const Request& request) const;
     void reign(fiber::StopToken stop);
     void begin_reign(fiber::Group& fibers);
     void fence(NodeId broker, std::int64_t epoch);
     void balance(fiber::StopToken stop);
+    // What topics have that set nothing: the node's own, below what is set for all brokers.
+    const model::TopicConfig& topic_defaults() const noexcept { return topic_defaults_; }
 
     Env& env_;
     ControllerConfig config_;
     ControllerEvents& events_;
     Quorum quorum_;
     model::MetadataImage image_;
+    model::TopicConfig topic_defaults_;
     std::set<Uuid> removed_;
+    bool from_snapshot_ = false;
     model::ImageChanges changes_;  // since the last publish()
     std::uint64_t version_ = 0;
     fiber::Mutex deciding_;
@@ -107,4 +135,18 @@ private:
     fiber::Condition reign_changed_;
     fiber::Group fibers_;
 };
+
+inline constexpr Duration kCommitTimeout = std::chrono::seconds(30);  // then it is not known
+
+template <class Fn>
+auto Controller::decide(Fn fn)
+    -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)> {
+    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
+    FL_TRY(const auto turn, deciding_.lock(env_.clock.in(kCommitTimeout), fibers_.token()));
+    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
+    auto decision = fn(std::as_const(image_));
+    if (!decision.records.empty())
+        FL_CHECK(quorum_.append(decision.records, env_.clock.in(kCommitTimeout)));
+    return std::move(decision.response);
+}
 }  // namespace faultline::controller

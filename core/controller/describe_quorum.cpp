@@ -63,13 +63,16 @@ DescribeQuorumResponse describe_quorum(const Quorum& quorum,
             }
         }
     }
-    for (const VoterEndpoint& v : quorum.config().voters) {
+    for (const raft::ReplicaKey& voter : quorum.raft().voters().current().all()) {
+        auto at = quorum.endpoint_of(voter.id);
+        if (!at && voter.id == quorum.config().node) at = quorum.config().advertised;
+        if (!at) continue;
         auto& node = r.nodes.emplace_back();
-        node.node_id = v.id.v;
+        node.node_id = voter.id.v;
         auto& listener = node.listeners.emplace_back();
-        listener.name = "CONTROLLER";
-        listener.host = v.endpoint.host;
-        listener.port = v.endpoint.port;
+        listener.name = quorum.config().listener;
+        listener.host = at->host;
+        listener.port = at->port;
     }
     return r;
 }

@@ -9,21 +9,31 @@ namespace faultline::controller {
 namespace {
 constexpr std::size_t kMaxRead = 8U << 20;  // bytes of one answer, and of one step of the replay
 constexpr Duration kDiskRetry = 200ms;      // between attempts to write to a full disk
+constexpr Duration kStood = 100ms, kRead = 200ms;
 }  // namespace
 
 Quorum::Quorum(Env& env, QuorumConfig config, QuorumEvents& events)
-    : env_(env), config_(std::move(config)), events_(events), fibers_(env.fibers) {}
+    : env_(env),
+      config_(std::move(config)),
+      events_(events),
+      snapshots_(env.disk),
+      fibers_(env.fibers) {}
 
 Result<void> Quorum::open(storage::LogManager& logs) {
+    logs_ = &logs;
     FL_CHECK(log_.open(logs));
     state_path_ = log_.log().path() + "/quorum-state";
     FL_TRY(auto stored, load_quorum_state(env_.disk, state_path_));
     std::vector<raft::ReplicaKey> keys;
     for (const VoterEndpoint& v : config_.voters) keys.push_back({v.id, {}});
-    raft::VoterHistory voters{raft::VoterSet(std::move(keys))};
+    static_voters_ = raft::VoterSet(std::move(keys));
     raft::LogView view;
+    FL_TRY(auto first, open_snapshots(view, static_voters_));
+    raft::VoterHistory voters(std::move(first));
     FL_CHECK(log_.scan(view, voters));
-    applied_ = committed_ = view.start;
+    committed_ = view.start;
+    for (std::size_t i = 0; i < config_.bootstrap.size(); ++i)
+        config_.raft.bootstrap.push_back(bootstrap_id(i));
     raft_.emplace(raft::ReplicaKey{config_.node, logs.directory_id(log_.ref())}, config_.raft,
                   std::move(stored), std::move(view), std::move(voters), env_.rng.fork("raft"),
                   env_.clock.now());
@@ -33,17 +43,18 @@ Result<void> Quorum::open(storage::LogManager& logs) {
 void Quorum::start() {
     for (const VoterEndpoint& v : config_.voters) {
         if (v.id == config_.node) continue;
-        PeerConfig peer;
-        peer.node = v.id;
-        peer.endpoint = v.endpoint;
-        peer.cluster_id = config_.cluster_id;
-        peer.request_timeout = config_.raft.request_timeout;
-        peer.fetch_wait_ms = static_cast<std::int32_t>(config_.raft.fetch_wait / 1ms);
-        peers_[v.id] = std::make_unique<QuorumPeer>(env_, std::move(peer), *this, fibers_);
+        (void)peer(v.id);  // its address is known
     }
     fibers_.spawn({.name = "quorum"}, [this](fiber::StopToken stop) { run(stop); });
     fibers_.spawn({.name = "quorum flush"}, [this](fiber::StopToken stop) { flush(stop); });
     fibers_.spawn({.name = "quorum apply"}, [this](fiber::StopToken stop) { hand_out(stop); });
+    fibers_.spawn({.name = "snapshots"}, [this](fiber::StopToken stop) { keep_snapshots(stop); });
+    fibers_.spawn({.name = "snapshot fetch"},
+                  [this](fiber::StopToken stop) { fetch_snapshots(stop); });
+    // A static list of voters is never told better.
+    if (config_.voters.empty() || raft_->voters().current().in_log())
+        fibers_.spawn({.name = "own address"},
+                      [this](fiber::StopToken stop) { compare_addresses(stop); });
 }
 
 void Quorum::stop() {
@@ -66,29 +77,38 @@ void Quorum::fail(const Error& error) {
     events_.failed(error);
 }
 
-const Endpoint* Quorum::endpoint_of(NodeId node) const {
-    const auto it = std::ranges::find(config_.voters, node, &VoterEndpoint::id);
-    return it == config_.voters.end() ? nullptr : &it->endpoint;
-}
-
 // --- the loop
 // -------------------------------------------------------------------------------------
 
 void Quorum::run(fiber::StopToken stop) {
+    MonoTime patience{};
     while (!stop.stop_requested() && !broken_) {
         perform(stop);
+        if (downloaded_ && !has_work() && !broken_) {
+            const auto done = install(*downloaded_);
+            downloaded_.reset();
+            downloaded_changed_.notify_all();
+            if (!done.ok()) return fail(done.error());
+            continue;
+        }
         if (log_.log().durable_end() > raft_->log().durable && !has_work()) {
             // Only now: what is durable counts for Raft when it knows no other log than the disk.
             raft_->flushed(env_.clock.now(), log_.log().durable_end());
             continue;
         }
-        const MonoTime due = raft_->deadline();
+        const auto next = [&] { return std::max(raft_->deadline(), patience); };
+        const MonoTime due = next();
         // What is told to Raft meanwhile may give it something to do earlier.
         (void)work_.wait(Deadline{due}, stop, [&] {
-            return has_work() || raft_->deadline() < due ||
+            return has_work() || downloaded_ || next() < due ||
                    log_.log().durable_end() > raft_->log().durable;
         });
-        if (env_.clock.now() >= raft_->deadline()) raft_->tick(env_.clock.now());
+        const MonoTime now = env_.clock.now();
+        // When this process stood still, what others sent meanwhile waits to be read.
+        if (now - raft_->deadline() > kStood && patience < raft_->deadline())
+            patience = now + kRead;
+        else if (now >= next())
+            raft_->tick(now);
     }
 }
 
@@ -129,14 +149,22 @@ Result<void> Quorum::perform(raft::Effect& effect) {
         reign_ = won->epoch;
         ready_at_ = won->ready_at;
         announced_ = false;
+        const auto log = env_.probe.intern(kMetadataTopic, PartitionIndex{0});
+        env_.probe.emit([&] { return probe::LeaderChanged{log, reign_, env_.node}; });
+        env_.probe.emit([&] { return probe::HighWatermark{log, reign_, committed_}; });
         commits_.notify_all();
     } else if (std::holds_alternative<raft::LostLeadership>(effect)) {
         announced_ = false;
+        env_.probe.emit([&] {
+            return probe::PartitionFollows{env_.probe.intern(kMetadataTopic, PartitionIndex{0}),
+                                           raft_->state().epoch,
+                                           raft_->state().leader.value_or(model::kNoLeader)};
+        });
         events_.leads(std::nullopt);
         handed_out_.notify_all();
-    } else if (std::holds_alternative<raft::FetchSnapshot>(effect)) {
-        // No replica of this version cuts the beginning of its log off.
-        raft_->snapshot_failed(env_.clock.now());
+    } else if (const auto* snapshot = std::get_if<raft::FetchSnapshot>(&effect)) {
+        wanted_ = *snapshot;
+        wanted_changed_.notify_all();
     }
     return {};
 }
@@ -189,6 +217,7 @@ void Quorum::hand_out(fiber::StopToken stop) {
             events_.leads(reign_);
         }
         handed_out_.notify_all();
+        snapshot_due_.notify_all();
         (void)commits_.wait(Deadline::never(), stop, [&] {
             return broken_ || committed_ > applied_ || (raft_->leads() && ready() && !announced_);
         });
@@ -197,13 +226,28 @@ void Quorum::hand_out(fiber::StopToken stop) {
 
 Result<void> Quorum::hand_out_up_to(Offset end) {
     while (applied_ < end) {
-        FL_TRY(const IoBuf bytes, log_.read(applied_, end, kMaxRead));
+        if (replacing_) {
+            const auto done = [&] { return !replacing_ || broken_; };
+            FL_CHECK(commits_.wait(Deadline::never(), fibers_.token(), done));
+            if (broken_) return *broken_;
+            continue;
+        }
+        if (applied_ < log_.log().log_start()) {
+            FL_CHECK(load_snapshot());
+            continue;
+        }
+        const auto read = log_.read(applied_, end, kMaxRead);
+        // Another log may stand there meanwhile, that begins above.
+        if (replacing_ || applied_ < log_.log().log_start()) continue;
+        FL_TRY(const IoBuf bytes, read);
         FL_TRY(const auto batches, QuorumLog::decode(bytes));
+        fresh_bytes_ += static_cast<std::int64_t>(bytes.size());
         if (batches.empty()) return Error{Errc::corrupt, 0, "quorum.replay"};
         for (const MetadataBatch& batch : batches) {
             if (batch.base != applied_) return Error{Errc::corrupt, 0, "quorum.replay"};
             events_.committed(batch);
             applied_ = batch.end;
+            last_batch_ms_ = batch.timestamp_ms;
         }
     }
     return {};
@@ -252,10 +296,16 @@ void Quorum::reply(NodeId to, const raft::Message& message, IoBuf records) {
         asks_.erase(it);
         return;
     }
-    if (const auto peer = peers_.find(to); peer != peers_.end()) peer->second->send(message);
+    if (QuorumPeer* const other = peer(to)) other->send(message);
 }
 
 Result<void> Quorum::answer_fetch(const raft::SendFetched& effect) {
+    if (effect.from < raft_->log().start) {  // cut since that was decided
+        raft::FetchResponse response = effect.response;
+        response.snapshot = raft_->log().snapshot;
+        reply(effect.to, response, {});
+        return {};
+    }
     FL_TRY(IoBuf records, log_.read(effect.from, effect.up_to, kMaxRead));
     reply(effect.to, effect.response, std::move(records));
     return {};
@@ -264,6 +314,7 @@ Result<void> Quorum::answer_fetch(const raft::SendFetched& effect) {
 Result<raft::Message> Quorum::ask(NodeId from, const raft::Message& message, std::size_t kind,
                                   std::uint64_t number, IoBuf* records) {
     if (broken_) return *broken_;
+    if (replacing_) return Error{Errc::busy, 0, "quorum.replacing_log"};
     Ask ask{.from = from,
             .kind = kind,
             .number = number,
@@ -292,6 +343,7 @@ Result<wire::VoteResponse> Quorum::vote(const wire::VoteRequest& request) {
 Result<wire::BeginQuorumEpochResponse> Quorum::begin_epoch(
     const wire::BeginQuorumEpochRequest& request) {
     FL_TRY(const auto q, from_wire(request));
+    for (const auto& e : request.leader_endpoints) learned(q.leader, {e.host, e.port});
     FL_TRY(const auto answer,
            ask(q.leader, q, kind_of<raft::BeginQuorumEpochResponse>(), 0, nullptr));
     return to_wire(std::get<raft::BeginQuorumEpochResponse>(answer));
@@ -299,7 +351,7 @@ Result<wire::BeginQuorumEpochResponse> Quorum::begin_epoch(
 
 Result<wire::EndQuorumEpochResponse> Quorum::end_epoch(const wire::EndQuorumEpochRequest& request) {
     FL_TRY(const auto q, from_wire(request));
-    raft_->receive(env_.clock.now(), q.leader, q);
+    if (!replacing_) raft_->receive(env_.clock.now(), q.leader, q);
     poke();
     wire::EndQuorumEpochResponse response;
     response.topics.resize(1);
@@ -316,15 +368,24 @@ Result<wire::FetchResponse> Quorum::fetch(const wire::FetchRequest& request) {
     IoBuf records;
     FL_TRY(const auto answer,
            ask(q.replica.id, q, kind_of<raft::FetchResponse>(), q.number, &records));
-    return to_wire(std::get<raft::FetchResponse>(answer), std::move(records));
+    auto response = to_wire(std::get<raft::FetchResponse>(answer), std::move(records));
+    response.responses[0].partitions[0].log_start_offset = raft_->log().start.v;
+    if (const auto leader = raft_->state().leader) {
+        // Who asks may know nothing but a bootstrap server.
+        const auto at = *leader == config_.node ? config_.advertised : endpoint_of(*leader);
+        if (at) response.node_endpoints.push_back({leader->v, at->host, at->port, {}, {}});
+    }
+    return response;
 }
 
 void Quorum::answered(NodeId from, const raft::Message& message) {
+    if (replacing_) return;
     raft_->receive(env_.clock.now(), from, message);
     poke();
 }
 
 void Quorum::fetched(NodeId from, raft::FetchResponse response, const IoBuf& records) {
+    if (replacing_) return;
     for (const IoBuf& one : wire::split_batches(records)) {
         auto batch = describe_batch(one);
         // A damaged answer counts up to the damage; the rest is asked for again.
@@ -350,6 +411,7 @@ void Quorum::fetched(NodeId from, raft::FetchResponse response, const IoBuf& rec
 }
 
 void Quorum::unreachable(NodeId peer, bool was_fetch, bool gone) {
+    if (replacing_) return;
     raft_->unreachable(env_.clock.now(), peer, was_fetch, gone);
     poke();
 }
@@ -359,19 +421,5 @@ MonoTime Quorum::last_fetch(NodeId replica) const {
     if (leader == nullptr) return {};
     const auto it = leader->progress.find(replica);
     return it == leader->progress.end() ? MonoTime{} : it->second.last_fetch;
-}
-
-raft::ChangeRefusal Quorum::add_voter(const raft::ReplicaKey& replica, const Endpoint& endpoint) {
-    const auto refusal = raft_->add_voter(replica);
-    if (refusal == raft::ChangeRefusal::none && endpoint_of(replica.id) == nullptr)
-        config_.voters.push_back({replica.id, endpoint});
-    poke();
-    return refusal;
-}
-
-raft::ChangeRefusal Quorum::remove_voter(const raft::ReplicaKey& replica) {
-    const auto refusal = raft_->remove_voter(replica);
-    poke();
-    return refusal;
 }
 }  // namespace faultline::controller

@@ -11,6 +11,8 @@
 #include "core/controller/quorum_log.h"
 #include "core/controller/quorum_peer.h"
 #include "core/controller/quorum_state_file.h"
+#include "core/controller/snapshot_store.h"
+#include "core/fiber/sync.h"
 #include "core/logic/raft/raft.h"
 
 namespace faultline::controller {
@@ -21,11 +23,25 @@ struct VoterEndpoint {
     friend bool operator==(const VoterEndpoint&, const VoterEndpoint&) = default;
 };
 
+// When snapshots are written, and what of the log they let go. Kafka's defaults.
+struct SnapshotConfig {
+    std::int64_t record_bytes = 20 << 20;       // metadata.log.max.record.bytes.between.snapshots
+    Duration interval = std::chrono::hours(1);  // metadata.log.max.snapshot.interval.ms; 0: never
+    std::int64_t retention_bytes = 100 << 20;   // metadata.max.retention.bytes; negative: no limit
+    std::int64_t retention_ms = 604'800'000;    // metadata.max.retention.ms; likewise
+    std::int32_t part_bytes = 1 << 20;          // controller.quorum.fetch.snapshot.max.bytes
+};
+
 struct QuorumConfig {
     NodeId node;
     std::string cluster_id;
-    std::vector<VoterEndpoint> voters;  // controller.quorum.voters; one: a quorum of one
+    // controller.quorum.voters; one: a quorum of one; empty: they stand in the log, kraft.version 1
+    std::vector<VoterEndpoint> voters;
+    std::vector<Endpoint> bootstrap{};     // controller.quorum.bootstrap.servers, but for this node
+    std::optional<Endpoint> advertised{};  // where this node listens as a controller
+    std::string listener = "CONTROLLER";   // what that listener is called
     raft::RaftConfig raft;
+    SnapshotConfig snapshots;
 };
 
 // Who hears of the quorum, in fibers of it. None of them may throw away a call: order matters.
@@ -34,6 +50,10 @@ public:
     virtual ~QuorumEvents() = default;
     // Batches in their order, each once. May park: what is committed meanwhile waits.
     virtual void committed(const MetadataBatch& batch) = 0;
+    // In the place of all that was handed out and all that is below snapshot.id.end. Never parks.
+    virtual void loaded(const MetadataSnapshot& snapshot) = 0;
+    // The image that all that was handed out makes. Never parks.
+    virtual model::MetadataImage image_copy() const = 0;
     // All that was committed so far has been handed out. May park.
     virtual void caught_up(Offset end) = 0;
     // This node leads since `epoch`, or (nothing) leads no more. Never parks.
@@ -70,16 +90,26 @@ public:
     Result<wire::EndQuorumEpochResponse> end_epoch(const wire::EndQuorumEpochRequest& request);
     // Held back while there is no news.
     Result<wire::FetchResponse> fetch(const wire::FetchRequest& request);
+    Result<wire::FetchSnapshotResponse> fetch_snapshot(const wire::FetchSnapshotRequest& request);
 
     const raft::Raft& raft() const { return *raft_; }
     const QuorumConfig& config() const noexcept { return config_; }
     // Who leads, as far as is known, and where it listens for brokers and controllers.
     std::optional<NodeId> leader() const { return raft_->state().leader; }
-    const Endpoint* endpoint_of(NodeId node) const;
+    std::optional<Endpoint> endpoint_of(NodeId node) const;
     Offset applied() const noexcept { return applied_; }
     MonoTime last_fetch(NodeId replica) const;
-    raft::ChangeRefusal add_voter(const raft::ReplicaKey& replica, const Endpoint& endpoint);
-    raft::ChangeRefusal remove_voter(const raft::ReplicaKey& replica);
+
+    // --- quorum_voters.cpp: KIP-853; park until the change is committed or refused. fenced: this
+    // node does not lead (any more), it may come to be committed; timed_out, likewise.
+    Result<raft::ChangeRefusal> add_voter(const raft::ReplicaKey& replica,
+                                          const raft::VoterAddresses& addresses, Deadline deadline);
+    Result<raft::ChangeRefusal> remove_voter(const raft::ReplicaKey& replica, Deadline deadline);
+    Result<raft::ChangeRefusal> update_voter(const raft::ReplicaKey& replica,
+                                             const raft::VoterAddresses& addresses,
+                                             Deadline deadline);
+    // kraft.version becomes 1: from now on the voters stand in the log.
+    Result<raft::ChangeRefusal> begin_dynamic_voters(Deadline deadline);
 
 private:
     // A request whose answer Raft has yet to give.
@@ -95,12 +125,32 @@ private:
 
     void answered(NodeId from, const raft::Message& message) override;
     void fetched(NodeId from, raft::FetchResponse response, const IoBuf& records) override;
+    void learned(NodeId node, const Endpoint& endpoint) override;
     void unreachable(NodeId peer, bool was_fetch, bool gone) override;
 
     void run(fiber::StopToken stop);
     void flush(fiber::StopToken stop);
     void hand_out(fiber::StopToken stop);
     Result<void> hand_out_up_to(Offset end);
+    // Null when it is not known where that node listens.
+    QuorumPeer* peer(NodeId node);
+    raft::VoterAddresses own_addresses() const;
+    Result<raft::ChangeRefusal> change_voters(const std::function<raft::ChangeRefusal()>& change,
+                                              Deadline deadline);
+    raft::ChangeRefusal restate_in_log();
+    void compare_addresses(fiber::StopToken stop);
+    // --- quorum_snapshots.cpp
+    // --------------------------------------------------------------------
+    // What is on the disk is made to fit together; gives the voters at the log's start.
+    Result<raft::VoterSet> open_snapshots(raft::LogView& view, raft::VoterSet first);
+    Result<void> load_snapshot();
+    void keep_snapshots(fiber::StopToken stop);
+    Result<void> write_snapshot();
+    Result<void> trim_log();
+    bool may_trim_to(const SnapshotInfo& snapshot) const;
+    void fetch_snapshots(fiber::StopToken stop);
+    Result<MetadataSnapshot> download(const raft::FetchSnapshot& job, fiber::StopToken stop);
+    Result<void> install(const MetadataSnapshot& snapshot);
     // Raft has something to do, or something was told to it.
     void poke() { work_.notify_all(); }
     bool has_work() { return !raft_->effects().empty() || !effects_.empty(); }
@@ -119,10 +169,14 @@ private:
     Env& env_;
     QuorumConfig config_;
     QuorumEvents& events_;
+    storage::LogManager* logs_ = nullptr;
     QuorumLog log_;
+    SnapshotStore snapshots_;
+    raft::VoterSet static_voters_;  // of the configuration
     std::string state_path_;
     std::optional<raft::Raft> raft_;
     std::map<NodeId, std::unique_ptr<QuorumPeer>> peers_;
+    std::map<NodeId, Endpoint> learned_;  // what others said where nodes listen
     std::map<std::uint64_t, IoBuf>
         payloads_;  // of batches that Raft has taken, until they are written
     std::uint64_t next_payload_ = 1, next_number_ = 1;
@@ -133,6 +187,17 @@ private:
     Epoch reign_{0};  // of which this node leads or led last
     std::optional<Error> broken_;
     bool announced_ = false;
+    // Snapshots. Who writes one or replaces the log by one has the turn.
+    fiber::Mutex snapshot_turn_;
+    std::int64_t fresh_bytes_ = 0;    // of committed batches since the newest snapshot
+    std::int64_t last_batch_ms_ = 0;  // when the last batch was written that was handed out
+    fiber::Condition snapshot_due_, wanted_changed_, downloaded_changed_;
+    std::optional<raft::FetchSnapshot> wanted_;   // to be fetched
+    std::optional<MetadataSnapshot> downloaded_;  // to be installed
+    bool replacing_ = false;  // the log is being replaced: Raft hears of nothing meanwhile
     fiber::Group fibers_;
 };
+
+// By which a bootstrap server is asked before it is known which node it is.
+NodeId bootstrap_id(std::size_t index);
 }  // namespace faultline::controller

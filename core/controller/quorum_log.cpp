@@ -1,51 +1,8 @@
 #include "core/controller/quorum_log.h"
 
-#include "core/wire/reader.h"
-#include "core/wire/record_batch.h"
-#include "core/wire/writer.h"
-#include "gen/wire/leader_change_message.h"
-#include "gen/wire/voters_record.h"
+#include "core/controller/control_records.h"
 
 namespace faultline::controller {
-namespace {
-constexpr std::int16_t kControl = 32;                   // attribute bit
-constexpr std::int16_t kLeaderChange = 2, kVoters = 6;  // control record types
-
-template <class Message>
-IoBuf control_batch(const logic::raft::Batch& at, std::int16_t type, const Message& message,
-                    WallTime now) {
-    wire::Writer key(8), value(128);
-    key.i16(0);
-    key.i16(type);
-    message.encode(value, wire::Version{0});
-    FL_ASSERT(key.ok() && value.ok());
-    const Slice k = key.finish().to_iobuf().coalesce_copy();
-    const Slice v = value.finish().to_iobuf().coalesce_copy();
-    wire::BatchBuilder batch;
-    batch.set_attributes(kControl);
-    batch.set_base_offset(at.base.v);
-    batch.set_leader_epoch(at.epoch.v);
-    batch.add(now.ms, k.bytes(), v.bytes());
-    return batch.finish(wire::Codec::none);
-}
-
-Result<std::optional<logic::raft::VoterSet>> voters_in(const wire::RecordView& record) {
-    if (!record.key || !record.value) return std::optional<logic::raft::VoterSet>{};
-    const IoBuf key = IoBuf::copy_of(*record.key);
-    wire::Reader in(key);
-    (void)in.i16();  // the version of the key: there is one
-    if (in.i16() != kVoters || !in.ok()) return std::optional<logic::raft::VoterSet>{};
-    const IoBuf value = IoBuf::copy_of(*record.value);
-    wire::Reader body(value);
-    wire::VotersRecord message;
-    message.decode(body, wire::Version{0});
-    if (!body.ok()) return Error{Errc::corrupt, 0, "quorum.voters_record"};
-    std::vector<logic::raft::ReplicaKey> keys;
-    for (const auto& v : message.voters) keys.push_back({NodeId{v.voter_id}, v.voter_directory_id});
-    return std::optional(logic::raft::VoterSet(std::move(keys)));
-}
-}  // namespace
-
 IoBuf encode_batch(const std::vector<model::MetadataRecord>& records, Offset base, Epoch epoch,
                    WallTime now) {
     wire::BatchBuilder batch;
@@ -60,26 +17,16 @@ IoBuf encode_batch(const std::vector<model::MetadataRecord>& records, Offset bas
 
 IoBuf encode_leader_change(const logic::raft::Batch& batch, NodeId leader,
                            const logic::raft::VoterSet& voters, WallTime now) {
-    wire::LeaderChangeMessage message;
-    message.leader_id = leader.v;
-    for (const auto& v : voters.all()) {
-        wire::LeaderChangeMessage::Voter voter;
-        voter.voter_id = v.id.v;
-        message.voters.push_back(voter);
-    }
-    return control_batch(batch, kLeaderChange, message, now);
+    return encode_control_batch(batch.base, batch.epoch, {leader_change_record(leader, voters)},
+                                now);
 }
 
 IoBuf encode_voters(const logic::raft::Batch& batch, WallTime now) {
-    wire::VotersRecord message;
-    for (const auto& v : batch.voters->all()) {
-        wire::VotersRecord::Voter voter;
-        voter.voter_id = v.id.v;
-        voter.voter_directory_id = v.directory;
-        voter.kraft_version_feature.max_supported_version = 1;
-        message.voters.push_back(std::move(voter));
-    }
-    return control_batch(batch, kVoters, message, now);
+    std::vector<ControlRecord> records;
+    // The first ones in a log say with them that there are such from now on.
+    if (batch.count == 2) records.push_back(kraft_version_record(1));
+    records.push_back(voters_record(*batch.voters));
+    return encode_control_batch(batch.base, batch.epoch, records, now);
 }
 
 Result<logic::raft::Batch> describe_batch(const IoBuf& bytes) {
@@ -98,8 +45,10 @@ Result<logic::raft::Batch> describe_batch(const IoBuf& bytes) {
     while (true) {
         FL_TRY(const auto record, reader.next());
         if (!record) break;
-        FL_TRY(auto voters, voters_in(*record));
-        if (voters) batch.voters = std::move(voters);
+        const auto type = control_type_of(*record);
+        if (type != static_cast<std::int16_t>(ControlType::voters)) continue;
+        FL_TRY(auto voters, parse_voters(*record->value));
+        batch.voters = std::move(voters);
     }
     batch.leader_change = !batch.voters;
     return batch;
@@ -125,7 +74,8 @@ Result<void> QuorumLog::open(storage::LogManager& logs) {
 }
 
 Result<void> QuorumLog::scan(logic::raft::LogView& view, logic::raft::VoterHistory& voters) {
-    view.start = view.end = log_->log_start();
+    FL_ASSERT(view.start == log_->log_start());
+    view.end = view.start;
     while (view.end < log_->log_end()) {
         FL_TRY(const IoBuf bytes, read(view.end, log_->log_end(), 1U << 20));
         const Offset before = view.end;
@@ -170,6 +120,7 @@ Result<std::vector<MetadataBatch>> QuorumLog::decode(const IoBuf& batches) {
         MetadataBatch batch;
         batch.base = Offset{reader.header().base_offset};
         batch.end = Offset{reader.header().last_offset() + 1};
+        batch.timestamp_ms = reader.header().max_timestamp;
         while (true) {
             FL_TRY(const auto record, reader.next());
             if (!record) break;

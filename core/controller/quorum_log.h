@@ -15,6 +15,7 @@ inline constexpr Uuid kMetadataTopicId{.hi = 0, .lo = 1};  // Kafka's METADATA_T
 // A batch with the records that it holds.
 struct MetadataBatch {
     Offset base{0}, end{0};
+    std::int64_t timestamp_ms = 0;  // the latest of its records
     std::vector<model::MetadataRecord> records;
 };
 
@@ -22,8 +23,8 @@ class QuorumLog {
 public:
     // Opens or makes the log. Parks. corrupt, io, no_space.
     Result<void> open(storage::LogManager& logs);
-    // What Raft must know of it: epochs, ends, and the changes of the voter set. Parks. corrupt,
-    // io.
+    // What Raft must know of it: epochs, ends, and the changes of the voter set; view.start and
+    // view.snapshot are known. Parks. corrupt, io.
     Result<void> scan(logic::raft::LogView& view, logic::raft::VoterHistory& voters);
 
     // Batches with their offsets and epochs. Parks until they are written. no_space, io.
@@ -46,7 +47,8 @@ private:
 IoBuf encode_batch(const std::vector<model::MetadataRecord>& records, Offset base, Epoch epoch,
                    WallTime now);
 // The control batch with which a leader begins its epoch (LeaderChangeMessage), and the one that
-// changes the voters (VotersRecord, KIP-853).
+// changes the voters (VotersRecord, KIP-853); of two records when it is the first of a log
+// (KRaftVersionRecord).
 IoBuf encode_leader_change(const logic::raft::Batch& batch, NodeId leader,
                            const logic::raft::VoterSet& voters, WallTime now);
 IoBuf encode_voters(const logic::raft::Batch& batch, WallTime now);

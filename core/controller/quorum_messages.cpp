@@ -252,4 +252,72 @@ Result<raft::FetchResponse> from_wire(const wire::FetchResponse& m, const raft::
     if (!p.records.is_null() && p.records.size() > 0) records = p.records.bytes();
     return r;
 }
+
+// --- parts of snapshots
+// ----------------------------------------------------------------------------
+
+wire::FetchSnapshotRequest to_wire(const SnapshotPartRequest& q, const std::string& cluster_id) {
+    wire::FetchSnapshotRequest m;
+    m.cluster_id = cluster_id;
+    m.replica_id = q.what.replica.id.v;
+    m.max_bytes = q.max_bytes;
+    auto& topic = m.topics.emplace_back();
+    topic.name = kMetadataTopic;
+    auto& p = topic.partitions.emplace_back();
+    p.current_leader_epoch = q.what.epoch.v;
+    p.snapshot_id.end_offset = q.what.id.end.v;
+    p.snapshot_id.epoch = q.what.id.epoch.v;
+    p.position = q.position;
+    p.replica_directory_id = q.what.replica.directory;
+    return m;
+}
+
+Result<SnapshotPartRequest> from_wire(const wire::FetchSnapshotRequest& m) {
+    const bool one = m.topics.size() == 1 && m.topics[0].name == kMetadataTopic &&
+                     m.topics[0].partitions.size() == 1 && m.topics[0].partitions[0].partition == 0;
+    if (!one || m.replica_id < 0) return misshapen();
+    const auto& p = m.topics[0].partitions[0];
+    SnapshotPartRequest q;
+    q.what.epoch = Epoch{p.current_leader_epoch};
+    q.what.replica = {NodeId{m.replica_id}, p.replica_directory_id};
+    q.what.id = {Epoch{p.snapshot_id.epoch}, Offset{p.snapshot_id.end_offset}};
+    q.position = p.position;
+    q.max_bytes = m.max_bytes;
+    return q;
+}
+
+wire::FetchSnapshotResponse to_wire(SnapshotPart part, KafkaError error) {
+    wire::FetchSnapshotResponse m;
+    auto& topic = m.topics.emplace_back();
+    topic.name = kMetadataTopic;
+    auto& p = topic.partitions.emplace_back();
+    p.error_code = error != KafkaError::none ? error : to_kafka(part.what.error);
+    p.snapshot_id.end_offset = part.what.id.end.v;
+    p.snapshot_id.epoch = part.what.id.epoch.v;
+    p.current_leader.leader_id = id_of(part.what.leader);
+    p.current_leader.leader_epoch = part.what.epoch.v;
+    p.size = part.size;
+    p.position = part.position;
+    p.unaligned_records = std::move(part.bytes);
+    return m;
+}
+
+Result<SnapshotPart> from_wire(const wire::FetchSnapshotResponse& m) {
+    const bool one = m.error_code == KafkaError::none && m.topics.size() == 1 &&
+                     m.topics[0].partitions.size() == 1;
+    if (!one) return misshapen();
+    const auto& p = m.topics[0].partitions[0];
+    SnapshotPart part;
+    part.found = p.error_code != KafkaError::snapshot_not_found &&
+                 p.error_code != KafkaError::position_out_of_range;
+    part.what.error = part.found ? from_kafka(p.error_code) : raft::RaftError::none;
+    part.what.epoch = Epoch{p.current_leader.leader_epoch};
+    part.what.leader = node_of(p.current_leader.leader_id);
+    part.what.id = {Epoch{p.snapshot_id.epoch}, Offset{p.snapshot_id.end_offset}};
+    part.position = p.position;
+    part.size = p.size;
+    if (!p.unaligned_records.is_null() && p.unaligned_records.size() > 0)
+        part.bytes = p.unaligned_records.bytes();
+    return part;
+}
 }  // namespace faultline::controller

@@ -11,6 +11,8 @@
 #include "gen/wire/end_quorum_epoch_response.h"
 #include "gen/wire/fetch_request.h"
 #include "gen/wire/fetch_response.h"
+#include "gen/wire/fetch_snapshot_request.h"
+#include "gen/wire/fetch_snapshot_response.h"
 #include "gen/wire/vote_request.h"
 #include "gen/wire/vote_response.h"
 
@@ -44,4 +46,23 @@ Result<raft::BeginQuorumEpochResponse> from_wire(const wire::BeginQuorumEpochRes
 // Without the batches: `records` are their bytes.
 Result<raft::FetchResponse> from_wire(const wire::FetchResponse& r, const raft::FetchRequest& q,
                                       IoBuf& records);
+
+// --- parts of snapshots --------------------------------------------------------------------------
+struct SnapshotPartRequest {
+    raft::FetchSnapshotRequest what;
+    std::int64_t position = 0;
+    std::int32_t max_bytes = 0;
+};
+struct SnapshotPart {
+    raft::FetchSnapshotResponse what;
+    bool found = true;  // the leader has it, and it has bytes at that position
+    std::int64_t position = 0, size = 0;
+    IoBuf bytes;
+};
+wire::FetchSnapshotRequest to_wire(const SnapshotPartRequest& q, const std::string& cluster_id);
+Result<SnapshotPartRequest> from_wire(const wire::FetchSnapshotRequest& q);
+// `error`: in the place of what `part.what` says.
+wire::FetchSnapshotResponse to_wire(SnapshotPart part,
+                                    wire::KafkaError error = wire::KafkaError::none);
+Result<SnapshotPart> from_wire(const wire::FetchSnapshotResponse& r);
 }  // namespace faultline::controller

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gen/wire/update_raft_voter_response.h"
+
 namespace faultline::controller {
 
 bool is_refused(const Error& error) noexcept {
@@ -48,11 +50,12 @@ void QuorumPeer::run(Lane& lane, fiber::StopToken stop) {
 }
 
 Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
-    if (lane.conn != nullptr && lane.conn->usable()) return {};
+    if (lane.conn != nullptr && lane.conn->usable() && lane.to == config_.endpoint) return {};
     if (lane.conn != nullptr) lane.conn->close();
     lane.conn.reset();
     const Deadline deadline = env_.clock.in(config_.request_timeout);
-    FL_TRY(auto stream, env_.net.connect(config_.endpoint, deadline, stop));
+    const Endpoint to = config_.endpoint;
+    FL_TRY(auto stream, env_.net.connect(to, deadline, stop));
     auto conn = std::make_shared<rpc::ClientConn>(
         env_.fibers, std::move(stream), rpc::ClientConnOptions{.client_id = "quorum"}, env_.probe);
     if (const auto started = conn->start(deadline, stop); !started.ok()) {
@@ -60,6 +63,7 @@ Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
         return started;
     }
     lane.conn = std::move(conn);
+    lane.to = to;
     return {};
 }
 
@@ -70,6 +74,10 @@ Result<void> QuorumPeer::exchange(Lane& lane, const raft::Message& message, fibe
         FL_TRY(const auto answer,
                conn.call<wire::FetchResponse>(
                    to_wire(*q, config_.cluster_id, config_.fetch_wait_ms), deadline, stop));
+        for (const auto& e : answer.node_endpoints) {
+            if (e.port > 0 && e.port <= UINT16_MAX)
+                events_.learned(NodeId{e.node_id}, {e.host, static_cast<std::uint16_t>(e.port)});
+        }
         IoBuf records;
         FL_TRY(auto response, from_wire(answer, *q, records));
         events_.fetched(config_.node, std::move(response), records);
@@ -79,8 +87,13 @@ Result<void> QuorumPeer::exchange(Lane& lane, const raft::Message& message, fibe
         FL_TRY(const auto response, from_wire(answer, *vote));
         events_.answered(config_.node, response);
     } else if (const auto* begin = std::get_if<raft::BeginQuorumEpochRequest>(&message)) {
-        FL_TRY(const auto answer, conn.call<wire::BeginQuorumEpochResponse>(
-                                      to_wire(*begin, config_.cluster_id), deadline, stop));
+        wire::BeginQuorumEpochRequest request = to_wire(*begin, config_.cluster_id);
+        if (config_.own) {
+            const auto& [name, at] = *config_.own;
+            request.leader_endpoints.push_back({name, at.host, at.port, {}});
+        }
+        FL_TRY(const auto answer,
+               conn.call<wire::BeginQuorumEpochResponse>(request, deadline, stop));
         FL_TRY(const auto response, from_wire(answer, *begin));
         events_.answered(config_.node, response);
     } else if (const auto* end = std::get_if<raft::EndQuorumEpochRequest>(&message)) {
@@ -89,5 +102,25 @@ Result<void> QuorumPeer::exchange(Lane& lane, const raft::Message& message, fibe
         (void)answer;  // nothing follows from it
     }
     return {};
+}
+
+Result<SnapshotPart> QuorumPeer::fetch_snapshot(const SnapshotPartRequest& q,
+                                                fiber::StopToken stop) {
+    FL_CHECK(connect(snapshots_, stop));
+    FL_TRY(const auto answer,
+           snapshots_.conn->call<wire::FetchSnapshotResponse>(
+               to_wire(q, config_.cluster_id), env_.clock.in(config_.request_timeout), stop));
+    return from_wire(answer);
+}
+
+void QuorumPeer::update_voter(const wire::UpdateRaftVoterRequest& q, fiber::StopToken stop) {
+    if (const auto connected = connect(snapshots_, stop); !connected.ok()) return;
+    (void)snapshots_.conn->call<wire::UpdateRaftVoterResponse>(  // it is asked again
+        q, env_.clock.in(config_.request_timeout), stop);
+}
+
+void QuorumPeer::close_snapshots() {
+    if (snapshots_.conn != nullptr) snapshots_.conn->close();
+    snapshots_.conn.reset();
 }
 }  // namespace faultline::controller

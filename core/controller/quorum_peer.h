@@ -9,6 +9,7 @@
 #include "core/env/env.h"
 #include "core/fiber/sync.h"
 #include "core/rpc/client_conn.h"
+#include "gen/wire/update_raft_voter_request.h"
 
 namespace faultline::controller {
 
@@ -18,6 +19,7 @@ struct PeerConfig {
     std::string cluster_id;
     Duration request_timeout{};
     std::int32_t fetch_wait_ms = 0;
+    std::optional<std::pair<std::string, Endpoint>> own{};  // a listener of this node, for the peer
 };
 
 // What comes back from a peer.
@@ -27,6 +29,8 @@ public:
     virtual void answered(NodeId from, const raft::Message& message) = 0;
     // A fetch's answer: the batches stand in `records`.
     virtual void fetched(NodeId from, raft::FetchResponse response, const IoBuf& records) = 0;
+    // Where a node listens as a controller.
+    virtual void learned(NodeId node, const Endpoint& endpoint) = 0;
     // Nothing came. `gone`: nobody listens there, its process is not running.
     virtual void unreachable(NodeId peer, bool was_fetch, bool gone) = 0;
 };
@@ -37,6 +41,13 @@ public:
     // Never parks. A request that still waits when another of its kind comes is replaced: Raft
     // repeats what matters.
     void send(raft::Message message);
+    // The next part of a snapshot, over a connection of its own. One at a time. Parks.
+    Result<SnapshotPart> fetch_snapshot(const SnapshotPartRequest& q, fiber::StopToken stop);
+    void close_snapshots();
+    // Parks. What comes back does not matter: it is said again while it is so.
+    void update_voter(const wire::UpdateRaftVoterRequest& q, fiber::StopToken stop);
+    // The node listens there now.
+    void move_to(const Endpoint& endpoint) { config_.endpoint = endpoint; }
     const Endpoint& endpoint() const noexcept { return config_.endpoint; }
 
 private:
@@ -44,6 +55,7 @@ private:
         std::deque<raft::Message> waiting;
         fiber::Condition more;
         std::shared_ptr<rpc::ClientConn> conn;
+        Endpoint to;  // of conn
     };
     void run(Lane& lane, fiber::StopToken stop);
     Result<void> connect(Lane& lane, fiber::StopToken stop);
@@ -52,7 +64,7 @@ private:
     Env& env_;
     PeerConfig config_;
     PeerEvents& events_;
-    Lane fetches_, others_;
+    Lane fetches_, others_, snapshots_;
 };
 
 // Whether an error says that the machine is there, but nothing listens at that port.

@@ -35,6 +35,7 @@ struct SegmentRolled   { PartitionKey partition; Offset base; };
 struct SegmentDeleted  { PartitionKey partition; Offset base; };
 struct LogDirFailed    { std::uint32_t dir; std::int32_t sys; };  // fatal until restart
 struct DiskFull        { std::uint32_t dir; bool full; };         // writes refused, then accepted
+struct LogRemoved      { PartitionKey partition; };               // with all that was in it
 // --- broker --------------------------------------------------------------------------------
 struct BrokerReady     { std::uint32_t port; };
 struct BrokerStopped   { bool clean; };
@@ -50,6 +51,7 @@ struct ControllerActive { Epoch epoch; };
 struct MetadataApplied  { Offset end; std::uint64_t digest; };
 // --- clients' edge --------------------------------------------------------------------------
 struct ProduceAnswered { PartitionKey partition; std::int16_t error; Offset first, last; };
+struct RecordsDeleted  { PartitionKey partition; Offset low_watermark; };  // DeleteRecords was answered
 struct ConnectionShut  { std::uint32_t reason; };                 // 1: bad frame, 2: over budget
 // --- clients -------------------------------------------------------------------------------
 // Records first_record .. first_record + count - 1 of `client`, counted by that client from 0.
@@ -66,7 +68,7 @@ using Event =
                  BrokerStopped, HighWatermark, LeaderChanged, IsrChanged, FollowerFetched,
                  PartitionFollows, ReplicaTruncated, BrokerRegistered, ControllerActive,
                  MetadataApplied, ProduceAnswered, ConnectionShut, ProduceSent, ProduceAcked,
-                 ProduceFailed, RecordDelivered>;
+                 ProduceFailed, RecordDelivered, LogRemoved, RecordsDeleted>;
 
 class Sink {
 public:

@@ -79,7 +79,18 @@
     X(fetched_batch_damaged,          "A follower was sent a batch that fails its checksum.") \
     X(leader_lease_over,              "A leader that the controller does not hear refused to serve.") \
     X(broker_wants_fence,             "A broker gave up its leaderships because its disk is stuck.") \
-    X(partition_uncleanable,        "A log could not be compacted and is left alone until a restart.")
+    X(partition_uncleanable,        "A log could not be compacted and is left alone until a restart.") \
+    X(consumer_sent_to_follower,    "A leader named a follower in the consumer's rack to read from.") \
+    X(consumer_reads_follower,      "A consumer was told to read a follower.") \
+    X(consumer_back_at_leader,      "A consumer gave up reading a follower.") \
+    X(follower_serves_consumer,     "A follower was read by a consumer.") \
+    X(follower_behind_consumer,     "A consumer asked a follower for more than it has.") \
+    X(follower_takes_log_start,     "A follower deleted what its leader had deleted.") \
+    X(delete_waits_for_followers,   "Deleting records waited for a follower to delete them too.") \
+    X(delete_timed_out,             "A follower did not delete in time what was to be deleted.") \
+    X(stray_replica_removed,        "A broker removed the log of a partition that is not assigned to it any more.") \
+    X(leader_throttles_follower,    "A leader gave a follower nothing for now: its rate is used up.") \
+    X(follower_throttles_itself,    "A follower did not ask for a partition for now: its rate is used up.")
 // clang-format on
 
 namespace faultline::probe {

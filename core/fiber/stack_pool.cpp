@@ -1,6 +1,7 @@
 #include "core/fiber/stack_pool.h"
 
 #include <cstring>
+#include <new>
 #include <sys/mman.h>
 
 #include "core/base/assert.h"
@@ -63,8 +64,11 @@ Stack StackPool::take(std::size_t kib) {
     } else {
         void* memory = ::mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-        FL_ASSERT(memory != MAP_FAILED);
-        FL_ASSERT(::mprotect(memory, kPage, PROT_NONE) == 0);
+        if (memory == MAP_FAILED) throw std::bad_alloc();
+        if (::mprotect(memory, kPage, PROT_NONE) != 0) {  // it takes a map of its own
+            ::munmap(memory, size + kPage);
+            throw std::bad_alloc();
+        }
         s = {static_cast<std::byte*>(memory) + kPage, size};
         ++mapped_;
     }

@@ -6,15 +6,6 @@ namespace faultline::model {
 namespace {
 constexpr std::int8_t kTopicResource = 2, kBrokerResource = 4;
 
-TopicImage& writable(TopicRef& ref) {
-    // Images share topics: whoever changes one that another holds changes a copy.
-    if (ref.use_count() == 1) return const_cast<TopicImage&>(*ref);  // made non-const, here
-    auto copy = std::make_shared<TopicImage>(*ref);
-    TopicImage& topic = *copy;
-    ref = std::move(copy);
-    return topic;
-}
-
 void set_config(ConfigMap& config, const wire::ConfigRecord& r) {
     if (r.value) {
         config[r.name] = *r.value;
@@ -23,67 +14,62 @@ void set_config(ConfigMap& config, const wire::ConfigRecord& r) {
     }
 }
 
-// FNV-1a, twice with different beginnings.
-class Digest {
-public:
-    void add(std::string_view text) {
-        add(static_cast<std::int64_t>(text.size()));
-        for (const char c : text) byte(static_cast<unsigned char>(c));
+void add(Digest& d, const ConfigMap& config) {
+    d.add(std::uint64_t{config.size()});
+    for (const auto& [key, value] : config) {
+        d.add(key);
+        d.add(value);
     }
-    void add(std::int64_t value) {
-        for (int i = 0; i < 8; ++i) byte(static_cast<unsigned char>(value >> (8 * i)));
-    }
-    void add(const BrokerIds& ids) {
-        add(static_cast<std::int64_t>(ids.size()));
-        for (const std::int32_t id : ids) add(static_cast<std::int64_t>(id));
-    }
-    void add(const Uuid& id) {
-        add(static_cast<std::int64_t>(id.hi));
-        add(static_cast<std::int64_t>(id.lo));
-    }
-    void add(const ConfigMap& config) {
-        add(static_cast<std::int64_t>(config.size()));
-        for (const auto& [key, value] : config) {
-            add(key);
-            add(value);
-        }
-    }
-    Uuid value() const { return {.hi = a_, .lo = b_}; }
+}
 
-private:
-    void byte(unsigned char c) {
-        a_ = (a_ ^ c) * 0x100000001b3ULL;
-        b_ = (b_ ^ c) * 0x10000000233ULL;
-    }
-    std::uint64_t a_ = 0xcbf29ce484222325ULL, b_ = 0x84222325cbf29ce4ULL;
-};
+Uuid digest_of(const TopicImage& topic) {
+    Digest d;
+    d.add(topic.name);
+    d.add(topic.id);
+    add(d, topic.config);
+    return d.value();
+}
 }  // namespace
 
 const TopicImage* MetadataImage::find(std::string_view name) const {
-    const auto it = topics.find(name);
-    return it == topics.end() ? nullptr : it->second.get();
+    const TopicRef* topic = topics.get(name);
+    return topic == nullptr ? nullptr : topic->get();
 }
 
 const TopicImage* MetadataImage::find(const Uuid& id) const {
-    const auto it = names.find(id);
-    return it == names.end() ? nullptr : find(it->second);
+    const std::string* name = names.get(id);
+    return name == nullptr ? nullptr : find(*name);
+}
+
+// Where it stands, or would stand.
+std::size_t MetadataImage::place_of(NodeId broker) const {
+    std::size_t from = 0, to = brokers.size();
+    while (from < to) {
+        const std::size_t middle = (from + to) / 2;
+        if (brokers[middle].id < broker) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
 }
 
 const BrokerImage* MetadataImage::broker(NodeId id) const {
-    const auto it = std::ranges::lower_bound(brokers, id, {}, &BrokerImage::id);
-    return it == brokers.end() || it->id != id ? nullptr : &*it;
+    const std::size_t at = place_of(id);
+    return at == brokers.size() || brokers[at].id != id ? nullptr : &brokers[at];
 }
 
-TopicImage* MetadataImage::edit(const Uuid& id, ImageChanges* changes) {
-    const auto name = names.find(id);
-    if (name == names.end()) return nullptr;
-    if (changes != nullptr) changes->topics.insert(name->second);
-    return &writable(topics.at(name->second));
+TopicImage* MetadataImage::edit(const Uuid& id) {
+    const std::string* name = names.get(id);
+    TopicRef* topic = name == nullptr ? nullptr : topics.write(*name);
+    return topic == nullptr ? nullptr : &topic->write();
 }
 
 BrokerImage* MetadataImage::edit_broker(std::int32_t id, std::int64_t epoch) {
-    const auto it = std::ranges::find(brokers, NodeId{id}, &BrokerImage::id);
-    return it == brokers.end() || it->epoch != epoch ? nullptr : &*it;
+    const std::size_t at = place_of(NodeId{id});
+    const bool known = at < brokers.size() && brokers[at].id.v == id && brokers[at].epoch == epoch;
+    return known ? &brokers.write(at) : nullptr;
 }
 
 void MetadataImage::apply(const MetadataRecord& record, ImageChanges* changes) {
@@ -91,18 +77,26 @@ void MetadataImage::apply(const MetadataRecord& record, ImageChanges* changes) {
 }
 
 void MetadataImage::on(const wire::TopicRecord& r, ImageChanges* changes) {
-    topics[r.name] = std::make_shared<TopicImage>(TopicImage{r.name, r.topic_id, {}, {}});
-    names[r.topic_id] = r.name;
+    if (const TopicImage* before = find(r.name)) forget(*before);
+    const TopicRef topic(TopicImage{r.name, r.topic_id, {}, {}});
+    topics_digest_.add(digest_of(*topic));
+    topics.set(r.name, topic);
+    names.set(r.topic_id, r.name);
     if (changes != nullptr) changes->topics.insert(r.name);
 }
 
 void MetadataImage::on(const wire::PartitionRecord& r, ImageChanges* changes) {
     if (r.partition_id < 0) return;
-    TopicImage* topic = edit(r.topic_id, changes);
+    TopicImage* topic = edit(r.topic_id);
     if (topic == nullptr) return;
-    const auto index = static_cast<std::size_t>(r.partition_id);
-    if (topic->partitions.size() <= index) topic->partitions.resize(index + 1);
-    PartitionImage& p = topic->partitions[index];
+    if (changes != nullptr) changes->partitions[topic->name].insert(r.partition_id);
+    const auto at = static_cast<std::size_t>(r.partition_id);
+    while (topic->partitions.size() <= at) {
+        const auto made = static_cast<std::int32_t>(topic->partitions.size());
+        index.changed({r.topic_id, made}, nullptr, &topic->partitions.emplace_back());
+    }
+    PartitionImage& p = topic->partitions.write(at);
+    const PartitionImage before = p;
     p.leader = NodeId{r.leader};
     p.leader_epoch = Epoch{r.leader_epoch};
     p.replicas = r.replicas;
@@ -113,16 +107,11 @@ void MetadataImage::on(const wire::PartitionRecord& r, ImageChanges* changes) {
     p.last_known_elr = r.last_known_elr.value_or(BrokerIds{});
     p.adding = r.adding_replicas;
     p.removing = r.removing_replicas;
+    index.changed({r.topic_id, r.partition_id}, &before, &p);
 }
 
-void MetadataImage::on(const wire::PartitionChangeRecord& r, ImageChanges* changes) {
+void apply(PartitionImage& p, const wire::PartitionChangeRecord& r) {
     constexpr std::int32_t kSameLeader = -2;
-    const TopicImage* known = find(r.topic_id);
-    if (known == nullptr || r.partition_id < 0 ||
-        std::cmp_greater_equal(r.partition_id, known->partitions.size()))
-        return;
-    PartitionImage& p =
-        edit(r.topic_id, changes)->partitions[static_cast<std::size_t>(r.partition_id)];
     if (r.isr) p.isr = *r.isr;
     if (r.replicas) p.replicas = *r.replicas;
     if (r.adding_replicas) p.adding = *r.adding_replicas;
@@ -138,14 +127,31 @@ void MetadataImage::on(const wire::PartitionChangeRecord& r, ImageChanges* chang
     ++p.partition_epoch;
 }
 
+void MetadataImage::on(const wire::PartitionChangeRecord& r, ImageChanges* changes) {
+    const TopicImage* known = find(r.topic_id);
+    if (known == nullptr || r.partition_id < 0 ||
+        std::cmp_greater_equal(r.partition_id, known->partitions.size()))
+        return;
+    if (changes != nullptr) changes->partitions[known->name].insert(r.partition_id);
+    PartitionImage& p =
+        edit(r.topic_id)->partitions.write(static_cast<std::size_t>(r.partition_id));
+    const PartitionImage before = p;
+    model::apply(p, r);
+    index.changed({r.topic_id, r.partition_id}, &before, &p);
+}
+
 void MetadataImage::on(const wire::ConfigRecord& r, ImageChanges* changes) {
     if (r.resource_type == kTopicResource) {
         const TopicImage* topic = find(r.resource_name);
-        if (topic != nullptr) set_config(edit(topic->id, changes)->config, r);
+        if (topic == nullptr) return;
+        topics_digest_.remove(digest_of(*topic));
+        TopicImage& changed = *edit(topic->id);
+        set_config(changed.config, r);
+        topics_digest_.add(digest_of(changed));
+        if (changes != nullptr) changes->topics.insert(r.resource_name);
         return;
     }
     if (r.resource_type != kBrokerResource) return;
-    if (changes != nullptr) changes->brokers = true;
     if (r.resource_name.empty()) return set_config(broker_defaults, r);
     std::int32_t id = 0;
     for (const char c : r.resource_name) {
@@ -157,11 +163,18 @@ void MetadataImage::on(const wire::ConfigRecord& r, ImageChanges* changes) {
 }
 
 void MetadataImage::on(const wire::RemoveTopicRecord& r, ImageChanges* changes) {
-    const auto name = names.find(r.topic_id);
-    if (name == names.end()) return;
-    if (changes != nullptr) changes->topics.insert(name->second);
-    topics.erase(name->second);
-    names.erase(name);
+    const TopicImage* topic = find(r.topic_id);
+    if (topic == nullptr) return;
+    if (changes != nullptr) changes->topics.insert(topic->name);
+    forget(*topic);
+}
+
+void MetadataImage::forget(const TopicImage& topic) {
+    for (std::size_t i = 0; i < topic.partitions.size(); ++i)
+        index.changed({topic.id, static_cast<std::int32_t>(i)}, &topic.partitions[i], nullptr);
+    topics_digest_.remove(digest_of(topic));
+    names.erase(topic.id);
+    topics.erase(std::string(topic.name));  // a copy: the topic may go with its entry
 }
 
 void MetadataImage::on(const wire::ProducerIdsRecord& r, ImageChanges*) {
@@ -178,23 +191,27 @@ void MetadataImage::on(const wire::RegisterBrokerRecord& r, ImageChanges* change
     b.epoch = r.broker_epoch;
     b.incarnation = r.incarnation_id;
     b.fenced = r.fenced;
+    // In a snapshot the record stands for another one below its end: all of it must be known.
+    if (r.fenced) b.fenced_at = applied;
     b.in_controlled_shutdown = r.in_controlled_shutdown;
     b.rack = r.rack;
     b.log_dirs = r.log_dirs;
-    const auto at = std::ranges::lower_bound(brokers, b.id, {}, &BrokerImage::id);
-    if (at != brokers.end() && at->id == b.id) {
-        *at = std::move(b);
+    if (changes != nullptr) changes->brokers.insert(b.id);
+    const std::size_t at = place_of(b.id);
+    if (at < brokers.size() && brokers[at].id == b.id) {
+        brokers.write(at) = std::move(b);
     } else {
         brokers.insert(at, std::move(b));
     }
-    if (changes != nullptr) changes->brokers = true;
 }
 
 void MetadataImage::on(const wire::UnregisterBrokerRecord& r, ImageChanges* changes) {
-    std::erase_if(brokers, [&](const BrokerImage& b) {
-        return b.id.v == r.broker_id && b.epoch == r.broker_epoch;
-    });
-    if (changes != nullptr) changes->brokers = true;
+    const std::size_t at = place_of(NodeId{r.broker_id});
+    if (at == brokers.size() || brokers[at].id.v != r.broker_id ||
+        brokers[at].epoch != r.broker_epoch)
+        return;
+    brokers.erase(at);
+    if (changes != nullptr) changes->brokers.insert(NodeId{r.broker_id});
 }
 
 void MetadataImage::on(const wire::BrokerRegistrationChangeRecord& r, ImageChanges* changes) {
@@ -203,16 +220,15 @@ void MetadataImage::on(const wire::BrokerRegistrationChangeRecord& r, ImageChang
     if (r.fenced != 0) b->fenced = r.fenced > 0;  // -1: unfenced, 1: fenced, 0: as it was
     if (r.fenced > 0) b->fenced_at = applied;
     if (r.in_controlled_shutdown > 0) b->in_controlled_shutdown = true;
-    if (changes != nullptr) changes->brokers = true;
+    if (changes != nullptr) changes->brokers.insert(NodeId{r.broker_id});
 }
 
-void MetadataImage::on(const wire::FeatureLevelRecord& r, ImageChanges* changes) {
+void MetadataImage::on(const wire::FeatureLevelRecord& r, ImageChanges*) {
     if (r.feature_level == 0) {
         features.erase(r.name);
     } else {
         features[r.name] = r.feature_level;
     }
-    if (changes != nullptr) changes->brokers = true;
 }
 
 Uuid MetadataImage::digest() const {
@@ -228,28 +244,16 @@ Uuid MetadataImage::digest() const {
         d.add(b.rack.value_or(""));
         for (const Uuid& dir : b.log_dirs) d.add(dir);
     }
-    for (const auto& [name, topic] : topics) {
-        d.add(name);
-        d.add(topic->id);
-        d.add(topic->config);
-        for (const PartitionImage& p : topic->partitions) {
-            d.add(static_cast<std::int64_t>(p.leader.v));
-            d.add(static_cast<std::int64_t>(p.leader_epoch.v));
-            d.add(static_cast<std::int64_t>(p.partition_epoch));
-            d.add(static_cast<std::int64_t>(p.recovering));
-            for (const BrokerIds* ids :
-                 {&p.replicas, &p.isr, &p.elr, &p.last_known_elr, &p.adding, &p.removing})
-                d.add(*ids);
-        }
-    }
+    d.add(topics_digest_.value());
+    d.add(index.digest());
     for (const auto& [name, level] : features) {
         d.add(name);
         d.add(static_cast<std::int64_t>(level));
     }
-    d.add(broker_defaults);
+    add(d, broker_defaults);
     for (const auto& [id, config] : broker_configs) {
         d.add(static_cast<std::int64_t>(id));
-        d.add(config);
+        add(d, config);
     }
     return d.value();
 }

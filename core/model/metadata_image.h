@@ -13,13 +13,15 @@
 
 #include "core/base/ids.h"
 #include "core/base/iobuf.h"
+#include "core/base/persistent.h"
 #include "core/base/result.h"
 #include "core/model/config_keys.h"
+#include "core/model/partition_image.h"
+#include "core/model/partition_index.h"
 #include "gen/wire/broker_registration_change_record.h"
 #include "gen/wire/config_record.h"
 #include "gen/wire/feature_level_record.h"
 #include "gen/wire/no_op_record.h"
-#include "gen/wire/partition_change_record.h"
 #include "gen/wire/partition_record.h"
 #include "gen/wire/producer_ids_record.h"
 #include "gen/wire/register_broker_record.h"
@@ -42,31 +44,14 @@ IoBuf encode_metadata_record(const MetadataRecord& record);
 // Nothing for a type that this version does not know; corrupt.
 Result<std::optional<MetadataRecord>> decode_metadata_record(Bytes value);
 
-using BrokerIds = std::vector<std::int32_t>;
-
-inline constexpr NodeId kNoLeader{-1};
-
-struct PartitionImage {
-    NodeId leader = kNoLeader;
-    Epoch leader_epoch{0};
-    BrokerIds replicas, isr;
-    std::int32_t partition_epoch = 0;  // counts the changes of this partition
-    bool recovering = false;           // an unclean leader that has not said that it recovered
-    // Members that left an ISR below min.insync.replicas: they hold all that is committed
-    // (KIP-966).
-    BrokerIds elr, last_known_elr;
-    BrokerIds adding, removing;  // of a reassignment under way
-    friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
-};
-
 struct TopicImage {
     std::string name;
     Uuid id;
-    std::vector<PartitionImage> partitions;  // by index
+    SharedVector<PartitionImage> partitions;  // by index
     ConfigMap config;
     friend bool operator==(const TopicImage&, const TopicImage&) = default;
 };
-using TopicRef = std::shared_ptr<const TopicImage>;
+using TopicRef = Shared<TopicImage>;
 
 struct BrokerImage {
     NodeId id;
@@ -86,18 +71,20 @@ struct BrokerImage {
 
 // What a run of records touched.
 struct ImageChanges {
-    std::set<std::string> topics;  // made, changed or removed
-    bool brokers = false;
-    bool any() const noexcept { return brokers || !topics.empty(); }
+    std::set<std::string> topics;  // made, removed, or of another configuration
+    // Of other topics: the partitions that were made or changed.
+    std::map<std::string, std::set<std::int32_t>> partitions;
+    std::set<NodeId> brokers;  // that came, went, or may lead or not
 };
 
-// A copy shares the topics that did not change.
+// A copy costs the same however large it is, and shares what did not change.
 struct MetadataImage {
     std::string cluster_id;
-    NodeId controller{-1};             // not in the log: who clients are told leads the quorum
-    std::vector<BrokerImage> brokers;  // in order of their ids
-    std::map<std::string, TopicRef, std::less<>> topics;
-    std::map<Uuid, std::string> names;  // by topic id
+    NodeId controller{-1};                 // not in the log: who clients are told leads the quorum
+    SharedVector<BrokerImage, 1> brokers;  // in order of their ids
+    SharedMap<std::string, TopicRef> topics;
+    SharedMap<Uuid, std::string> names;  // by topic id
+    PartitionIndex index;                // by broker
     std::map<std::string, std::int16_t> features;
     ConfigMap broker_defaults;  // cluster-wide configuration
     std::map<std::int32_t, ConfigMap> broker_configs;
@@ -116,7 +103,8 @@ struct MetadataImage {
     Uuid digest() const;
 
 private:
-    TopicImage* edit(const Uuid& id, ImageChanges* changes);
+    std::size_t place_of(NodeId broker) const;
+    TopicImage* edit(const Uuid& id);
     BrokerImage* edit_broker(std::int32_t id, std::int64_t epoch);
     void on(const wire::TopicRecord&, ImageChanges*);
     void on(const wire::PartitionRecord&, ImageChanges*);
@@ -129,5 +117,8 @@ private:
     void on(const wire::BrokerRegistrationChangeRecord&, ImageChanges*);
     void on(const wire::FeatureLevelRecord&, ImageChanges*);
     void on(const wire::NoOpRecord&, ImageChanges*) {}
+    void forget(const TopicImage& topic);
+
+    DigestSum topics_digest_;  // without their partitions
 };
 }  // namespace faultline::model

@@ -20,17 +20,17 @@ constexpr TopicKey kKeys[] = {
     {{"cleanup.policy", list, "delete", "any: compact delete", cluster_wide, acts}, "log.cleanup.policy"},
     {{"compression.gzip.level", int32, "-1", "1..9 or -1", cluster_wide, known}, "compression.gzip.level"},
     {{"compression.lz4.level", int32, "9", "1..17", cluster_wide, known}, "compression.lz4.level"},
-    {{"compression.type", string, "producer", "one of: uncompressed zstd lz4 snappy gzip producer", cluster_wide, known}, "compression.type"},
+    {{"compression.type", string, "producer", "one of: uncompressed zstd lz4 snappy gzip producer", cluster_wide, acts}, "compression.type"},
     {{"compression.zstd.level", int32, "3", "-131072..22", cluster_wide, known}, "compression.zstd.level"},
     {{"delete.retention.ms", int64, "86400000", "0..", cluster_wide, acts}, "log.cleaner.delete.retention.ms", &TopicConfig::delete_retention_ms},
     {{"file.delete.delay.ms", int64, "60000", "0..", cluster_wide, known}, "log.segment.delete.delay.ms"},
     {{"flush.before.ack", boolean, "true", "", cluster_wide, acts}, "log.flush.before.ack", nullptr, &TopicConfig::flush_before_ack},
     {{"flush.messages", int64, "9223372036854775807", "1..", cluster_wide, acts}, "log.flush.interval.messages", &TopicConfig::flush_messages},
     {{"flush.ms", int64, "9223372036854775807", "0..", cluster_wide, acts}, "log.flush.interval.ms log.flush.scheduler.interval.ms", &TopicConfig::flush_ms},
-    {{"follower.replication.throttled.replicas", list, "", "throttled", cluster_wide, known}, ""},
+    {{"follower.replication.throttled.replicas", list, "", "throttled", cluster_wide, acts}, ""},
     {{"index.interval.bytes", int32, "4096", "0..", cluster_wide, acts}, "log.index.interval.bytes", &TopicConfig::index_interval_bytes},
     {{"internal.segment.bytes", int32, kNull, "", cluster_wide, internal}, ""},
-    {{"leader.replication.throttled.replicas", list, "", "throttled", cluster_wide, known}, ""},
+    {{"leader.replication.throttled.replicas", list, "", "throttled", cluster_wide, acts}, ""},
     {{"local.retention.bytes", int64, "-2", "-2..", cluster_wide, known}, "log.local.retention.bytes"},
     {{"local.retention.ms", int64, "-2", "-2..", cluster_wide, known}, "log.local.retention.ms"},
     {{"max.compaction.lag.ms", int64, "9223372036854775807", "1..", cluster_wide, acts}, "log.cleaner.max.compaction.lag.ms", &TopicConfig::max_compaction_lag_ms},
@@ -92,6 +92,8 @@ void assign(TopicConfig& c, const TopicKey& key, std::string_view value) {
     const auto text = shown_value(key.key, value);
     if (name == "message.timestamp.type") c.log_append_time = text == "LogAppendTime";
     if (name == "compression.type") c.compression_type = text;
+    if (name == "leader.replication.throttled.replicas") c.leader_throttled = text;
+    if (name == "follower.replication.throttled.replicas") c.follower_throttled = text;
 }
 }  // namespace
 
@@ -146,7 +148,11 @@ TopicConfig with_overrides(TopicConfig config, const ConfigMap& overrides) {
 TopicConfig with_broker_keys(TopicConfig config, const ConfigMap& broker) {
     for (const TopicKey& key : kKeys) {
         const auto it = broker.find(key.broker_key());
-        if (it != broker.end()) (void)set_topic_key(config, key.name(), it->second);
+        if (it == broker.end()) continue;
+        // A broker's negative time is for ever; a topic says -1.
+        const auto number = key.name() == "retention.ms" ? parse_integer(it->second) : std::nullopt;
+        const bool forever = number && *number < 0;
+        (void)set_topic_key(config, key.name(), forever ? "-1" : std::string_view(it->second));
     }
     return config;
 }
@@ -176,6 +182,8 @@ std::optional<std::string> topic_value(const TopicConfig& c, const TopicKey& key
     }
     if (name == "message.timestamp.type") return c.log_append_time ? "LogAppendTime" : "CreateTime";
     if (name == "compression.type") return c.compression_type;
+    if (name == "leader.replication.throttled.replicas") return c.leader_throttled;
+    if (name == "follower.replication.throttled.replicas") return c.follower_throttled;
     return std::nullopt;
 }
 

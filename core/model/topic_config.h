@@ -37,6 +37,8 @@ struct TopicConfig {
     bool cleanup_delete = true;
     bool cleanup_compact = false;
     std::string compression_type = "producer";
+    // Which replicas KIP-73 slows down: PARTITION:BROKER, ... or "*".
+    std::string leader_throttled, follower_throttled;
 
     wire::AppendRules append_rules() const {
         return {log_append_time, cleanup_compact, timestamp_before_max_ms, timestamp_after_max_ms,

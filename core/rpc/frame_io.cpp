@@ -24,32 +24,41 @@ bool FrameReader::has_frame() const {
     return in_.size() - kPrefix >= static_cast<std::size_t>(*length);
 }
 
-Result<IoBuf> FrameReader::next(Deadline deadline, fiber::StopToken stop) {
-    for (bool split = false;;) {
-        std::size_t want = kSmallRead;
+Result<void> FrameReader::more(std::size_t want, Deadline deadline, fiber::StopToken stop) {
+    if (probe_.perturb(probe::Site::frame_split_across_reads)) want = 1;
+    const auto got = connection_.read_some(in_, want, deadline, stop);
+    if (got.ok()) return {};
+    if (got.code() == Errc::closed && !in_.empty()) {
+        probe_.reached(probe::Site::frame_cut_by_close);
+        return Error{Errc::unreachable, 0, "rpc.frame_cut"};
+    }
+    return got.error();
+}
+
+Result<std::size_t> FrameReader::length(Deadline deadline, fiber::StopToken stop) {
+    while (true) {
         if (const auto length = announced()) {
             if (*length < 0) return Error{Errc::corrupt, 0, "rpc.frame_length"};
             const auto size = static_cast<std::size_t>(*length);
             if (size > max_frame_) return Error{Errc::too_large, 0, "rpc.frame_length"};
-            if (in_.size() - kPrefix >= size) {
-                if (split) probe_.reached(probe::Site::frame_split_across_reads);
-                IoBuf frame = in_.sub(kPrefix, size);
-                in_.trim_front(kPrefix + size);
-                return frame;
-            }
-            const std::size_t missing = size - (in_.size() - kPrefix);
-            want = std::clamp(missing, kSmallRead, kLargeRead);
+            return size;
         }
-        if (probe_.perturb(probe::Site::frame_split_across_reads)) want = 1;
-        split = !in_.empty();  // a part of this frame came with an earlier read
-        const auto got = connection_.read_some(in_, want, deadline, stop);
-        if (got.ok()) continue;
-        if (got.code() == Errc::closed && !in_.empty()) {
-            probe_.reached(probe::Site::frame_cut_by_close);
-            return Error{Errc::unreachable, 0, "rpc.frame_cut"};
-        }
-        return got.error();
+        split_ = !in_.empty();
+        FL_CHECK(more(kSmallRead, deadline, stop));
     }
+}
+
+Result<IoBuf> FrameReader::next(Deadline deadline, fiber::StopToken stop) {
+    FL_TRY(const std::size_t size, length(deadline, stop));
+    while (in_.size() - kPrefix < size) {
+        split_ = true;  // a part of this frame came with an earlier read
+        const std::size_t missing = size - (in_.size() - kPrefix);
+        FL_CHECK(more(std::clamp(missing, kSmallRead, kLargeRead), deadline, stop));
+    }
+    if (std::exchange(split_, false)) probe_.reached(probe::Site::frame_split_across_reads);
+    IoBuf frame = in_.sub(kPrefix, size);
+    in_.trim_front(kPrefix + size);
+    return frame;
 }
 
 OutBuf make_frame(OutBuf body) {

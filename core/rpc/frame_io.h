@@ -23,6 +23,9 @@ public:
     FrameReader(Connection& connection, std::size_t max_frame, probe::Probe probe = {})
         : connection_(connection), max_frame_(max_frame), probe_(probe) {}
 
+    // Parks until the next frame has begun; returns the length that it announces, in bytes. Nothing
+    // is taken. Errors as of next().
+    Result<std::size_t> length(Deadline deadline, fiber::StopToken stop = {});
     // Parks until a whole frame is there; returns it without its prefix (it may be empty).
     //  closed       orderly end of stream between two frames
     //  unreachable  reset, or the stream ended inside a frame
@@ -39,9 +42,11 @@ public:
 
 private:
     static constexpr std::size_t kPrefix = 4;
-    static constexpr std::size_t kSmallRead = 16U << 10;   // no frame in sight: expect requests
-    static constexpr std::size_t kLargeRead = 256U << 10;  // inside a large frame
+    static constexpr std::size_t kSmallRead = 64U << 10;  // no large frame in sight: pipelined ones
+    static constexpr std::size_t kLargeRead = 1U << 20;   // inside a large frame
 
+    // One read of at most `want` bytes; tells apart how a stream can end.
+    Result<void> more(std::size_t want, Deadline deadline, fiber::StopToken stop);
     // The announced length, as it came; nothing when fewer than four bytes are there.
     std::optional<std::int32_t> announced() const;
 
@@ -49,6 +54,7 @@ private:
     std::size_t max_frame_;
     probe::Probe probe_;
     IoBuf in_;
+    bool split_ = false;  // the frame that is being read came in more than one read
 };
 
 // Puts the length prefix before `body`. Requires body.size() < 2^31.

@@ -6,8 +6,10 @@
 
 namespace faultline::rpc {
 namespace {
-constexpr std::uint32_t kBadFrame = 1;  // ConnectionShut::reason
-}
+constexpr std::uint32_t kBadFrame = 1;               // ConnectionShut::reason
+constexpr Duration kQuiet = 1ms;                     // for so long nothing came
+constexpr std::uint64_t kAnswersAtOnce = 64 * 1024;  // bytes after which a write gathers no more
+}  // namespace
 
 void Responder::send(OutBuf answer) {
     ticket_->slot->answer = std::move(answer);
@@ -49,37 +51,76 @@ void ServerConnection::refuse(std::string_view why) {
     probe_.emit([] { return probe::ConnectionShut{kBadFrame}; });
 }
 
+// Its memory is granted already, and others may wait for it.
+Result<IoBuf> ServerConnection::read_request(std::size_t size, FrameReader& reader, Duration idle,
+                                             fiber::StopToken stop) {
+    const Deadline end = clock_.in(idle);
+    while (true) {
+        const std::size_t had = reader.buffered();
+        auto frame = reader.next(std::min(end, clock_.in(limits_.stall)), stop);
+        if (frame.code() != Errc::timed_out || clock_.now() >= end.at) return frame;
+        const bool goes_on = reader.buffered() - had >= size / 32 && reader.buffered() > had;
+        if (!goes_on && !budget_.bytes.try_acquire(1)) {
+            refuse("a request stopped arriving while others waited for its memory");
+            return frame;
+        }
+    }
+}
+
 ServerConnection::Next ServerConnection::serve_one(const Handler& handler, FrameReader& reader,
-                                                   fiber::Group& fibers, fiber::StopToken stop) {
-    auto frame = reader.next(clock_.in(limits_.idle), stop);
-    if (!frame.ok()) {
-        if (frame.code() == Errc::too_large)
+                                                   fiber::Group& fibers, Duration idle,
+                                                   fiber::StopToken stop) {
+    const auto over = [](Errc code) {
+        if (code == Errc::timed_out) return Next::idle;
+        return code == Errc::unreachable ? Next::gone : Next::end;
+    };
+    const auto size = reader.length(clock_.in(idle), stop);
+    if (!size.ok()) {
+        if (size.code() == Errc::too_large)
             refuse("a request is larger than socket.request.max.bytes");
-        if (frame.code() == Errc::corrupt) refuse("a request has a negative length");
-        return frame.code() == Errc::unreachable ? Next::gone : Next::end;
+        if (size.code() == Errc::corrupt) refuse("a request has a negative length");
+        return over(size.code());
     }
     if (pending_.size() >= limits_.max_pending)
         probe_.reached(probe::Site::request_waits_for_answers);
     const auto room = changed_.wait(
         Deadline::never(), stop, [&] { return broken_ || pending_.size() < limits_.max_pending; });
     if (!room.ok() || broken_) return Next::gone;
-    auto units = budget_.acquire(frame->size(), clock_.in(limits_.idle), stop);
+    auto units = budget_.bytes.acquire(*size, clock_.in(limits_.idle), stop);
     if (!units.ok()) return Next::gone;
+    auto frame = read_request(*size, reader, idle, stop);
+    if (!frame.ok()) return over(frame.code());
     auto request = parse_request(*frame);
     if (!request) {
         refuse("a request's header cannot be read");
         return Next::end;
     }
     frame->clear();
+    const auto turn = budget_.handlers.acquire(1, clock_.in(limits_.idle), stop);
+    if (!turn.ok()) return Next::gone;
     auto slot = std::make_shared<Responder::Slot>();
     slot->changed = &changed_;
     slot->units = *std::move(units);
     pending_.push_back(slot);
     FL_INVARIANT(41, pending_.size() <= limits_.max_pending);
     const auto api = request->api;
+    produces_ = produces_ || api == wire::ApiKey::produce;
     if (handler(*std::move(request), Responder(slot), fibers)) return Next::more;
     refuse(fmt::format("a request of API {} cannot be understood", static_cast<int>(api)));
     return Next::end;
+}
+
+// The frames of all that is answered in a row: one write for pipelined requests. Bounded, so that a
+// slow reader gets its time-out for a bounded number of bytes.
+OutBuf ServerConnection::take_answers() {
+    OutBuf out;
+    do {
+        Responder::Slot& slot = *pending_.front();
+        if (slot.answer.size() > 0) out.add(make_frame(std::move(slot.answer)));
+        slot.units = {};
+        pending_.pop_front();
+    } while (out.size() < kAnswersAtOnce && !pending_.empty() && pending_.front()->done);
+    return out;
 }
 
 void ServerConnection::write_answers(fiber::StopToken stop) {
@@ -94,16 +135,12 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
             changed_.notify_all();
             return;
         }
-        OutBuf answer = std::move(pending_.front()->answer);
-        pending_.front()->units = {};
-        pending_.pop_front();
+        OutBuf answers = take_answers();
         writing_ = true;
         changed_.notify_all();
         const bool written =
-            answer.size() == 0 ||
-            connection_
-                ->write(make_frame(std::move(answer)), clock_.in(limits_.write_timeout), stop)
-                .ok();
+            answers.size() == 0 ||
+            connection_->write(std::move(answers), clock_.in(limits_.write_timeout), stop).ok();
         writing_ = false;
         changed_.notify_all();
         if (!written) {
@@ -114,6 +151,20 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
             return;
         }
     }
+}
+
+// We end. What a producer sends while its connection is closed it has to send again elsewhere,
+// after a pause: so that is done at a moment when nothing is under way, if there is one.
+ServerConnection::Next ServerConnection::serve_until_quiet(const Handler& handler,
+                                                           FrameReader& reader,
+                                                           fiber::Group& fibers) {
+    const MonoTime end = clock_.now() + limits_.linger;
+    const auto quiet = [&] { return pending_.empty() && !writing_ && reader.buffered() == 0; };
+    Next next = Next::more;
+    while (!broken_ && clock_.now() < end &&
+           (next == Next::more || (next == Next::idle && !quiet())))
+        next = serve_one(handler, reader, fibers, kQuiet, {});
+    return next == Next::gone ? Next::gone : Next::end;
 }
 
 void ServerConnection::run(const Handler& handler, fiber::StopToken stop) {
@@ -128,7 +179,12 @@ void ServerConnection::run(const Handler& handler, fiber::StopToken stop) {
     fiber::Group fibers(scheduler_), writer(scheduler_);
     writer.spawn({.name = "answers"}, [this](fiber::StopToken inner) { write_answers(inner); });
     Next next = Next::more;
-    while (!broken_ && next == Next::more) next = serve_one(handler, reader, fibers, stop);
+    // Who sends without a pause never lets a read see that it is over.
+    while (!broken_ && next == Next::more && !stop.stop_requested())
+        next = serve_one(handler, reader, fibers, limits_.idle, stop);
+    if (next != Next::gone) next = Next::end;
+    if (next == Next::end && stop.stop_requested() && produces_)
+        next = serve_until_quiet(handler, reader, fibers);
     const auto settled = [&] { return broken_ || (pending_.empty() && !writing_); };
     if (next == Next::end) {
         // What was understood before the end is still answered: a peer may half close and wait.

@@ -62,8 +62,20 @@ struct ServerLimits {
     std::size_t max_pending = 100;             // requests without their answer
     Duration idle = std::chrono::minutes(10);  // connections.max.idle.ms
     Duration write_timeout = std::chrono::minutes(2);
+    // While others wait for memory, a request that has begun must go on arriving: a 32nd of it in
+    // this time.
+    Duration stall = std::chrono::seconds(10);
     // How long a connection that we end waits for the peer to read what was answered.
     Duration linger = std::chrono::seconds(1);
+};
+
+// What the connections of a shard share.
+struct ServerBudget {
+    // Bytes of requests that arrive, wait or are answered; how many requests a handler may have at
+    // once (queued.max.requests).
+    ServerBudget(std::size_t request_bytes, std::size_t requests)
+        : bytes(request_bytes), handlers(requests) {}
+    fiber::Semaphore bytes, handlers;
 };
 
 class ServerConnection {
@@ -74,10 +86,9 @@ public:
     // closes.
     using Handler = std::function<bool(Request, Responder, fiber::Group& fibers)>;
 
-    // `budget` bounds the bytes of requests under way on this shard. All references must outlive
-    // run().
+    // All references must outlive run().
     ServerConnection(ConnectionPtr connection, const ServerLimits& limits, const Clock& clock,
-                     fiber::Scheduler& fibers, fiber::Semaphore& budget, probe::Probe probe,
+                     fiber::Scheduler& fibers, ServerBudget& budget, probe::Probe probe,
                      Logger& log)
         : connection_(std::move(connection)),
           limits_(limits),
@@ -91,10 +102,15 @@ public:
     void run(const Handler& handler, fiber::StopToken stop);
 
 private:
-    enum class Next : std::uint8_t { more, end, gone };  // gone: nobody reads answers any more
-    Next serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers,
+    // idle: nothing came; gone: nobody reads answers any more
+    enum class Next : std::uint8_t { more, idle, end, gone };
+    Next serve_one(const Handler& handler, FrameReader& reader, fiber::Group& fibers, Duration idle,
                    fiber::StopToken stop);
+    Result<IoBuf> read_request(std::size_t size, FrameReader& reader, Duration idle,
+                               fiber::StopToken stop);
+    Next serve_until_quiet(const Handler& handler, FrameReader& reader, fiber::Group& fibers);
     void say_goodbye();
+    OutBuf take_answers();
     void write_answers(fiber::StopToken stop);
     void refuse(std::string_view why);
 
@@ -102,13 +118,14 @@ private:
     ServerLimits limits_;
     const Clock& clock_;
     fiber::Scheduler& scheduler_;
-    fiber::Semaphore& budget_;
+    ServerBudget& budget_;
     probe::Probe probe_;
     Logger& log_;
     std::deque<std::shared_ptr<Responder::Slot>> pending_;
     fiber::Condition changed_;
     bool writing_ = false;
     bool broken_ = false;
+    bool produces_ = false;
 };
 
 // Splits a frame into header and body. Nothing when the header cannot be read or names no API. An

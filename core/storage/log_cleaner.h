@@ -34,6 +34,8 @@ struct CleaningFacts {
 class LogCleaner {
 public:
     LogCleaner(const LogContext&, Rng rng, CleanerOptions options);
+    // From the next log on. Never parks.
+    void tune(const CleanerOptions& options) { options_ = options; }
     using Facts = std::function<CleaningFacts(const PartitionLog&)>;
     // Called after each log that was cleaned. May park.
     using Cleaned = std::function<void(const PartitionLog&)>;

@@ -13,7 +13,7 @@ constexpr const char* kCleanMark = "/.kafka_cleanshutdown";
 constexpr const char* kMeta = "/meta.properties";
 constexpr const char* kPartitionMetadata = "/partition.metadata";
 constexpr std::size_t kTextLimit = 1U << 20U;
-constexpr std::uint32_t kCloseFibers = 8;
+constexpr std::uint32_t kCloseFibers = 8, kSyncFibers = 32;
 
 // Runs `work(i)` for all i below `count` on at most `width` fibers, and waits for them.
 void for_each_bounded(fiber::Scheduler& fibers, std::size_t count, std::size_t width,
@@ -78,31 +78,38 @@ Result<void> LogManager::open(std::vector<LogDirState> states) {
         auto wrote = write_all({});
         if (!wrote.ok() && wrote.code() != Errc::no_space && wrote.code() != Errc::io) return wrote;
     }
-    keep("log.retention", options_.retention_check_ms,
+    const auto always = [](std::int64_t ms) { return [ms] { return ms; }; };
+    keep("log.retention", always(options_.retention_check_ms),
          [this](fiber::StopToken) { run_retention(); });
     if (options_.cleaner.enable) {
-        keep("log.cleaner", options_.cleaner.backoff_ms,
-             [this](fiber::StopToken stop) { run_cleaner(stop); });
+        keep(
+            "log.cleaner", [this] { return options_.cleaner.backoff_ms; },
+            [this](fiber::StopToken stop) { run_cleaner(stop); });
     }
-    keep("log.flush", options_.flush_check_ms, [this](fiber::StopToken) {
+    keep("log.flush", always(options_.flush_check_ms), [this](fiber::StopToken) {
         for (const LogRef& log : snapshot()) (void)log->flush_if_due();  // the directory notes it
     });
     if (options_.primary) {
-        keep("log.checkpoint", options_.checkpoint_ms,
+        keep("log.checkpoint", always(options_.checkpoint_ms),
              [this](fiber::StopToken) { (void)write_all({}); });
     }
     return {};
 }
 
-void LogManager::keep(std::string_view name, std::int64_t every_ms,
+void LogManager::keep(std::string_view name, std::function<std::int64_t()> every_ms,
                       std::function<void(fiber::StopToken)> pass) {
-    keepers_.spawn({.name = name}, [this, every_ms, pass = std::move(pass)](fiber::StopToken stop) {
-        const Duration every = std::chrono::milliseconds(every_ms);
-        while (context_.fibers.sleep_until(context_.clock.in(every), stop) ==
-               fiber::Wake::timed_out) {
-            pass(stop);
-        }
+    keepers_.spawn({.name = name}, [this, every_ms = std::move(every_ms),
+                                    pass = std::move(pass)](fiber::StopToken stop) {
+        const auto next = [&] { return context_.clock.in(std::chrono::milliseconds(every_ms())); };
+        while (context_.fibers.sleep_until(next(), stop) == fiber::Wake::timed_out) pass(stop);
     });
+}
+
+void LogManager::tune_cleaner(const CleanerOptions& options) {
+    const bool enable = options_.cleaner.enable;
+    options_.cleaner = options;
+    options_.cleaner.enable = enable;
+    cleaner_.tune(options_.cleaner);
 }
 
 Result<void> LogManager::open_dir(std::uint32_t index) {
@@ -126,10 +133,9 @@ Result<void> LogManager::check_meta(std::uint32_t index) {
         const bool other_cluster = meta && !options_.cluster_id.is_zero() &&
                                    !meta->cluster_id.is_zero() &&
                                    meta->cluster_id != options_.cluster_id;
-        if (!meta || other_node || other_cluster) {
-            context_.log.error("{}: belongs to another node or cluster, or is not readable", path);
-            return Error{Errc::invalid, 0, "log_manager.meta"};
-        }
+        if (!meta) return Error{Errc::corrupt, 0, "log_manager.meta"};
+        if (other_node) return Error{Errc::invalid, 0, "log_manager.other_node"};
+        if (other_cluster) return Error{Errc::invalid, 0, "log_manager.other_cluster"};
         if (options_.cluster_id.is_zero()) options_.cluster_id = meta->cluster_id;
         dirs_[index].id = meta->directory_id;
         return {};
@@ -195,6 +201,14 @@ Result<void> LogManager::open_logs(std::uint32_t index) {
         if (!partition || (options_.owns && !options_.owns(*partition))) continue;
         found.push_back({e.name, *std::move(partition)});
     }
+    if (!states_[index].clean) {
+        // Many at once: disks take the syncs of many as fast as that of one.
+        for_each_bounded(context_.fibers, found.size(), kSyncFibers, [&](std::size_t i) {
+            if (auto synced = context_.disk.sync_dir(path + "/" + found[i].name); !synced.ok())
+                (void)dirs_[index].health->note(synced.error());
+        });
+        if (dirs_[index].health->failed()) return Error{Errc::io, 0, "log_manager.open"};
+    }
     for_each_bounded(context_.fibers, found.size(), options_.recovery_fibers_per_dir,
                      [&](std::size_t i) { open_one(index, found[i].name, found[i].partition); });
     if (dirs_[index].health->failed()) return Error{Errc::io, 0, "log_manager.open"};
@@ -245,6 +259,7 @@ Result<LogRef> LogManager::open_log(std::uint32_t index, const TopicPartition& p
     o.path = dirs_[index].health->path() + "/" + partition_dir(partition);
     o.config = config;
     o.clean = clean;
+    o.names_durable = true;  // by open_logs(), or made by create() a moment ago
     if (const auto at = state.recovery_points.find(partition); at != state.recovery_points.end()) {
         o.recovery_point = at->second;
     }
@@ -343,6 +358,8 @@ Result<void> LogManager::remove(const TopicPartition& named) {
     };
     if (auto renamed = steps(); !renamed.ok()) return dir.note(renamed.error());
     removals_.spawn({.name = "log.remove"}, [this, dead](fiber::StopToken) { remove_files(dead); });
+    context_.probe.emit(
+        [&] { return probe::LogRemoved{context_.probe.intern(partition.topic, partition.index)}; });
     // A partition of the same name must not find the old one's offsets.
     return forget_checkpoints(index, partition);
 }
@@ -459,9 +476,18 @@ Result<void> LogManager::write_all(Which which) {
 
 Result<void> LogManager::write_checkpoints(std::uint32_t index, Which which) {
     FL_ASSERT(options_.primary);
-    std::vector<LogDirState> others;
-    if (peers_) others = peers_(index);
-    const auto guard = checkpoint_mutex_.lock();
+    for (;;) {
+        const std::uint64_t seen = lowerings_;
+        std::vector<LogDirState> others;
+        if (peers_) others = peers_(index);
+        const auto guard = checkpoint_mutex_.lock();
+        // While they were asked one of them may have cut a log.
+        if (seen == lowerings_) return write_checkpoints_of(index, which, std::move(others));
+    }
+}
+
+Result<void> LogManager::write_checkpoints_of(std::uint32_t index, Which which,
+                                              std::vector<LogDirState> others) {
     LogDirState state = collect(index);
     dirs_[index].peers_unclean = others.empty() && options_.owns && peers_;
     for (LogDirState& other : others) {
@@ -511,6 +537,7 @@ Result<void> LogManager::lower_checkpoints(const TopicPartition& partition, Offs
         return options_.lower_checkpoints ? options_.lower_checkpoints(partition, to)
                                           : Result<void>{};
     }
+    ++lowerings_;
     for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
         const auto guard = checkpoint_mutex_.lock();
         LogDirState& state = states_[i];

@@ -101,6 +101,9 @@ public:
     // is active. Called by fibers; must not park.
     void set_cleaning_facts(LogCleaner::Facts facts);
 
+    // From the cleaner's next pass on; whether there is one at all is decided at open().
+    void tune_cleaner(const CleanerOptions& options);
+
     // One pass of each keeping fiber, for those who cannot wait. Parks.
     void run_retention();
     void run_cleaner(fiber::StopToken stop = {});
@@ -145,9 +148,11 @@ private:
         bool recovery_points = true, log_starts = true, cleaned = true;
     };
     Result<void> write_checkpoints(std::uint32_t index, Which which);
+    Result<void> write_checkpoints_of(std::uint32_t index, Which which,
+                                      std::vector<LogDirState> others);
     Result<void> write_state(std::uint32_t index, const LogDirState& state, Which which);
     Result<void> write_all(Which which);
-    void keep(std::string_view name, std::int64_t every_ms,
+    void keep(std::string_view name, std::function<std::int64_t()> every_ms,
               std::function<void(fiber::StopToken)> pass);
     void remove_files(const std::string& path);
     std::vector<LogRef> snapshot() const;
@@ -167,6 +172,7 @@ private:
     std::function<std::vector<LogDirState>(std::uint32_t)> peers_;
     std::set<TopicPartition> busy_;  // being created or removed
     fiber::Mutex checkpoint_mutex_;  // one writer of a checkpoint file and its .tmp at a time
+    std::uint64_t lowerings_ = 0;    // what peers said before the last one is no longer true
     fiber::Group keepers_;
     fiber::Group removals_;
     bool closed_ = false;

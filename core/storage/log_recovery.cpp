@@ -14,7 +14,7 @@ Result<void> PartitionLog::Impl::open() {
     FL_CHECK(create_dirs(ctx.disk, options.path));
     // A process that was killed may have made a segment and not come to sync the directory: what is
     // seen here must also be there after the power is lost.
-    if (!options.clean) {
+    if (!options.clean && !options.names_durable) {
         if (auto synced = ctx.disk.sync_dir(options.path); !synced.ok())
             return dir->note(synced.error());
     }
@@ -26,6 +26,8 @@ Result<void> PartitionLog::Impl::open() {
     FL_CHECK(settle());
     last_sync = opened = ctx.clock.now();
     opened_wall = ctx.clock.wall();
+    // A broker with many partitions uses few of them: who is idle has no file open.
+    active().release_file();
     ctx.probe.emit([&] { return probe::LogOpened{key, log_start, log_end, cleanly_opened}; });
     check();
     return {};
@@ -197,8 +199,8 @@ Result<void> PartitionLog::Impl::settle() {
         }
     }
     cleanly_opened = options.clean;
-    if (!options.clean) {
-        // What was read may stand in the page cache only.
+    if (!options.clean && log_end > options.recovery_point) {
+        // What was read may stand in the page cache only, but for what was known to be durable.
         FL_TRY(FileRef file, active().file());
         if (auto synced = file->sync(SyncMode::data); !synced.ok())
             return dir->note(synced.error());

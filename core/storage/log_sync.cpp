@@ -108,9 +108,12 @@ Result<void> PartitionLog::Impl::close() {
     const auto steps = [&]() -> Result<void> {
         if (dir->failed()) return Error{Errc::io, 0, "log.dir_failed"};
         if (needs_cut) FL_CHECK(cut_failed_write());
-        FL_TRY(FileRef file, active().file());
-        FL_CHECK(file->sync(SyncMode::data));
-        FL_CHECK(active().save_index(true));
+        // Most logs of a broker with many did not change since they were opened.
+        if (durable_end < log_end) {
+            FL_TRY(FileRef file, active().file());
+            FL_CHECK(file->sync(SyncMode::data));
+        }
+        if (!active().index_saved()) FL_CHECK(active().save_index(true));
         if (epochs_dirty) FL_CHECK(save_epochs());
         return {};
     };

@@ -197,6 +197,7 @@ Result<std::size_t> PartitionLog::Impl::apply_retention(Offset limit) {
         FL_TRY(const std::int64_t largest,
                s->largest_timestamp(options.config.index_interval_bytes));
         if (i + 1 < segments.size()) s->release_idle_index();
+        if (i + 1 < segments.size() || durable_end == log_end) s->release_idle_file();
         const auto ms_since = [this](MonoTime then) {
             return (ctx.clock.now() - then).count() / 1'000'000;
         };

@@ -27,6 +27,7 @@ struct LogOpenOptions {
     std::string path;  // the partition's directory, made when missing
     LogConfig config;
     bool clean = false;               // the log directory was shut down cleanly
+    bool names_durable = false;       // the partition's directory was synced after the last crash
     Offset recovery_point{0};         // below it everything is known to be durable
     std::optional<Offset> log_start;  // of the checkpoint, when it has one
     // The log has an entry in cleaner-offset-checkpoint: Kafka may have compacted it.

@@ -29,6 +29,7 @@ Result<FileRef> Segment::file() {
         FL_TRY(FileRef opened, disk_.open(log_path(), OpenMode::read_write));
         if (file_ == nullptr) file_ = std::move(opened);  // another fiber may have been faster
     }
+    file_used_ = true;
     return file_;
 }
 
@@ -193,6 +194,11 @@ void Segment::release_idle_index() {
         loaded_ = false;
     }
     used_ = false;
+}
+
+void Segment::release_idle_file() noexcept {
+    if (!file_used_) file_.reset();
+    file_used_ = false;
 }
 
 Result<std::optional<BatchAt>> Segment::locate(Offset offset) {

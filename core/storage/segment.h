@@ -70,8 +70,14 @@ public:
     // Of a sealed segment: lets the indexes go when nobody used them since the last call and their
     // files hold them.
     void release_idle_index();
+    // Lets the file go, or only when nobody used it since the last call: it is opened again when it
+    // is needed. Readers keep what they hold.
+    void release_file() noexcept { file_.reset(); }
+    void release_idle_file() noexcept;
     // Writes both index files and syncs them. Parks.
     Result<void> save_index(bool final);
+    // Whether the index files hold what a restart has to find.
+    bool index_saved() const noexcept { return saved_ || bytes_ == 0; }
     SegmentIndex& index() noexcept { return index_; }
     const SegmentIndex& index() const noexcept { return index_; }
 
@@ -117,6 +123,7 @@ private:
     bool from_file_ = false;               // the index was believed, not built
     bool saved_ = false;                   // the files hold what is in memory
     bool used_ = false;                    // since release_idle_index()
+    bool file_used_ = false;               // since release_idle_file()
     std::optional<std::int64_t> largest_;  // of a sealed segment
     std::uint64_t verified_from_ = 0, verified_to_ = 0;
 };

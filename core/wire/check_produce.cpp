@@ -63,12 +63,12 @@ std::optional<AppendRefusal> check_records(RecordReader& reader, const AppendRul
     AppendRefusal times{
         KafkaError::invalid_timestamp, "The timestamp of a record is out of the allowed range", {}};
     max_timestamp = -1;
+    RecordView r;
     for (std::int32_t i = 0;; ++i) {
-        const auto next = reader.next();
+        const auto next = reader.next(r);
         if (!next.ok())
             return refuse(KafkaError::invalid_record, "The records of the batch do not parse");
         if (!*next) break;
-        const RecordView& r = **next;
         if (r.offset != i)
             return refuse(KafkaError::invalid_record,
                           "The offsets of the batch are not consecutive");

@@ -24,9 +24,22 @@ void store(MutBytes b, std::size_t at, T value) {
     }
 }
 
-// A zigzag varint off the front of `b`; false when it is cut off or longer than `most` bytes.
-bool take_varlong(Bytes& b, std::int64_t& out, std::size_t most = 10) {
+// A zigzag varint off the front of `b`; false when it is cut off or longer than `most` bytes. One
+// and two bytes, which nearly all lengths and deltas are, stand in front of the loop.
+[[gnu::always_inline]] inline bool take_varlong(Bytes& b, std::int64_t& out,
+                                                std::size_t most = 10) {
     std::uint64_t x = 0;
+    if (b.size() >= 2) [[likely]] {
+        const auto first = std::to_integer<std::uint64_t>(b[0]);
+        const auto second = std::to_integer<std::uint64_t>(b[1]);
+        const bool one = first < 0x80;
+        if (one || second < 0x80) [[likely]] {
+            x = one ? first : (first & 0x7f) | second << 7;
+            b = b.subspan(one ? 1 : 2);
+            out = static_cast<std::int64_t>(x >> 1) ^ -static_cast<std::int64_t>(x & 1);
+            return true;
+        }
+    }
     for (std::size_t i = 0; i < b.size() && i < most; ++i) {
         const auto byte = std::to_integer<std::uint64_t>(b[i]);
         x |= (byte & 0x7f) << (7 * i);
@@ -38,11 +51,11 @@ bool take_varlong(Bytes& b, std::int64_t& out, std::size_t most = 10) {
     }
     return false;
 }
-bool take_varint(Bytes& b, std::int64_t& out) {
+[[gnu::always_inline]] inline bool take_varint(Bytes& b, std::int64_t& out) {
     return take_varlong(b, out, 5) && out >= INT32_MIN && out <= INT32_MAX;
 }
 // Length and bytes; -1 is null. False when they are not there.
-bool take_bytes(Bytes& b, std::optional<Bytes>& out) {
+[[gnu::always_inline]] inline bool take_bytes(Bytes& b, std::optional<Bytes>& out) {
     std::int64_t n = 0;
     if (!take_varint(b, n) || n < -1 || n > static_cast<std::int64_t>(b.size())) return false;
     out.reset();
@@ -164,7 +177,7 @@ void RecordReader::move_to(std::size_t position) {
 }
 
 // A received batch may lie in several blocks; only a record across their border is copied.
-bool RecordReader::take_record(Bytes& body) {
+inline bool RecordReader::take_record(Bytes& body) {
     std::int64_t length = 0;
     Bytes rest = rest_;
     if (take_varint(rest, length)) {
@@ -198,15 +211,21 @@ std::size_t RecordReader::left() const {
 }
 
 Result<std::optional<RecordView>> RecordReader::next() {
+    RecordView v;
+    FL_TRY(const bool more, next(v));
+    if (!more) return std::optional<RecordView>{};
+    return std::optional<RecordView>{v};
+}
+
+Result<bool> RecordReader::next(RecordView& v) {
     if (index_ >= header_.count) {
         // Kafka reads a batch that counts no records as empty, whatever follows.
         if (header_.count > 0 && left() != 0) return corrupt("batch.count");
-        return std::optional<RecordView>{};
+        return false;
     }
     std::int64_t timestamp_delta = 0, offset_delta = 0, headers = 0;
     Bytes body;
     if (!take_record(body)) return corrupt("record.length");
-    RecordView v;
     if (body.empty()) return corrupt("record.attributes");
     body = body.subspan(1);  // attributes: unused
     if (!take_varlong(body, timestamp_delta) || !take_varint(body, offset_delta) ||
@@ -222,7 +241,7 @@ Result<std::optional<RecordView>> RecordReader::next() {
     for (std::int64_t i = 0; i < headers; ++i) FL_CHECK(next_header(body));
     if (!body.empty()) return corrupt("record.length");
     ++index_;
-    return std::optional<RecordView>{v};
+    return true;
 }
 
 std::vector<IoBuf> split_batches(const IoBuf& records) {

@@ -81,6 +81,8 @@ public:
     const BatchHeader& header() const noexcept { return header_; }
     // Empty after the last. corrupt: the records do not parse, or are more or fewer than counted.
     Result<std::optional<RecordView>> next();
+    // The same into `out`; false after the last.
+    Result<bool> next(RecordView& out);
 
 private:
     bool take_record(Bytes& body);

@@ -51,11 +51,13 @@ std::string config_document() {
         "of\nKafka 4.3 are known by name, type and bounds: they are checked, and named in one line "
         "at start\nwhen they are given a value other than their default. An unknown key stops the "
         "start.\n\n"
-        "Our own: `log.flush.before.ack` (an acknowledgement of acks=all counts only what fsync "
+        "Our own: `faultline.events.kept` (how many events of each shard the file `events.ring` "
+        "of the\nfirst log directory keeps for `faultline timeline`; 0: none), "
+        "`log.flush.before.ack` (an acknowledgement of acks=all counts only what fsync "
         "has "
-        "made\ndurable; `false` is Kafka's promise, the page cache) and `faultline.shards` "
+        "made\ndurable; `false` is Kafka's promise, the page cache), `faultline.shards` "
         "(threads "
-        "that own\npartitions; default one per core).\n\n"
+        "that own\npartitions; default one for two cores).\n\n"
         "| key | type | default | allowed |\n|---|---|---|---|\n";
     for (const auto& name : settings.asked()) {
         const ConfigKey* key = model::find_broker_key(name);

@@ -35,6 +35,7 @@ public:
         identity();
         listeners();
         directories();
+        metadata_log();
         log();
         topics();
         cluster();
@@ -63,6 +64,7 @@ private:
         voters();
         out_.shards =
             static_cast<unsigned>(settings_.number_if_any("faultline.shards").value_or(0));
+        out_.events_kept = static_cast<std::uint32_t>(settings_.number("faultline.events.kept"));
     }
 
     void voters() {
@@ -83,14 +85,26 @@ private:
             among = among || NodeId{id} == out_.node;
             out_.voters.push_back({NodeId{id}, url->endpoint});
         }
+        for (const std::string& text : settings_.list("controller.quorum.bootstrap.servers")) {
+            const auto url = parse_listener("CONTROLLER://" + text);
+            if (!url || url->endpoint.host.empty()) {
+                wrong("controller.quorum.bootstrap.servers",
+                      fmt::format("\"{}\" is no server", text),
+                      "HOST:PORT, such as localhost:9093");
+                continue;
+            }
+            out_.quorum_bootstrap.push_back(url->endpoint);
+        }
         if (out_.is_controller && !out_.voters.empty() && !among) {
             wrong("controller.quorum.voters", fmt::format("does not name node {}", out_.node.v),
                   "this node's own entry, because process.roles has controller");
         } else if (!out_.is_controller && among) {
             wrong("controller.quorum.voters", fmt::format("names node {}", out_.node.v),
                   "only nodes whose process.roles has controller");
-        } else if (!out_.is_controller && out_.voters.empty()) {
-            wrong("controller.quorum.voters", "is empty", "the controllers, as ID@HOST:PORT");
+        } else if (!out_.is_controller && out_.voters.empty() && out_.quorum_bootstrap.empty()) {
+            wrong("controller.quorum.voters", "is empty",
+                  "the controllers, as ID@HOST:PORT, or some of them in "
+                  "controller.quorum.bootstrap.servers, as HOST:PORT");
         }
     }
 
@@ -112,9 +126,25 @@ private:
         out_.balance_leaders = settings_.flag("auto.leader.rebalance.enable");
         out_.balance_check_s = settings_.number("leader.imbalance.check.interval.seconds");
         out_.rack = settings_.text_if_any("broker.rack");
+        const std::string selector = settings_.text_if_any("replica.selector.class").value_or("");
+        if (const auto known = logic::replica_selector(selector)) {
+            out_.replica_selector = *known;
+        } else {
+            wrong("replica.selector.class", fmt::format("\"{}\" is unknown", selector),
+                  "org.apache.kafka.common.replica.RackAwareReplicaSelector or LeaderSelector");
+        }
         if (out_.session_ms <= out_.heartbeat_ms)
             wrong("broker.session.timeout.ms", fmt::format("is {}", out_.session_ms),
                   "more than broker.heartbeat.interval.ms");
+    }
+
+    void metadata_log() {
+        out_.snapshot_record_bytes =
+            settings_.number("metadata.log.max.record.bytes.between.snapshots");
+        out_.snapshot_interval_ms = settings_.number("metadata.log.max.snapshot.interval.ms");
+        out_.snapshot_part_bytes = settings_.number("controller.quorum.fetch.snapshot.max.bytes");
+        out_.metadata_retention_bytes = settings_.number("metadata.max.retention.bytes");
+        out_.metadata_retention_ms = settings_.number("metadata.max.retention.ms");
     }
 
     // Listener name -> security protocol; names that are protocols stand for themselves.
@@ -145,8 +175,8 @@ private:
             }
             if (std::find(controllers.begin(), controllers.end(), url->name) != controllers.end()) {
                 // A controller alone in its process needs no port of its own.
-                if (out_.is_controller && !out_.voters.empty())
-                    out_.controller_bind = url->endpoint;
+                if (out_.is_controller && (!out_.voters.empty() || !out_.quorum_bootstrap.empty()))
+                    controller_listener(*url, advertised);
                 continue;
             }
             const auto protocol = map.find(url->name);
@@ -162,11 +192,29 @@ private:
             out_.listeners.push_back({url->name, url->endpoint,
                                       told == advertised.end() ? url->endpoint : told->second});
         }
-        if (out_.is_controller && out_.voters.size() > 1 && !out_.controller_bind)
+        const bool others = out_.voters.size() > 1 || !out_.quorum_bootstrap.empty();
+        if (out_.is_controller && others && !out_.controller_bind)
             wrong("listeners", "has no listener of controller.listener.names",
                   "such as CONTROLLER://:9093");
         if (out_.is_broker && out_.listeners.empty() && problems_.empty()) {
             wrong("listeners", "has no listener for clients", "such as PLAINTEXT://:9092");
+        }
+    }
+
+    void controller_listener(const ListenerUrl& url,
+                             const std::map<std::string, Endpoint>& advertised) {
+        if (out_.controller_bind) return;  // the first one counts
+        out_.controller_bind = url.endpoint;
+        out_.controller_listener = url.name;
+        const auto told = advertised.find(url.name);
+        if (told != advertised.end()) {
+            out_.controller_advertised = told->second;
+        } else if (!url.endpoint.host.empty() && url.endpoint.host != "0.0.0.0") {
+            out_.controller_advertised = url.endpoint;
+        } else if (out_.voters.empty()) {
+            wrong("advertised.listeners",
+                  fmt::format("does not say where others reach the listener {}", url.name),
+                  fmt::format("{}://HOST:{}, or a host in listeners", url.name, url.endpoint.port));
         }
     }
 
@@ -224,6 +272,7 @@ private:
         out_.num_partitions = static_cast<std::int32_t>(settings_.number("num.partitions"));
         out_.auto_create_topics = settings_.flag("auto.create.topics.enable");
         out_.delete_topics = settings_.flag("delete.topic.enable");
+        out_.producer_id_expiration_ms = settings_.number("producer.id.expiration.ms");
     }
 
     void connections() {
@@ -236,7 +285,37 @@ private:
         out_.fetch_session_slots = number("max.incremental.fetch.session.cache.slots");
         out_.max_connections = number("max.connections");
         out_.connections_max_idle_ms = settings_.number("connections.max.idle.ms");
+        out_.max_connections_per_ip = number("max.connections.per.ip");
+        overrides();
         out_.queued_max_requests = number("queued.max.requests");
+        out_.queued_max_request_bytes = settings_.number("queued.max.request.bytes");
+        if (out_.queued_max_request_bytes > 0 &&
+            out_.queued_max_request_bytes < out_.request_max_bytes) {
+            wrong("queued.max.request.bytes", fmt::format("is {}", out_.queued_max_request_bytes),
+                  "socket.request.max.bytes or more: a request of that size would never be read");
+        }
+    }
+
+    // ADDRESS:COUNT, by the last colon: addresses of IPv6 have some of their own.
+    void overrides() {
+        constexpr std::string_view kKey = "max.connections.per.ip.overrides";
+        const std::string text = settings_.text_if_any(kKey).value_or("");
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t comma = std::min(text.find(',', at), text.size());
+            const std::string entry = text.substr(at, comma - at);
+            at = comma + 1;
+            const auto colon = entry.rfind(':');
+            std::int32_t count = -1;
+            const char* const end = entry.data() + entry.size();
+            const char* const first = colon == std::string::npos ? end : entry.data() + colon + 1;
+            const auto parsed = std::from_chars(first, end, count);
+            if (colon == 0 || parsed.ec != std::errc{} || parsed.ptr != end || count < 0) {
+                wrong(kKey, fmt::format("\"{}\" is no limit", entry),
+                      "ADDRESS:COUNT[,ADDRESS:COUNT]..., such as 10.0.0.7:200");
+                continue;
+            }
+            out_.max_connections_of[entry.substr(0, colon)] = count;
+        }
     }
 
     const Settings& settings_;

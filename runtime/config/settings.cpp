@@ -21,8 +21,19 @@ std::string_view trim(std::string_view text) {
 }  // namespace
 
 std::string to_string(const Problem& problem) {
-    return fmt::format("{}:{}: {}: {}{}{}", problem.place.file, problem.place.line, problem.key,
-                       problem.wrong, problem.right.empty() ? "" : "; ", problem.right);
+    const std::string text =
+        fmt::format("{}:{}: {}: {}{}{}", problem.place.file, problem.place.line, problem.key,
+                    problem.wrong, problem.right.empty() ? "" : "; ", problem.right);
+    // Keys and values may hold line ends, by an escape of properties files: one problem, one line.
+    std::string line;
+    for (const char c : text) {
+        const auto code = static_cast<unsigned char>(c);
+        if (code < 0x20 || code == 0x7f)
+            line += fmt::format("\\u{:04x}", code);
+        else
+            line += c;
+    }
+    return line;
 }
 
 void Settings::add(std::string_view file, std::span<const Property> properties) {

@@ -138,20 +138,22 @@ Configuration read_configuration(const Options& options, std::vector<std::string
 
 std::string explain(const Configuration& configuration) {
     const config::NodeSettings& node = configuration.node;
-    std::string text =
-        fmt::format("Node {} is {}{}.\n", node.node.v,
-                    !node.is_controller ? "broker"
-                    : node.is_broker    ? "broker and controller"
-                                        : "controller",
-                    node.voters.size() > 1 ? fmt::format(", in a quorum of {}", node.voters.size())
-                    : node.is_controller   ? ", alone"
-                                           : "");
+    std::string text = fmt::format(
+        "Node {} is {}{}.\n", node.node.v,
+        !node.is_controller ? "broker"
+        : node.is_broker    ? "broker and controller"
+                            : "controller",
+        node.voters.size() > 1 ? fmt::format(", in a quorum of {}", node.voters.size())
+        : !node.quorum_bootstrap.empty()
+            ? fmt::format(", in the quorum that {} knows", to_string(node.quorum_bootstrap.front()))
+        : node.is_controller ? ", alone"
+                             : "");
     for (const auto& listener : node.listeners) {
         text += fmt::format("It listens on {} and tells clients {}.\n",
                             url_of(listener, listener.bind), url_of(listener, listener.advertised));
     }
     text += fmt::format("Its data is in {}; {}.\n", join(node.log_dirs),
-                        node.shards == 0 ? std::string("one shard per core")
+                        node.shards == 0 ? std::string("one shard for two cores")
                                          : fmt::format("{} shards", node.shards));
     text += node.log.flush_before_ack
                 ? "An acknowledgement of acks=all means that the records survive power loss.\n"

@@ -49,12 +49,16 @@ int main(int argc, char** argv) {
     tools::add_topic(app, commands);
     tools::add_produce(app, commands);
     tools::add_consume(app, commands);
+    tools::add_config(app, commands);
+    tools::add_cluster(app, commands);
     tools::add_log(app, commands);
+    tools::add_storage(app, commands);
     binary::add_timeline(app, commands);
 #ifdef FAULTLINE_WITH_SIM
     binary::add_sim(app, commands);
     binary::add_scenario(app, commands);
 #endif
+    tools::add_completion(app, commands);
     if (const std::string line = unknown_command(app, argc, argv); !line.empty())
         return tools::bad_input(line);
     try {

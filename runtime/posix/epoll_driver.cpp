@@ -49,9 +49,8 @@ int EpollDriver::epoll_now() noexcept { return ::epoll_wait(epoll_.get(), events
 
 MonoTime EpollDriver::poll() noexcept { return harvest(epoll_now()); }
 
-MonoTime EpollDriver::wait(MonoTime until) noexcept {
-    const MonoTime now = clock();
-    if (until <= now) return harvest(epoll_now());
+// The descriptors that are ready; -1: a signal came first.
+int EpollDriver::sleep(MonoTime now, MonoTime until) noexcept {
     timespec timeout{};
     const timespec* limit = nullptr;  // without a limit
     if (until != MonoTime::never()) {
@@ -59,7 +58,6 @@ MonoTime EpollDriver::wait(MonoTime until) noexcept {
         timeout = {ns / 1'000'000'000, ns % 1'000'000'000};
         limit = &timeout;
     }
-    if (watch_ != nullptr) watch_->before_sleep();
     int ready = ::epoll_pwait2(epoll_.get(), events_->at, kBatch, limit, nullptr);
     if (ready < 0 && errno == ENOSYS) {  // before Linux 5.11, and in some sandboxes
         const std::int64_t ms =
@@ -67,8 +65,23 @@ MonoTime EpollDriver::wait(MonoTime until) noexcept {
         ready = ::epoll_wait(epoll_.get(), events_->at, kBatch,
                              static_cast<int>(std::min<std::int64_t>(ms, INT_MAX)));
     }
-    if (watch_ != nullptr) watch_->after_sleep();
     FL_ASSERT(ready >= 0 || errno == EINTR);
+    return ready;
+}
+
+MonoTime EpollDriver::wait(MonoTime until) noexcept {
+    MonoTime now = clock();
+    if (until <= now) return harvest(epoll_now());
+    if (watch_ != nullptr) watch_->before_sleep();
+    // A signal has work for us only through a descriptor, so the sleep goes on: the stall watch's
+    // own signal, which comes once after the last work, would else wake the shard and be armed
+    // again by that, for ever.
+    int ready = sleep(now, until);
+    while (ready < 0) {
+        now = clock();
+        ready = until <= now ? 0 : sleep(now, until);
+    }
+    if (watch_ != nullptr) watch_->after_sleep();
     return harvest(ready);
 }
 

@@ -69,6 +69,7 @@ public:
 private:
     MonoTime harvest(int ready) noexcept;
     int epoll_now() noexcept;
+    int sleep(MonoTime now, MonoTime until) noexcept;
 
     static constexpr int kBatch = 256;
     Fd epoll_, doorbell_;

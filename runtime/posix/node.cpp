@@ -1,6 +1,8 @@
 #include "runtime/posix/node.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <fstream>
 #include <sched.h>
 #include <signal.h>
 #include <sys/random.h>
@@ -55,8 +57,8 @@ std::vector<std::unique_ptr<EpollDriver>> make_drivers(unsigned n) {
 }
 
 NodeOptions completed(NodeOptions o) {
-    if (o.shards == 0) o.shards = static_cast<unsigned>(processors().size());
-    if (o.pool_threads == 0) o.pool_threads = 4 + o.shards;
+    if (o.shards == 0) o.shards = default_shards();
+    if (o.pool_threads == 0) o.pool_threads = 12 + o.shards;
     if (o.seed == 0) o.seed = kernel_seed();
     if (o.sys == nullptr) o.sys = &real_syscalls();
     if (!o.make_log) o.make_log = [](ShardId) { return std::make_unique<NullLogger>(); };
@@ -93,6 +95,14 @@ struct Node::Impl {
     std::vector<std::unique_ptr<ShardThread>> threads;
 };
 
+// Each byte that a shard moves costs the kernel at least as much again: the network stack, the
+// page cache's write-back, the syncs of the pool. A shard on every processor would take turns with
+// them, and a request that finds its partition on another shard wakes it and is woken by it.
+// docs/adr/0016.
+unsigned default_shards() {
+    return static_cast<unsigned>(std::max<std::size_t>(1, processors().size() / 2));
+}
+
 Node::Node(NodeOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Node::~Node() = default;
 
@@ -101,7 +111,7 @@ void Node::run(Main main) {
     ::signal(SIGPIPE, SIG_IGN);
     use_all_descriptors();
     const auto cpus = processors();
-    const bool pin = impl_->options.pin_threads && impl_->options.shards <= cpus.size();
+    const bool pin = impl_->options.pin_threads && impl_->options.shards == cpus.size();
     for (std::size_t i = 0; i < impl_->threads.size(); ++i) {
         impl_->threads[i]->start(pin ? cpus[i] : -1, i == 0 ? std::move(main) : Main{});
     }
@@ -112,11 +122,23 @@ void Node::request_stop() noexcept { impl_->threads[0]->request_stop(); }
 
 void Node::kill() noexcept { impl_->shared.end_all(); }
 
+std::size_t most_connections() {
+    constexpr std::size_t kMapsOfConnection = 4, kOthers = 8192;  // files, threads, libraries
+    std::size_t maps = 0;
+    if (!(std::ifstream("/proc/sys/vm/max_map_count") >> maps)) return INT32_MAX;
+    return std::max<std::size_t>(maps, kOthers + kMapsOfConnection) / kMapsOfConnection -
+           kOthers / kMapsOfConnection;
+}
+
 int run_client(std::function<int(Env&, fiber::StopToken)> main,
-               std::function<std::unique_ptr<Logger>(ShardId)> make_log) {
+               std::function<std::unique_ptr<Logger>(ShardId)> make_log,
+               std::function<probe::Sink*(ShardId)> probes) {
     int result = 1;
-    Node node(
-        {.shards = 1, .pool_threads = 3, .pin_threads = false, .make_log = std::move(make_log)});
+    Node node({.shards = 1,
+               .pool_threads = 3,
+               .pin_threads = false,
+               .make_log = std::move(make_log),
+               .probes = std::move(probes)});
     node.run([&](Env& env, fiber::StopToken stop) { result = main(env, stop); });
     return result;
 }

@@ -1,5 +1,4 @@
-// A node of the real world: one pinned thread per shard, each with a scheduler, a driver and an
-// Env.
+// A node of the real world: one thread per shard, each with a scheduler, a driver and an Env.
 #pragma once
 #include <functional>
 #include <memory>
@@ -12,10 +11,10 @@ namespace faultline::posix {
 
 struct NodeOptions {
     NodeId node{0};
-    unsigned shards = 0;          // 0: one per processor that this process may use
+    unsigned shards = 0;          // 0: one for two processors that this process may use
     std::string data_root = ".";  // relative paths of Disk are below it; must exist
-    unsigned pool_threads = 0;    // for calls that block; 0: 4 and one per shard
-    bool pin_threads = true;      // to processors; never when there are more shards than processors
+    unsigned pool_threads = 0;    // for calls that block; 0: 12 and one per shard
+    bool pin_threads = true;      // to processors, when there is a shard for each of them
     // SIGTERM and SIGINT stop the node, SIGHUP calls on_hangup. One node per process may have them.
     bool handle_signals = true;
     std::function<void(Env&)> on_hangup;  // in a fiber of shard 0; may park
@@ -25,9 +24,14 @@ struct NodeOptions {
     std::uint64_t seed = 0;                                // of Env::rng; 0: from the kernel
     // Called once per shard, before its thread starts. Empty: nothing is logged.
     std::function<std::unique_ptr<Logger>(ShardId)> make_log;
-    probe::Sink* probes = nullptr;  // called on every shard's thread
-    SysCalls* sys = nullptr;        // null: the kernel's
+    // Who hears what a shard does, on that shard's thread; must outlive the node. Empty: nobody.
+    std::function<probe::Sink*(ShardId)> probes;
+    SysCalls* sys = nullptr;  // null: the kernel's
 };
+
+// How many shards a node has when it is told none: one for two of the processors that this process
+// may use.
+unsigned default_shards();
 
 // Sets SIGPIPE to ignored and the soft limit of descriptors to the hard one, for the whole process.
 class Node {
@@ -52,8 +56,13 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+// How many connections the kernel lets this process have: each has two stacks, and a stack with its
+// guard page takes two of vm.max_map_count's maps. INT32_MAX when that is not known.
+std::size_t most_connections();
+
 // For programs that are only a client: one shard, files relative to the working directory, Ctrl-C
 // stops. Returns what `main` returned.
 int run_client(std::function<int(Env&, fiber::StopToken)> main,
-               std::function<std::unique_ptr<Logger>(ShardId)> make_log = {});
+               std::function<std::unique_ptr<Logger>(ShardId)> make_log = {},
+               std::function<probe::Sink*(ShardId)> probes = {});
 }  // namespace faultline::posix

@@ -33,7 +33,7 @@ struct Inode {
 // docs/adr/0012.
 class InlineGate {
 public:
-    static constexpr std::size_t kMaxBytes = 256 * 1024;
+    static constexpr std::size_t kMaxBytes = 1088 * 1024;  // a batch of the default limit
     static constexpr Duration kSlow = std::chrono::milliseconds(1);
     static constexpr Duration kFor = std::chrono::seconds(1);
     bool open(MonoTime now, std::size_t bytes) const noexcept {

@@ -109,7 +109,8 @@ ShardThread::ShardThread(ShardId self, NodeShared& shared, EpollDriver& driver, 
            .net = network_,
            .disk = shared.disk,
            .shards = shards_,
-           .probe = {shared.options.probes, shared.options.node, scheduler_.now_pointer()},
+           .probe = {shared.options.probes ? shared.options.probes(self) : nullptr,
+                     shared.options.node, scheduler_.now_pointer()},
            .log = *log_},
       posted_(scheduler_) {
     driver_.add_inbox(*this);

@@ -16,14 +16,16 @@
 namespace faultline::posix {
 namespace {
 constexpr std::size_t kSharedBlock = 256 * 1024;
-constexpr std::size_t kSharedLeast = 4 * 1024;
+constexpr std::size_t kSharedLeast = 16 * 1024;
 // Reads of more than this are the rest of a large frame: they get a block of their own.
-constexpr std::size_t kSmallRead = 16 * 1024;
+constexpr std::size_t kSmallRead = 64 * 1024;
 constexpr std::size_t kLargestRead = 1024 * 1024;
 constexpr int kMaxVecs = 64;
-constexpr std::size_t kFileChunk = 512 * 1024;
+constexpr std::size_t kFileChunk = 1024 * 1024;
 // A peer that is as fast as we are never makes us park; others of the shard want a turn too.
 constexpr unsigned kTurns = 16;
+// Nor is a turn to take longer than what comes of this much may: it is checked and written.
+constexpr std::size_t kTurnBytes = 1024 * 1024;
 
 // Names a parked fiber for on_events(), also when the fiber is killed.
 struct Parked {
@@ -126,8 +128,9 @@ void SocketConnection::on_events(std::uint32_t events) noexcept {
 Result<std::size_t> SocketConnection::read_some(IoBuf& in, std::size_t max, Deadline deadline,
                                                 fiber::StopToken stop) {
     FL_ASSERT(max > 0 && reader_ == nullptr);  // one reader at a time
-    if (++turns_ > kTurns) {
+    if (++turns_ > kTurns || turn_bytes_ > kTurnBytes) {
         turns_ = 0;
+        turn_bytes_ = 0;
         fiber::Scheduler::current().yield();
     }
     while (true) {
@@ -135,10 +138,12 @@ Result<std::size_t> SocketConnection::read_some(IoBuf& in, std::size_t max, Dead
         if (reset_ != 0) return net_error(reset_, "net.read");
         if (readable_) {
             FL_TRY(const std::size_t n, receive(in, max));
+            turn_bytes_ += n;
             if (n > 0) return n;
             continue;
         }
         turns_ = 0;
+        turn_bytes_ = 0;
         FL_CHECK(park_in(reader_, deadline, stop, "net.read"));
     }
 }
@@ -149,8 +154,8 @@ Result<std::size_t> SocketConnection::receive(IoBuf& in, std::size_t max) {
     ReceiveRoom& room = small ? shared_room_ : own_room_;
     if (small) own_room_.drop();  // an idle connection holds no memory
     max = std::min(max, kLargestRead);
-    const MutBytes to = small ? room.reserve(max, kSharedLeast, kSharedBlock)
-                              : room.reserve(max, 4 * kSmallRead, max);
+    const MutBytes to =
+        small ? room.reserve(max, kSharedLeast, kSharedBlock) : room.reserve(max, kSmallRead, max);
     const ssize_t n = ::recv(fd_.get(), to.data(), to.size(), MSG_DONTWAIT);
     if (n > 0) {
         const auto got = static_cast<std::size_t>(n);
@@ -175,6 +180,7 @@ struct SocketConnection::Cursor {
     const OutBuf& out;
     std::size_t part = 0;
     std::uint64_t skip = 0;  // of parts()[part]
+    std::uint64_t most = 0;  // that the next sendfile may send
     bool done() const { return part == out.parts().size(); }
     const FileSlice* file() const { return std::get_if<FileSlice>(&out.parts()[part]); }
     void advance(std::uint64_t n) {
@@ -211,6 +217,8 @@ Result<void> SocketConnection::write(OutBuf out, Deadline deadline, fiber::StopT
 }
 
 Result<void> SocketConnection::write_parts(Cursor& at, Deadline deadline, fiber::StopToken stop) {
+    std::size_t seen_part = at.out.parts().size();  // a part of which is known to be cached
+    std::uint64_t seen_until = 0;                   // what lies before here
     for (unsigned turns = 0; !at.done();) {
         if (aborted_) return Error{Errc::closed, 0, "net.write"};
         if (reset_ != 0) return net_error(reset_, "net.write");
@@ -229,11 +237,17 @@ Result<void> SocketConnection::write_parts(Cursor& at, Deadline deadline, fiber:
             const std::uint64_t off = f->off + at.skip;
             const auto len =
                 static_cast<std::size_t>(std::min<std::uint64_t>(f->len - at.skip, kFileChunk));
-            if (!file.cached(off, len)) {
-                // sendfile would wait for the disk, and the whole shard with it.
-                FL_CHECK(file.warm(off, len));
-                if (aborted_) continue;
+            // Once for each chunk, however many calls it takes to send it.
+            if (seen_part != at.part || off >= seen_until) {
+                seen_part = at.part;
+                seen_until = off + len;
+                if (!file.cached(off, len)) {
+                    // sendfile would wait for the disk, and the whole shard with it.
+                    FL_CHECK(file.warm(off, len));
+                    if (aborted_) continue;
+                }
             }
+            at.most = seen_until - off;
             FL_TRY(const std::size_t n, send_file(at));
             at.advance(n);
         } else {
@@ -278,7 +292,7 @@ Result<std::size_t> SocketConnection::send_memory(Cursor& at) {
 Result<std::size_t> SocketConnection::send_file(Cursor& at) {
     const FileSlice& f = *at.file();
     auto off = static_cast<off_t>(f.off + at.skip);
-    const auto len = static_cast<std::size_t>(std::min<std::uint64_t>(f.len - at.skip, kFileChunk));
+    const auto len = static_cast<std::size_t>(std::min(f.len - at.skip, at.most));
     const int file = dynamic_cast<PosixFile&>(*f.file).fd();
     const ssize_t sent = ::sendfile(fd_.get(), file, &off, len);
     if (sent > 0) return static_cast<std::size_t>(sent);

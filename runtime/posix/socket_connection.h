@@ -70,6 +70,8 @@ private:
     bool write_broken_ = false;
     bool aborted_ = false;
     std::uint16_t reset_ = 0;  // errno of the reset that was seen
-    unsigned turns_ = 0;       // calls since the fiber parked
+    // Since the reading fiber parked: calls, and bytes.
+    unsigned turns_ = 0;
+    std::size_t turn_bytes_ = 0;
 };
 }  // namespace faultline::posix

@@ -17,7 +17,7 @@ struct ConsumeOptions {
     std::string topic, from = "beginning", format = "%s\\n";
     std::int32_t partition = -1;
     std::uint64_t count = 0;
-    bool json = false, follow = false;
+    bool json = false, follow = false, committed = false;
 };
 
 std::optional<client::Position> parse_from(const std::string& text) {
@@ -115,7 +115,10 @@ class Consumption {
 public:
     Consumption(Env& env, fiber::StopToken stop, const ConsumeOptions& options,
                 client::ClientConfig client)
-        : env_(env), stop_(stop), options_(options), consumer_(env, std::move(client)) {}
+        : env_(env),
+          stop_(stop),
+          options_(options),
+          consumer_(env, std::move(client), {.read_committed = options.committed}) {}
 
     int run(client::Position from) {
         const int code = read(from);
@@ -135,7 +138,7 @@ private:
         if (!asked.ok()) return complain(what(), asked.error(), options_.target);
         const client::TopicInfo* topic = cluster.view().topic(options_.topic);
         if (topic != nullptr && topic->error == wire::KafkaError::unknown_topic_or_partition) {
-            return complain(what(), topic->error, "`faultline topic list` shows what there is");
+            return complain(what(), topic->error, "");
         }
         const auto count = cluster.partitions(options_.topic, deadline, stop_);
         if (!count.ok()) return complain(what(), count.error(), options_.target);
@@ -241,6 +244,8 @@ void add_consume(CLI::App& app, std::vector<Command>& commands) {
                     "%t topic %p partition %o offset %T time %k key %s value %K %S lengths "
                     "%h headers")
         ->capture_default_str();
+    sub->add_flag("--read-committed", o->committed,
+                  "leave out what transactions have aborted or not ended yet");
     sub->add_flag("--json", o->json, "one object per line");
     commands.push_back({sub, [o] { return consume(*o); }});
 }

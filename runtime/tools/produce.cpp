@@ -1,12 +1,15 @@
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "core/client/producer.h"
+#include "runtime/events/event_rings.h"
 #include "runtime/posix/node.h"
 #include "runtime/tools/tools.h"
 
@@ -16,9 +19,56 @@ namespace {
 struct ProduceOptions {
     Target target;
     std::string topic, key_delimiter, compression = "none", acks = "all";
+    std::vector<std::string> headers;  // KEY=VALUE
     std::int32_t partition = -1;
     std::uint64_t records = 0, size = 100, rate = 0;
+    bool json = false;
+    std::string events;  // file
 };
+
+// A line of --json, taken apart. The strings are what `consume --json` printed them as.
+struct JsonRecord {
+    std::optional<std::string> key, value;
+    std::vector<wire::RecordHeader> headers;
+    std::optional<std::int64_t> timestamp;
+};
+
+bool take_text(const nlohmann::json& object, const char* name, std::optional<std::string>& out) {
+    const auto found = object.find(name);
+    if (found == object.end() || found->is_null()) return true;
+    if (!found->is_string()) return false;
+    out = found->get<std::string>();
+    return true;
+}
+
+bool take_headers(const nlohmann::json& object, std::vector<wire::RecordHeader>& out) {
+    const auto found = object.find("headers");
+    if (found == object.end()) return true;
+    if (!found->is_array()) return false;
+    for (const auto& pair : *found) {
+        const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_string() &&
+                          (pair[1].is_string() || pair[1].is_null());
+        if (!good) return false;
+        wire::RecordHeader& header = out.emplace_back();
+        header.key = pair[0].get<std::string>();
+        if (pair[1].is_string()) header.value = pair[1].get<std::string>();
+    }
+    return true;
+}
+
+std::optional<JsonRecord> parse_json(const std::string& line) {
+    const auto object = nlohmann::json::parse(line, nullptr, false);
+    JsonRecord out;
+    if (!object.is_object() || !take_text(object, "key", out.key) ||
+        !take_text(object, "value", out.value) || !take_headers(object, out.headers)) {
+        return std::nullopt;
+    }
+    if (const auto time = object.find("timestamp"); time != object.end()) {
+        if (!time->is_number_integer()) return std::nullopt;
+        out.timestamp = time->get<std::int64_t>();
+    }
+    return out;
+}
 
 // Lines of stdin, without ever holding up the fibers.
 class Lines {
@@ -64,10 +114,12 @@ private:
 class Production {
 public:
     Production(Env& env, fiber::StopToken stop, const ProduceOptions& options,
-               client::ClientConfig client, client::ProducerConfig config)
+               std::vector<wire::RecordHeader> headers, client::ClientConfig client,
+               client::ProducerConfig config)
         : env_(env),
           stop_(stop),
           options_(options),
+          headers_(std::move(headers)),
           producer_(env, std::move(client), config,
                     [this](const client::Delivery& d) { count(d); }) {}
 
@@ -89,20 +141,35 @@ public:
 
 private:
     void count(const client::Delivery& d) {
+        const probe::Probe& probe = env_.probe;
+        const auto record = static_cast<std::int64_t>(d.tag);
         if (d.error == wire::KafkaError::none) {
             ++acked_;
+            probe.emit([&] {
+                return probe::ProduceAcked{
+                    probe.intern(options_.topic, PartitionIndex{d.partition}), 0, record, 1,
+                    Offset{d.offset}};
+            });
             return;
         }
+        probe.emit([&] {
+            return probe::ProduceFailed{probe.intern(options_.topic, PartitionIndex{d.partition}),
+                                        0,
+                                        record,
+                                        1,
+                                        static_cast<std::int16_t>(d.error),
+                                        d.maybe_written};
+        });
         if (failed_++ == 0) first_error_ = d.error;
         maybe_ += d.maybe_written ? 1 : 0;
     }
 
-    int send(std::optional<Bytes> key, Bytes value) {
-        client::OutRecord record;
+    // `record` has its key, value, and what else the line says of it.
+    int send(client::OutRecord record) {
         record.topic = options_.topic;
         if (options_.partition >= 0) record.partition = options_.partition;
-        record.key = key;
-        record.value = value;
+        record.headers.insert(record.headers.end(), headers_.begin(), headers_.end());
+        record.tag = sent_;
         const auto taken =
             producer_.send(record, env_.clock.in(timeout_of(options_.target)), stop_);
         if (!taken.ok()) {
@@ -113,20 +180,42 @@ private:
         return kOk;
     }
 
+    int send_line(const std::string& line) {
+        client::OutRecord record;
+        std::string_view value = line;
+        if (const auto& delimiter = options_.key_delimiter; !delimiter.empty()) {
+            const auto at = value.find(delimiter);
+            if (at != std::string_view::npos) {
+                record.key = as_bytes(value.substr(0, at));
+                value.remove_prefix(at + delimiter.size());
+            }
+        }
+        record.value = as_bytes(value);
+        return send(std::move(record));
+    }
+
+    int send_json(const std::string& line) {
+        const auto parsed = parse_json(line);
+        if (!parsed) {
+            return bad_input(fmt::format(
+                "faultline: line {} of the input: not an object with key, value, headers, "
+                "timestamp, as `faultline consume --json` prints",
+                sent_ + 1));
+        }
+        client::OutRecord record;
+        if (parsed->key) record.key = as_bytes(*parsed->key);
+        if (parsed->value) record.value = as_bytes(*parsed->value);
+        record.headers = parsed->headers;
+        record.timestamp = parsed->timestamp;
+        return send(std::move(record));
+    }
+
     int read_lines() {
         const MonoTime start = env_.clock.now();
         Lines lines(env_, stop_);
         while (const auto line = lines.next()) {
-            std::string_view value = *line;
-            std::optional<Bytes> key;
-            if (const auto& delimiter = options_.key_delimiter; !delimiter.empty()) {
-                const auto at = value.find(delimiter);
-                if (at != std::string_view::npos) {
-                    key = as_bytes(value.substr(0, at));
-                    value.remove_prefix(at + delimiter.size());
-                }
-            }
-            if (const int code = send(key, as_bytes(value)); code != kOk) return code;
+            const int code = options_.json ? send_json(*line) : send_line(*line);
+            if (code != kOk) return code;
             pace(start);
         }
         return kOk;
@@ -142,7 +231,9 @@ private:
                 for (int i = 0; i < 8; ++i) value += static_cast<char>('a' + (x >> (8 * i)) % 26);
             }
             value.resize(options_.size);
-            if (const int code = send(std::nullopt, as_bytes(value)); code != kOk) return code;
+            client::OutRecord record;
+            record.value = as_bytes(value);
+            if (const int code = send(std::move(record)); code != kOk) return code;
             pace(start);
         }
         return kOk;
@@ -179,6 +270,7 @@ private:
     Env& env_;
     fiber::StopToken stop_;
     const ProduceOptions& options_;
+    const std::vector<wire::RecordHeader> headers_;  // of every record
     std::uint64_t sent_ = 0, acked_ = 0, failed_ = 0, maybe_ = 0;
     wire::KafkaError first_error_ = wire::KafkaError::none;
     MonoTime told_{};
@@ -203,9 +295,29 @@ int produce(const ProduceOptions& options) {
     } else {
         return bad_input(fmt::format("faultline: --acks {}: one of 0, 1, all", options.acks));
     }
-    return posix::run_client([&](Env& env, fiber::StopToken stop) {
-        return Production(env, stop, options, *client, config).run();
-    });
+    std::vector<wire::RecordHeader> headers;
+    for (const std::string& text : options.headers) {
+        auto pair = parse_pair("--header", text);
+        if (!pair) return kBadInput;
+        headers.push_back({pair->name, pair->value});
+    }
+    std::unique_ptr<events::EventRings> rings;
+    if (!options.events.empty()) {
+        auto opened =
+            events::EventRings::open({.path = options.events,
+                                      .node = NodeId{0},
+                                      .name = std::filesystem::path(options.events).stem(),
+                                      .role = "producer"});
+        if (!opened.ok())
+            return bad_input(fmt::format("faultline: --events {}: {}; a file that can be made",
+                                         options.events, to_string(opened.error())));
+        rings = *std::move(opened);
+    }
+    return posix::run_client(
+        [&](Env& env, fiber::StopToken stop) {
+            return Production(env, stop, options, headers, *client, config).run();
+        },
+        {}, [&](ShardId shard) { return rings == nullptr ? nullptr : rings->sink(shard); });
 }
 }  // namespace
 
@@ -213,7 +325,8 @@ void add_produce(CLI::App& app, std::vector<Command>& commands) {
     CLI::App* sub = app.add_subcommand(
         "produce",
         "Example:  printf 'k1:one\\nk2:two\\n' | faultline produce orders --key-delimiter :\n"
-        "          faultline produce orders --records 1000000 --size 100 --compression zstd\n\n"
+        "          faultline produce orders --records 1000000 --size 100 --compression zstd\n"
+        "          faultline consume orders --json | faultline produce copy --json\n\n"
         "Each line of stdin becomes a record; with --records the records are made up.");
     auto o = std::make_shared<ProduceOptions>();
     sub->add_option("topic", o->topic, "the topic")->required();
@@ -221,6 +334,10 @@ void add_produce(CLI::App& app, std::vector<Command>& commands) {
     sub->add_option("--partition", o->partition, "else by key, or spread evenly")
         ->check(CLI::NonNegativeNumber);
     sub->add_option("--key-delimiter", o->key_delimiter, "what stands before it is the key");
+    sub->add_option("--header", o->headers, "KEY=VALUE on every record, may be given again");
+    sub->add_flag(
+        "--json", o->json,
+        "lines are objects with key, value, headers, timestamp, as consume --json prints");
     sub->add_option("--compression", o->compression, "none, gzip, snappy, lz4 or zstd")
         ->capture_default_str();
     sub->add_option("--acks", o->acks, "0, 1 or all")->capture_default_str();
@@ -229,6 +346,7 @@ void add_produce(CLI::App& app, std::vector<Command>& commands) {
         ->capture_default_str()
         ->check(CLI::Range(1, 64 << 20));
     sub->add_option("--rate", o->rate, "records per second at most");
+    sub->add_option("--events", o->events, "keep what happens here, for `faultline timeline`");
     commands.push_back({sub, [o] { return produce(*o); }});
 }
 }  // namespace faultline::tools

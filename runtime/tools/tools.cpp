@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "runtime/posix/node.h"
 
 namespace faultline::tools {
 namespace {
@@ -49,6 +50,40 @@ std::string_view advice(Errc code) {
         case Errc::corrupt: return "the answer is damaged; `faultline log dump` looks at the files";
         case Errc::cancelled: return "it was interrupted";
         default: return "try again";
+    }
+}
+
+// What to do about a broker's answer; "" where its own words have to do.
+std::string_view advice(wire::KafkaError error) {
+    using enum wire::KafkaError;
+    switch (error) {
+        case unknown_topic_or_partition:
+        case unknown_topic_id: return "`faultline topic list` shows what there is";
+        case topic_already_exists: return "`faultline topic describe` shows it";
+        case invalid_topic_exception:
+            return "a name has 1 to 249 of the characters a-z A-Z 0-9 . _ -";
+        case invalid_replication_factor:
+        case broker_not_available: return "`faultline cluster info` shows the brokers";
+        case invalid_partitions: return "partitions can only be added, and there is at least one";
+        case invalid_config: return "`faultline config describe KIND NAME` shows keys and values";
+        case message_too_large:
+        case record_list_too_large: return "make the batch smaller, or raise max.message.bytes";
+        case not_enough_replicas:
+        case not_enough_replicas_after_append:
+            return "`faultline topic describe` shows the replicas in sync; min.insync.replicas "
+                   "wants more";
+        case offset_out_of_range: return "--from beginning reads what there is";
+        case leader_not_available:
+        case not_leader_or_follower:
+            return "the partition has no leader now; `faultline topic describe` shows it, "
+                   "--timeout waits longer";
+        case request_timed_out:
+        case network_exception: return "--timeout waits longer";
+        case unsupported_version: return "the broker is too old for this";
+        case cluster_authorization_failed:
+        case topic_authorization_failed: return "ask who runs the cluster for the right to do this";
+        case kafka_storage_error: return "the broker's log says what is wrong with its disk";
+        default: return "";
     }
 }
 }  // namespace
@@ -96,9 +131,38 @@ int complain(const std::string& what, const Error& error, const Target& target) 
 }
 
 int complain(const std::string& what, wire::KafkaError error, const std::string& message) {
-    fmt::print(stderr, "faultline: {}: {}{}{}\n", what, wire::to_string(error),
-               message.empty() ? "" : ": ", message);
+    const std::string_view next = advice(error);
+    fmt::print(stderr, "faultline: {}: {}{}{}{}{}\n", what, wire::to_string(error),
+               message.empty() ? "" : ": ", message, next.empty() ? "" : "; ", next);
     return kFailed;
+}
+
+int with_admin(const Target& target,
+               const std::function<int(client::Admin&, Deadline, fiber::StopToken)>& body) {
+    const auto config = client_config(target);
+    if (!config) return kBadInput;
+    return posix::run_client([&](Env& env, fiber::StopToken stop) {
+        client::Admin admin(env, *config);
+        const int code = body(admin, env.clock.in(timeout_of(target)), stop);
+        admin.close();
+        return code;
+    });
+}
+
+int settle(const std::string& what, const Result<client::AdminAnswer>& answer,
+           const Target& target) {
+    if (!answer.ok()) return complain(what, answer.error(), target);
+    if (!answer->ok()) return complain(what, answer->error, answer->message);
+    return kOk;
+}
+
+std::optional<client::ConfigChange> parse_pair(const std::string& flag, const std::string& text) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        bad_input(fmt::format("faultline: {} {}: not KEY=VALUE", flag, text));
+        return std::nullopt;
+    }
+    return client::ConfigChange{text.substr(0, equals), text.substr(equals + 1)};
 }
 
 int bad_input(const std::string& line) {

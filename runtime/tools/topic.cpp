@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/client/admin.h"
-#include "runtime/posix/node.h"
 #include "runtime/tools/tools.h"
 
 namespace faultline::tools {
@@ -14,52 +13,68 @@ struct TopicOptions {
     std::string name;
     std::int32_t partitions = -1;
     std::int16_t replicas = -1;
-    std::vector<std::string> configs;
+    std::vector<std::string> configs, defaults;
     bool json = false, internal = false;
 };
-using OptionsRef = std::shared_ptr<TopicOptions>;
-
-// Runs `body` with an Admin and closes it.
-int with_admin(const TopicOptions& options,
-               const std::function<int(client::Admin&, Deadline, fiber::StopToken)>& body) {
-    const auto config = client_config(options.target);
-    if (!config) return kBadInput;
-    return posix::run_client([&](Env& env, fiber::StopToken stop) {
-        client::Admin admin(env, *config);
-        const int code = body(admin, env.clock.in(timeout_of(options.target)), stop);
-        admin.close();
-        return code;
-    });
-}
 
 int create(const TopicOptions& o) {
     client::NewTopic topic{o.name, o.partitions, o.replicas, {}};
-    for (const std::string& pair : o.configs) {
-        const auto equals = pair.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            return bad_input(fmt::format("faultline: --config {}: not KEY=VALUE", pair));
-        }
-        topic.configs[pair.substr(0, equals)] = pair.substr(equals + 1);
+    for (const std::string& text : o.configs) {
+        const auto pair = parse_pair("--config", text);
+        if (!pair) return kBadInput;
+        topic.configs[pair->name] = *pair->value;
     }
-    return with_admin(o, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
-        const auto answer = admin.create_topic(topic, deadline, stop);
-        const std::string what = fmt::format("topic create {}", o.name);
-        if (!answer.ok()) return complain(what, answer.error(), o.target);
-        if (!answer->ok()) return complain(what, answer->error, answer->message);
-        fmt::print("created {}\n", o.name);
-        return kOk;
-    });
+    return with_admin(
+        o.target, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
+            const int code = settle(fmt::format("topic create {}", o.name),
+                                    admin.create_topic(topic, deadline, stop), o.target);
+            if (code == kOk) fmt::print("created {}\n", o.name);
+            return code;
+        });
 }
 
 int remove(const TopicOptions& o) {
-    return with_admin(o, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
-        const auto answer = admin.delete_topic(o.name, deadline, stop);
-        const std::string what = fmt::format("topic delete {}", o.name);
-        if (!answer.ok()) return complain(what, answer.error(), o.target);
-        if (!answer->ok()) return complain(what, answer->error, answer->message);
-        fmt::print("deleted {}\n", o.name);
-        return kOk;
-    });
+    return with_admin(
+        o.target, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
+            const int code = settle(fmt::format("topic delete {}", o.name),
+                                    admin.delete_topic(o.name, deadline, stop), o.target);
+            if (code == kOk) fmt::print("deleted {}\n", o.name);
+            return code;
+        });
+}
+
+int alter(const TopicOptions& o) {
+    std::vector<client::ConfigChange> changes;
+    for (const std::string& text : o.configs) {
+        auto pair = parse_pair("--config", text);
+        if (!pair) return kBadInput;
+        changes.push_back(*std::move(pair));
+    }
+    for (const std::string& key : o.defaults) changes.push_back({key, std::nullopt});
+    if (changes.empty() && o.partitions < 0) {
+        return bad_input(fmt::format(
+            "faultline: topic alter {}: nothing to do; give --partitions, --config or --default",
+            o.name));
+    }
+    return with_admin(
+        o.target, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
+            const std::string what = fmt::format("topic alter {}", o.name);
+            if (!changes.empty()) {
+                const int code =
+                    settle(what,
+                           admin.alter_configs({client::ConfigResource::Kind::topic, o.name},
+                                               changes, deadline, stop),
+                           o.target);
+                if (code != kOk) return code;
+            }
+            if (o.partitions >= 0) {
+                const int code = settle(
+                    what, admin.create_partitions(o.name, o.partitions, deadline, stop), o.target);
+                if (code != kOk) return code;
+            }
+            fmt::print("altered {}\n", o.name);
+            return kOk;
+        });
 }
 
 nlohmann::ordered_json to_json(const std::string& name, const client::TopicInfo& topic) {
@@ -77,26 +92,28 @@ nlohmann::ordered_json to_json(const std::string& name, const client::TopicInfo&
 }
 
 int list(const TopicOptions& o) {
-    return with_admin(o, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
-        const auto view = admin.describe(deadline, stop);
-        if (!view.ok()) return complain("topic list", view.error(), o.target);
-        auto all = nlohmann::ordered_json::array();
-        for (const auto& [name, topic] : (*view)->topics()) {
-            if (topic.internal && !o.internal) continue;
-            if (o.json) {
-                all.push_back(to_json(name, topic));
-            } else {
-                fmt::print("{:<40} {} partition{}\n", name, topic.partitions.size(),
-                           topic.partitions.size() == 1 ? "" : "s");
+    return with_admin(
+        o.target, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
+            const auto view = admin.describe(deadline, stop);
+            if (!view.ok()) return complain("topic list", view.error(), o.target);
+            auto all = nlohmann::ordered_json::array();
+            for (const auto& [name, topic] : (*view)->topics()) {
+                if (topic.internal && !o.internal) continue;
+                if (o.json) {
+                    all.push_back(to_json(name, topic));
+                } else {
+                    fmt::print("{:<40} {} partition{}\n", name, topic.partitions.size(),
+                               topic.partitions.size() == 1 ? "" : "s");
+                }
             }
-        }
-        if (o.json) fmt::print("{}\n", all.dump());
-        return kOk;
-    });
+            if (o.json) fmt::print("{}\n", all.dump());
+            return kOk;
+        });
 }
 
 int describe(const TopicOptions& o) {
-    return with_admin(o, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
+    return with_admin(o.target, [&](client::Admin& admin, Deadline deadline,
+                                    fiber::StopToken stop) {
         const std::string what = fmt::format("topic describe {}", o.name);
         const auto asked = admin.cluster().refresh(o.name, deadline, stop);
         if (!asked.ok()) return complain(what, asked.error(), o.target);
@@ -104,8 +121,7 @@ int describe(const TopicOptions& o) {
         if (topic == nullptr || topic->error != wire::KafkaError::none) {
             return complain(
                 what,
-                topic == nullptr ? wire::KafkaError::unknown_topic_or_partition : topic->error,
-                "`faultline topic list` shows what there is");
+                topic == nullptr ? wire::KafkaError::unknown_topic_or_partition : topic->error, "");
         }
         if (o.json) {
             fmt::print("{}\n", to_json(o.name, *topic).dump());
@@ -127,7 +143,7 @@ void add_topic(CLI::App& app, std::vector<Command>& commands) {
     CLI::App* topic =
         app.add_subcommand("topic",
                            "Example:  faultline topic create orders --partitions 3\n\n"
-                           "Creates, lists, describes and deletes topics.");
+                           "Creates, lists, describes, alters and deletes topics.");
     topic->require_subcommand(1);
     const auto add = [&](const char* name, const char* help, bool named, auto run) {
         CLI::App* sub = topic->add_subcommand(name, help);
@@ -150,6 +166,15 @@ void add_topic(CLI::App& app, std::vector<Command>& commands) {
     const auto [described, d] =
         add("describe", "Example:  faultline topic describe orders", true, describe);
     described->add_flag("--json", d->json, "for programs");
+    const auto [altered, a] =
+        add("alter",
+            "Example:  faultline topic alter orders --partitions 6 --config retention.ms=60000\n\n"
+            "Adds partitions and changes configuration.",
+            true, alter);
+    altered->add_option("--partitions", a->partitions, "so many in all; never fewer than before")
+        ->check(CLI::PositiveNumber);
+    altered->add_option("--config", a->configs, "KEY=VALUE, may be given again");
+    altered->add_option("--default", a->defaults, "KEY back to its default, may be given again");
     add("delete", "Example:  faultline topic delete orders", true, remove);
 }
 }  // namespace faultline::tools

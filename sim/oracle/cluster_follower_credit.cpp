@@ -1,7 +1,8 @@
 // INV-144 follower-credit: a leader counts a follower to hold no more than what is in the
 // follower's log, durably where acknowledgements wait for the disk, and only of a log that is a
-// beginning of its own. A fetch that was under way while its sender went on to a later epoch tells
-// of a log that may be cut since: who leads there answers for it (INV-140).
+// beginning of its own, and only in answer to a fetch of its own epoch. A fetch that was under way
+// while its sender went on to a later epoch tells of a log that may be cut since: who leads there
+// answers for it (INV-140).
 #include <fmt/format.h>
 
 #include "sim/oracle/cluster_oracle.h"
@@ -24,8 +25,21 @@ private:
         (void)logs().replica(*p, node);
         const auto& follower = logs().replica(*p, f->follower);
         const auto& leader = logs().replica(*p, node);
-        if (follower.epoch > f->epoch.v) return;
+        if (follower.epoch > f->epoch.v || logs().may_lack(*p, f->follower)) return;
         ++premises_;
+        if (follower.newest_epoch < f->epoch.v && follower.newest_epoch >= 0) {
+            violate(at, fmt::format("{} leads {} in epoch {} and counts a fetch of {}, but that "
+                                    "one knows no later epoch than {}",
+                                    node_name(node), partition_name(f->partition), f->epoch.v,
+                                    node_name(f->follower), follower.newest_epoch));
+            return;
+        }
+        if (f->at.v > leader.end) {
+            violate(at, fmt::format("{} counts {} to hold {} up to {}, but its own log ends at {}",
+                                    node_name(node), node_name(f->follower),
+                                    partition_name(f->partition), f->at.v, leader.end));
+            return;
+        }
         const std::int64_t held = ClusterLogs::holds(*p, follower);
         if (f->at.v > held) {
             violate(at, fmt::format("{} counts {} to hold {} up to {}, but {} is up to {}",

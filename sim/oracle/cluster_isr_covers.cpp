@@ -39,6 +39,7 @@ private:
 
     void covers(MonoTime at, ClusterLogs::Partition& p, const probe::HighWatermark& h,
                 NodeId leader, NodeId member) {
+        if (logs().may_lack(p, member)) return;  // until it is heard of again
         // By reference after both exist: asking for one may move the others.
         (void)logs().replica(p, member);
         const auto& lead = logs().replica(p, leader);

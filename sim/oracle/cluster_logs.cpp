@@ -1,6 +1,7 @@
 #include "sim/oracle/cluster_logs.h"
 
 #include <algorithm>
+#include <bit>
 
 #include <fmt/format.h>
 
@@ -59,7 +60,16 @@ ClusterLogs::Replica& ClusterLogs::replica(Partition& p, NodeId node) {
 }
 
 bool ClusterLogs::may_lose(const Partition& p) const {
-    return p.forgiven || p.unclean || budget_.beyond() || (p.lazy && unsynced_lost_);
+    if (p.forgiven || p.unclean || budget_.beyond()) return true;
+    if (!p.lazy) return false;
+    std::uint64_t holders = 0;
+    for (std::size_t n = 0; n < p.replicas.size(); ++n) {
+        if (p.replicas[n].opened) holders |= bit(NodeId{static_cast<std::int32_t>(n)});
+    }
+    // Committed is what min.insync.replicas hold: as long as fewer of them are in doubt, one that
+    // has it is known to be eligible (KIP-966).
+    return (dark_ & holders) != 0 &&
+           std::popcount(unclean_ & holders) >= std::min(p.min_isr, p.factor);
 }
 
 void ClusterLogs::forgive(Partition& p, std::int64_t records) {
@@ -71,7 +81,9 @@ void ClusterLogs::on_sim(const SimEvent& event) {
     if (!fresh()) return;
     budget_.on_sim(event);
     const auto* crash = std::get_if<NodeCrashed>(&event);
-    unsynced_lost_ = unsynced_lost_ || (crash != nullptr && crash->power_loss);
+    if (crash == nullptr) return;
+    unclean_ |= bit(crash->node);
+    if (crash->power_loss) dark_ |= bit(crash->node);
 }
 
 void ClusterLogs::on_probe(NodeId node, const probe::Event& event) {
@@ -97,8 +109,11 @@ void ClusterLogs::on_probe(NodeId node, const probe::Event& event) {
         takes_part(node, w->partition, w->epoch, Part::follower, w->leader);
     } else if (const auto* i = std::get_if<probe::IsrChanged>(&event)) {
         if (Partition* p = find(i->partition)) replica(*p, node).isr = i->members;
+    } else if (const auto* gone = std::get_if<probe::LogRemoved>(&event)) {
+        if (Partition* p = find(gone->partition)) replica(*p, node) = {};
     } else if (std::holds_alternative<probe::LogDirFailed>(event)) {
-        unsynced_lost_ = true;  // nobody knows which pages the disk has got
+        dark_ |= bit(node);  // nobody knows which pages the disk has got
+        unclean_ |= bit(node);
     }
 }
 
@@ -175,6 +190,7 @@ void ClusterLogs::takes_part(NodeId node, probe::PartitionKey key, Epoch epoch, 
     Replica& r = replica(*p, node);
     r.part = part;
     r.epoch = epoch.v;
+    r.newest_epoch = std::max(r.newest_epoch, epoch.v);
     r.leader = leader;
     if (part != Part::leader) return;
     r.isr = 0;

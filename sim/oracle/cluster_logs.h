@@ -1,5 +1,5 @@
 // What each replica of a partition holds, who leads it, and what was ever committed, as the events
-// of the nodes tell it. The oracles of clusters (INV-140 to INV-148) have one between them.
+// of the nodes tell it. The oracles of clusters (INV-140 to INV-151) have one between them.
 #pragma once
 #include <deque>
 #include <optional>
@@ -34,9 +34,10 @@ public:
         std::int64_t agreed = 0;  // up to here it was compared with what was committed
         std::deque<Batch> batches;
         Part part = Part::none;
-        std::int32_t epoch = -1;  // in which it has this part
-        NodeId leader{-1};        // whom it follows
-        std::uint64_t isr = 0;    // as it believes as leader, a bit for each broker
+        std::int32_t epoch = -1;         // in which it has this part
+        std::int32_t newest_epoch = -1;  // in which it had one, in any process
+        NodeId leader{-1};               // whom it follows
+        std::uint64_t isr = 0;           // as it believes as leader, a bit for each broker
     };
     struct Partition {
         std::vector<Replica> replicas;  // by node
@@ -76,6 +77,10 @@ public:
     }
     // May this partition lose committed records? Then it is forgiven from now on, and counted.
     bool may_lose(const Partition& p) const;
+    // May this replica lack what it told its leader that it holds?
+    bool may_lack(const Partition& p, NodeId node) const {
+        return p.lazy && (dark_ & bit(node)) != 0;
+    }
     void forgive(Partition& p, std::int64_t records);
     std::uint64_t forgiven_records() const noexcept { return forgiven_records_; }
     // The differences that the newest event brought: a high watermark above other records than were
@@ -88,6 +93,9 @@ public:
     bool beyond() const noexcept { return budget_.beyond(); }
 
 private:
+    static std::uint64_t bit(NodeId node) {
+        return node.v >= 0 && node.v < 64 ? std::uint64_t{1} << node.v : 0;
+    }
     bool fresh();
     void opened(NodeId node, const probe::LogOpened& o);
     void appended(NodeId node, const probe::BatchAppended& a);
@@ -105,7 +113,9 @@ private:
     std::vector<Partition> partitions_;  // by key
     std::vector<bool> introduced_;
     std::uint64_t seen_ = 0;  // number of the newest event
-    bool unsynced_lost_ = false;
+    // Nodes that may have lost what was not durable, and those that shut down in disorder, whose
+    // controller cannot know whether they have. A bit for each.
+    std::uint64_t dark_ = 0, unclean_ = 0;
     std::uint64_t forgiven_records_ = 0;
     std::optional<Difference> disagreement_, overtaken_;
     std::optional<Committed> cut_;

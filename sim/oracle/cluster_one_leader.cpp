@@ -14,6 +14,7 @@ public:
     void on_probe(MonoTime at, NodeId node, const probe::Event& event) override {
         if (const auto* l = std::get_if<probe::LeaderChanged>(&event)) {
             const std::string_view name = partition_name(l->partition);
+            if (is_quorum(name)) return leads(at, node, 0, l->epoch.v, "the quorum");
             // A topic that comes again under its name begins its epochs anew.
             if (!cast_.topics.contains(std::string(topic_of(name)))) return;
             leads(at, node, l->partition, l->epoch.v, name);

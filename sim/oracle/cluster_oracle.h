@@ -12,10 +12,14 @@ public:
         logs_->on_probe(node, event);
         look(at, node, event);
     }
-    void on_sim(MonoTime, const SimEvent& event) final { logs_->on_sim(event); }
+    void on_sim(MonoTime at, const SimEvent& event) final {
+        logs_->on_sim(event);
+        watch(at, event);
+    }
 
 protected:
     virtual void look(MonoTime at, NodeId node, const probe::Event& event) = 0;
+    virtual void watch(MonoTime, const SimEvent&) {}
     ClusterLogs& logs() { return *logs_; }
     const ClusterLogs& logs() const { return *logs_; }
 

@@ -1,7 +1,9 @@
 // INV-148 cluster-settles: when the faults are over and all nodes run on a LAN, each partition has
-// a leader within kLed, nobody else begins to lead after kQuiet, and after kRefilled each ISR has
-// all replicas again. A node whose log directory failed is not well again: then only leaders are
-// asked for. A run that ends earlier settles nothing.
+// a leader within kLed, and after kRefilled each ISR has all replicas again. From the moment at
+// which all that is so it is quiet: nobody else begins to lead, but where the controller is told to
+// bring preferred leaders back every few seconds. A node whose log directory failed is not well
+// again: then only leaders are asked for. A run that ends earlier settles nothing.
+#include <algorithm>
 #include <bit>
 
 #include <fmt/format.h>
@@ -11,7 +13,7 @@
 
 namespace faultline::sim {
 namespace {
-constexpr Duration kLed = 2s, kQuiet = 12s, kRefilled = 12s;
+constexpr Duration kLed = 2s, kRefilled = 12s;
 
 class ClusterSettles final : public Oracle {
 public:
@@ -25,6 +27,7 @@ public:
         } else if (const auto* i = std::get_if<probe::IsrChanged>(&event)) {
             const auto p = partitions_.find(i->partition);
             if (p != partitions_.end() && p->second.epoch == i->epoch.v) p->second.isr = i->members;
+            note_quiet(at);
         } else if (std::holds_alternative<probe::LogDirFailed>(event)) {
             dir_failed_ = true;
         }
@@ -46,16 +49,15 @@ public:
         check_time(at);
         if (at < refilled() || !judges()) return;
         for (const auto& [key, p] : partitions_) {
+            ++premises_;
+            if (dir_failed_ || complete(key, p)) continue;
             const auto topic =
                 cast_.cluster_topics.find(std::string(topic_of(partition_name(key))));
-            ++premises_;
-            const int members = std::popcount(p.isr);
-            if (dir_failed_ || members >= topic->second.replicas) continue;
             violate(at, fmt::format("the faults were over at {}, but at {} the ISR of {} has {} of "
                                     "its {} replicas",
                                     format_seconds(cast_.healed - MonoTime{}),
-                                    format_seconds(at - MonoTime{}), partition_name(key), members,
-                                    topic->second.replicas));
+                                    format_seconds(at - MonoTime{}), partition_name(key),
+                                    std::popcount(p.isr), topic->second.replicas));
         }
     }
 
@@ -74,10 +76,25 @@ private:
         return cast_.healed == MonoTime::never() ? MonoTime::never() : cast_.healed + d;
     }
 
+    bool complete(probe::PartitionKey key, const Partition& p) const {
+        const auto topic = cast_.cluster_topics.find(std::string(topic_of(partition_name(key))));
+        return std::popcount(p.isr) >= topic->second.replicas;
+    }
+
+    void note_quiet(MonoTime at) {
+        if (quiet_from_ != MonoTime::never() || at < after(kLed)) return;
+        for (const auto& [key, p] : partitions_) {
+            if (!p.leads || !complete(key, p)) return;
+        }
+        quiet_from_ = at;
+    }
+
     // Told with whatever comes first when the time is over.
     void check_time(MonoTime at) {
+        if (at >= refilled()) quiet_from_ = std::min(quiet_from_, refilled());
         if (checked_ || at < after(kLed)) return;
         checked_ = true;
+        note_quiet(at);
         if (!judges()) return;
         for (const auto& [key, p] : partitions_) {
             ++premises_;
@@ -97,7 +114,11 @@ private:
         if (l.epoch.v < p.epoch) return;
         const bool known = p.number != 0;
         p = {l.epoch.v, node, true, 0, event_number()};
-        if (!known || at < after(kQuiet) || !judges()) return;
+        if (!known || at < quiet_from_ || !judges()) return;
+        // Two rounds of the controller are enough to bring the preferred leaders back.
+        const bool undisturbed = at < MonoTime{} + cast_.balance_every ||
+                                 at >= quiet_from_ + 2 * cast_.balance_every + 1s;
+        if (!undisturbed) return;
         violate(at, fmt::format("the faults were over at {}, but at {} n{} begins to lead {} in "
                                 "epoch {}",
                                 format_seconds(cast_.healed - MonoTime{}),
@@ -108,6 +129,7 @@ private:
     const Cast& cast_;
     SurvivalBudget budget_;
     bool checked_ = false, dir_failed_ = false;
+    MonoTime quiet_from_ = MonoTime::never();
     std::map<probe::PartitionKey, Partition> partitions_;
 };
 }  // namespace

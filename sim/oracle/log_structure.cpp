@@ -40,7 +40,10 @@ public:
             log.end = t->to.v;
             log.durable = std::min(log.durable, log.end);
             log.start = std::min(log.start, log.end);
+            log.cut_to = t->to.v;
             cut_epochs(log);
+            // A follower whose leader deleted all that it had: it begins again above its end.
+            if (t->to > t->from) log.start = log.durable = log.end;
         }
     }
     void on_sim(MonoTime, const SimEvent& event) override { budget_.on_sim(event); }
@@ -49,6 +52,7 @@ private:
     struct Log {
         bool known = false;
         std::int64_t start = 0, end = 0, durable = 0;
+        std::int64_t cut_to = -1;       // where it was cut last
         std::int64_t gone = 0;          // below this a durable deletion took everything
         std::int64_t newest_gone = -1;  // base of the segment that retention deleted last
         struct Reign {
@@ -131,6 +135,8 @@ private:
         Log& log = logs_[{node_, m.partition}];
         if (!log.known) return;
         ++premises_;
+        // Begun anew with nothing in it, as by a snapshot: it starts where it was cut to.
+        if (m.from.v == log.cut_to && m.from.v > log.start) log.start = m.from.v;
         if (m.from.v != log.start || m.to <= m.from || m.to.v > log.end) {
             violate(at,
                     fmt::format("the log of {} started at offset {} and ended at {}, but its start "

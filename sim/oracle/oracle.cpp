@@ -1,6 +1,7 @@
 #include "sim/oracle/oracle.h"
 
 #include "sim/oracle/cluster_logs.h"
+#include "sim/oracle/metadata_snapshots.h"
 
 namespace faultline::sim {
 
@@ -30,6 +31,8 @@ bool Cast::promises_durability(std::int32_t client) const {
 std::string_view topic_of(std::string_view partition) {
     return partition.substr(0, partition.rfind('-'));
 }
+
+bool is_quorum(std::string_view partition) { return partition == "__cluster_metadata-0"; }
 
 namespace {
 constexpr OracleInfo kRows[] = {
@@ -114,6 +117,25 @@ constexpr OracleInfo kRows[] = {
      "After the faults each partition has a leader soon and keeps it; its replicas come back "
      "into the ISR.",
      "L1 L2 L4"},
+    {149, "deleted-stays-deleted",
+     "Once DeleteRecords was answered, nobody begins to lead with a log that starts lower.",
+     "S12 S16"},
+    {150, "removed-is-elsewhere",
+     "A node removes its log of a partition that stays only when min.insync.replicas others hold "
+     "all that is committed.",
+     "S9 S11"},
+    {151, "no-stray", "After the faults a partition has its log on the nodes of its ISR alone.",
+     "S11"},
+    {152, "survival",
+     "Of the acknowledged records as many are found at the end as the scenario says: all, or not "
+     "all.",
+     "S1"},
+    {153, "metadata-snapshots",
+     "The metadata log of a node begins at 0, or not above a snapshot that it has.", "M5"},
+    {154, "own-epoch", "A leader of the quorum commits nothing before a record of its own epoch.",
+     "M4"},
+    {155, "resigns",
+     "A controller that the majority has left for a later one ceases to lead the quorum.", "M2"},
 };
 }  // namespace
 
@@ -132,6 +154,12 @@ void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge
     all.push_back(make_acked_survives(judge, cast, logs));
     all.push_back(make_metadata_equal(judge, cast));
     all.push_back(make_cluster_settles(judge, cast));
+    all.push_back(make_metadata_snapshots(judge, cast));
+    all.push_back(make_deleted_stays(judge, cast, logs));
+    all.push_back(make_removed_elsewhere(judge, cast, logs));
+    all.push_back(make_no_stray(judge, cast, logs));
+    all.push_back(make_own_epoch(judge));
+    all.push_back(make_resigns(judge, cast));
 }
 }  // namespace
 
@@ -154,6 +182,7 @@ std::vector<std::unique_ptr<Oracle>> make_oracles(Judge& judge, const Cast& cast
     all.push_back(make_sync_honesty(judge, cast));
     all.push_back(make_documented_errors(judge, cast));
     all.push_back(make_failed_send_read(judge, cast));
+    all.push_back(make_survival(judge, cast));
     if (cast.brokers > 1) add_cluster_oracles(all, judge, cast);
     return all;
 }
@@ -164,6 +193,7 @@ std::vector<std::unique_ptr<Oracle>> make_client_oracles(Judge& judge, const Cas
     all.push_back(make_producer_order(judge, cast));
     add_history_oracles(all, judge, cast);
     all.push_back(make_failed_send_read(judge, cast));
+    all.push_back(make_survival(judge, cast));
     return all;
 }
 }  // namespace faultline::sim

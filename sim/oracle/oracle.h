@@ -97,12 +97,15 @@ struct Cast {
     std::vector<FaultKind> faults;                     // by number
     std::int64_t max_drift_ppm = 0;                    // of any clock, either way
     std::map<std::string, bool> topic_flush_before_ack;
+    Survival survival = Survival::any;
     std::set<std::string> unclean_topics;  // unclean.leader.election.enable: elections may lose
     std::map<std::string, std::int64_t> min_isr;          // min.insync.replicas by topic
     std::map<std::string, TopicContract> cluster_topics;  // that stay; empty with one broker
     // From here on no fault acts and all nodes of the cluster run; never when some stay dead, or
     // the network is not a LAN.
     MonoTime healed = MonoTime::never();
+    Duration balance_every = std::chrono::seconds(300);  // leader.imbalance.check.interval.seconds
+    Duration quorum_fetch_timeout{};                     // controller.quorum.fetch.timeout.ms
 
     std::int32_t auditor() const { return static_cast<std::int32_t>(consumers.size()); }
     const std::string& producer_name(std::int32_t client) const {
@@ -121,6 +124,8 @@ struct Cast {
 
 // "orders" of "orders-0".
 std::string_view topic_of(std::string_view partition);
+// Of the metadata log, whose leader is the quorum's.
+bool is_quorum(std::string_view partition);
 
 // What is judged, for people: a row for each invariant that a run can violate.
 struct OracleInfo {
@@ -150,18 +155,24 @@ void add_history_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge&, cons
 std::unique_ptr<Oracle> make_sync_honesty(Judge&, const Cast&);       // INV-103
 std::unique_ptr<Oracle> make_documented_errors(Judge&, const Cast&);  // INV-104
 std::unique_ptr<Oracle> make_failed_send_read(Judge&, const Cast&);   // INV-105
+std::unique_ptr<Oracle> make_survival(Judge&, const Cast&);           // INV-152
 // Of clusters; one ClusterLogs between those that need it.
 class ClusterLogs;
 using ClusterLogsRef = std::shared_ptr<ClusterLogs>;
-std::unique_ptr<Oracle> make_leader_complete(Judge&, const Cast&, ClusterLogsRef);  // INV-140
-std::unique_ptr<Oracle> make_committed_agree(Judge&, const Cast&, ClusterLogsRef);  // INV-141
-std::unique_ptr<Oracle> make_one_leader(Judge&, const Cast&);                       // INV-142
-std::unique_ptr<Oracle> make_isr_covers(Judge&, const Cast&, ClusterLogsRef);       // INV-143
-std::unique_ptr<Oracle> make_follower_credit(Judge&, const Cast&, ClusterLogsRef);  // INV-144
-std::unique_ptr<Oracle> make_node_watermark(Judge&, const Cast&, ClusterLogsRef);   // INV-145
-std::unique_ptr<Oracle> make_acked_survives(Judge&, const Cast&, ClusterLogsRef);   // INV-146
-std::unique_ptr<Oracle> make_metadata_equal(Judge&, const Cast&);                   // INV-147
-std::unique_ptr<Oracle> make_cluster_settles(Judge&, const Cast&);                  // INV-148
+std::unique_ptr<Oracle> make_leader_complete(Judge&, const Cast&, ClusterLogsRef);    // INV-140
+std::unique_ptr<Oracle> make_committed_agree(Judge&, const Cast&, ClusterLogsRef);    // INV-141
+std::unique_ptr<Oracle> make_one_leader(Judge&, const Cast&);                         // INV-142
+std::unique_ptr<Oracle> make_isr_covers(Judge&, const Cast&, ClusterLogsRef);         // INV-143
+std::unique_ptr<Oracle> make_follower_credit(Judge&, const Cast&, ClusterLogsRef);    // INV-144
+std::unique_ptr<Oracle> make_node_watermark(Judge&, const Cast&, ClusterLogsRef);     // INV-145
+std::unique_ptr<Oracle> make_acked_survives(Judge&, const Cast&, ClusterLogsRef);     // INV-146
+std::unique_ptr<Oracle> make_metadata_equal(Judge&, const Cast&);                     // INV-147
+std::unique_ptr<Oracle> make_cluster_settles(Judge&, const Cast&);                    // INV-148
+std::unique_ptr<Oracle> make_deleted_stays(Judge&, const Cast&, ClusterLogsRef);      // INV-149
+std::unique_ptr<Oracle> make_removed_elsewhere(Judge&, const Cast&, ClusterLogsRef);  // INV-150
+std::unique_ptr<Oracle> make_no_stray(Judge&, const Cast&, ClusterLogsRef);           // INV-151
+std::unique_ptr<Oracle> make_own_epoch(Judge&);                                       // INV-154
+std::unique_ptr<Oracle> make_resigns(Judge&, const Cast&);                            // INV-155
 
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data

@@ -54,6 +54,12 @@ std::optional<std::string> configure(broker::BrokerConfig& c,
                                      const std::map<std::string, std::string>& config) {
     for (const auto& [key, value] : config) {
         bool good = true;
+        if (key == "replica.selector.class") {
+            const auto selector = logic::replica_selector(value);
+            if (!selector) return fmt::format("{}: \"{}\" is unknown", key, value);
+            c.replica_selector = *selector;
+            continue;
+        }
         if (set_broker_key(c, key, value, good)) {
             if (!good) return fmt::format("{}: \"{}\" is not a number", key, value);
             continue;
@@ -114,6 +120,7 @@ void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
     for (std::int32_t i = 2; i <= cluster.log_dirs; ++i)
         config.log_dirs.push_back(fmt::format("data{}", i));
     FL_ASSERT(!configure(config, cluster.config));  // check_config() was asked before
+    config.given = {cluster.config.begin(), cluster.config.end()};
     const auto served = broker::run_broker(env, std::move(config), stop);
     if (!served.ok()) env.log.error("the broker stopped: {}", to_string(served.error()));
 }

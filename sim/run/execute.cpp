@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/broker/config.h"
 #include "sim/oracle/oracle.h"
 #include "sim/run/broker_node.h"
 #include "sim/run/injector.h"
@@ -49,6 +50,10 @@ void add_cluster(Cast& cast, const Scenario& s) {
         c.unclean = own != t.config.end() && own->second == "true";
         cast.cluster_topics[t.name] = c;
     }
+    cast.balance_every = std::chrono::seconds(
+        number_or(s.cluster.config, "leader.imbalance.check.interval.seconds", 300));
+    cast.quorum_fetch_timeout = std::chrono::milliseconds(number_or(
+        config, "controller.quorum.fetch.timeout.ms", broker::BrokerConfig{}.quorum_fetch_ms));
     const bool all_run = s.liveness.core == std::vector<std::string>{"all"};
     if (all_run && s.network.profile == NetworkProfile::lan) cast.healed = MonoTime{} + s.length;
 }
@@ -56,6 +61,7 @@ void add_cluster(Cast& cast, const Scenario& s) {
 Cast make_cast(const Scenario& s) {
     Cast cast;
     cast.brokers = s.cluster.brokers;
+    cast.survival = s.expect.survival;
     cast.producers = s.producers;
     cast.consumers = s.consumers;
     const auto flush = s.cluster.config.find("log.flush.before.ack");
@@ -71,7 +77,12 @@ Cast make_cast(const Scenario& s) {
         // Retention by size deletes what is young: then age says nothing.
         const bool by_size = t.config.contains("retention.bytes") ||
                              s.cluster.config.contains("log.retention.bytes");
-        if (!by_size) cast.retention_ms[t.name] = number_or(t.config, "retention.ms", retention);
+        // What an operator deletes is not retention's doing (INV-149).
+        const bool by_hand = std::ranges::any_of(s.faults, [&](const FaultSpec& f) {
+            return f.kind == FaultKind::delete_records && f.partition.starts_with(t.name + "/");
+        });
+        if (!by_size && !by_hand)
+            cast.retention_ms[t.name] = number_or(t.config, "retention.ms", retention);
         const auto own = t.config.find("flush.before.ack");
         if (own != t.config.end()) cast.topic_flush_before_ack[t.name] = own->second != "false";
         cast.min_isr[t.name] = number_or(t.config, "min.insync.replicas",
@@ -179,6 +190,9 @@ private:
         }
         context_.run = seed_;
         context_.topics = scenario_.cluster.topics;
+        for (const NodeSpec& place : scenario_.cluster.nodes) {
+            if (!place.rack.empty()) context_.racks[place.name] = place.rack;
+        }
         context_.memory = &memory_;
         context_.on_corrupt = [this](const std::string& who, const std::string& what) {
             judge_.report({kNoCorruptData, "no-corrupt-data", world_.now(),

@@ -182,11 +182,14 @@ void Injector::strike_process(FaultId id) {
 
 template <class Fn>
 void Injector::each_link(FaultId id, Fn fn) {
+    const FaultSpec& f = faults_[id];
+    // The others have no member `both`: they mean what goes from one side to the other.
+    const bool both = f.both && f.kind != FaultKind::slow_link && f.kind != FaultKind::half_open;
     for (const NodeId a : states_[id].from) {
         for (const NodeId b : states_[id].to) {
             if (a == b) continue;
             fn(a, b);
-            if (faults_[id].both) fn(b, a);
+            if (both) fn(b, a);
         }
     }
 }

@@ -14,6 +14,7 @@ constexpr std::string_view kCodecs[] = {"none", "gzip", "snappy", "lz4", "zstd"}
 constexpr std::string_view kShapes[] = {"constant", "uniform", "exponential", "bimodal"};
 constexpr std::string_view kProfiles[] = {"lan", "wan", "hostile"};
 constexpr std::string_view kPolicies[] = {"random", "fifo", "pct"};
+constexpr std::string_view kSurvivals[] = {"any", "all", "less"};
 constexpr Meaning kClients[] = {
     {"producer", "Sends records to this topic."},
     {"consumer", "Reads every partition of this topic from its beginning."},
@@ -176,6 +177,9 @@ void expect(Fields& f, Expectation& e) {
     f.names("vacuous", e.vacuous, "Faults that may stay without effect; *: all.");
     f.names("reached", e.reached,
             "Rare branches that must be taken (faultline sim sites); else the run is vacuous.");
+    f.word("survival", e.survival, kSurvivals,
+           "Of the acknowledged records are found at the end: all; less, for some must be lost; "
+           "any: the other oracles judge.");
     f.boolean("all_acked", e.all_acked, "Every record of every producer must be acknowledged.");
     f.boolean("progress", e.progress, "Clients must finish when the faults are over.");
 }

@@ -139,12 +139,16 @@ struct RandomSpec {
     friend bool operator==(const RandomSpec&, const RandomSpec&) = default;
 };
 
+// Which of the records that were acknowledged are to be found at the end.
+enum class Survival : std::uint8_t { any, all, less };
+
 struct Expectation {
     std::int32_t violates = 0;         // this invariant must be broken; 0: everything holds
     std::vector<std::string> vacuous;  // fault ids that may stay without effect; "*": all
     std::vector<std::string> reached;  // rare branches (probe::Site) that must have been taken
-    bool all_acked = false;            // every record of every producer is acknowledged
-    bool progress = true;              // at the end producers are done and consumers caught up
+    Survival survival = Survival::any;
+    bool all_acked = false;  // every record of every producer is acknowledged
+    bool progress = true;    // at the end producers are done and consumers caught up
     friend bool operator==(const Expectation&, const Expectation&) = default;
 };
 

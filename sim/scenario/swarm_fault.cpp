@@ -49,7 +49,11 @@ void draw_trigger(FaultSpec& f, const Scenario& s, Rng& rng) {
     const std::int64_t ms = s.length.count() / 1'000'000;
     f.when.at = std::chrono::milliseconds(rng.between(ms / 20, ms * 17 / 20));
     const auto how = rng.below(10);
-    const bool of_disk = f.nodes.size() == 1 && f.to.empty() && f.nodes[0].starts_with('n');
+    // One node, by its own name: n1, c1.
+    const bool controller = s.cluster.controllers > 0 && f.nodes.size() == 1 &&
+                            f.nodes[0].starts_with('c') && f.nodes[0].size() == 2;
+    const bool of_disk =
+        f.nodes.size() == 1 && f.to.empty() && (f.nodes[0].starts_with('n') || controller);
     if (how < 3 && of_disk) draw_disk_trigger(f.when, rng);
     if (how == 3 || how == 4) draw_event_trigger(f.when, rng);
     if (how >= 5 && how < 8 && !s.faults.empty()) {
@@ -64,6 +68,20 @@ void draw_trigger(FaultSpec& f, const Scenario& s, Rng& rng) {
     }
 }
 
+// Of the quorum: nodes of its own, or the first three brokers.
+std::uint64_t quorum_size(const Scenario& s) {
+    const auto& c = s.cluster;
+    return static_cast<std::uint64_t>(c.controllers > 0 ? c.controllers : std::min(c.brokers, 3));
+}
+
+// Of the quorum's nodes, by name or by what they are at that time.
+std::string some_controller(const Scenario& s, Rng& rng) {
+    if (rng.chance(1, 2)) return "controller";
+    if (rng.chance(1, 2)) return fmt::format("standby({})", rng.below(2));
+    const char* role = s.cluster.controllers > 0 ? "c" : "n";
+    return fmt::format("{}{}", role, 1 + rng.below(quorum_size(s)));
+}
+
 std::string some_broker(const Scenario& s, Rng& rng) {
     if (rng.chance(1, 3) && !s.cluster.topics.empty()) {
         const TopicSpec& topic = s.cluster.topics[rng.below(s.cluster.topics.size())];
@@ -71,6 +89,19 @@ std::string some_broker(const Scenario& s, Rng& rng) {
                            rng.below(static_cast<std::uint64_t>(topic.partitions)));
     }
     return fmt::format("n{}", 1 + rng.below(static_cast<std::uint64_t>(s.cluster.brokers)));
+}
+
+// A broker or a controller cannot reach the quorum, or one of it.
+void draw_quorum_cut(FaultSpec& f, const Scenario& s, Rng& rng) {
+    f.from = {rng.chance(1, 2) ? some_controller(s, rng) : some_broker(s, rng)};
+    if (rng.chance(1, 3)) {
+        f.to = {some_controller(s, rng)};
+        return;
+    }
+    const char* role = s.cluster.controllers > 0 ? "c" : "n";
+    f.to.clear();
+    for (std::uint64_t i = 1; i <= quorum_size(s); ++i)
+        f.to.push_back(fmt::format("{}{}", role, i));
 }
 
 std::string some_client(const Scenario& s, Rng& rng) {
@@ -176,6 +207,7 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
     FaultSpec f;
     f.kind = kind;
     f.id = std::move(id);
+    bool quorum_cut = false;
     const bool between = kind == FaultKind::partition || kind == FaultKind::clog ||
                          kind == FaultKind::silent_loss || kind == FaultKind::half_open ||
                          kind == FaultKind::slow_link || kind == FaultKind::reorder;
@@ -185,6 +217,8 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
         // Brokers of a cluster are cut off from one another more often than from clients.
         if (s.cluster.brokers > 1 && rng.chance(2, 3))
             f.to = {rng.chance(1, 2) ? std::string("brokers") : some_broker(s, rng)};
+        quorum_cut = s.cluster.brokers > 1 && rng.chance(1, 4);
+        if (quorum_cut) draw_quorum_cut(f, s, rng);
         if (rng.chance(1, 2)) std::swap(f.from, f.to);
     } else {
         // Mostly a broker; a client that is paused or whose clock jumps is a story too.
@@ -193,6 +227,8 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
                              kind == FaultKind::short_writes) &&
                             rng.chance(1, 4);
         f.nodes = {client ? some_client(s, rng) : some_broker(s, rng)};
+        if (!client && s.cluster.brokers > 1 && rng.chance(1, 4))
+            f.nodes = {some_controller(s, rng)};
     }
     draw_trigger(f, s, rng);
     switch (info(kind).group) {
@@ -203,6 +239,9 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
         case FaultClass::operation: break;  // not drawn
         case FaultClass::count_: break;
     }
+    // Time-outs pass one after the other until somebody else decides.
+    if (quorum_cut && f.duration && rng.chance(1, 3))
+        f.duration = std::chrono::milliseconds(log_uniform(rng, 4'000, 15'000));
     return canonical(f);
 }
 }  // namespace faultline::sim

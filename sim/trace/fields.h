@@ -124,6 +124,8 @@ FL_EVENT(probe, ProduceSent, partition, client, first_record, count)
 FL_EVENT(probe, ProduceAcked, partition, client, first_record, count, first)
 FL_EVENT(probe, ProduceFailed, partition, client, first_record, count, error, maybe_written)
 FL_EVENT(probe, RecordDelivered, partition, consumer, at, client, record)
+FL_EVENT(probe, LogRemoved, partition)
+FL_EVENT(probe, RecordsDeleted, partition, low_watermark)
 
 FL_EVENT(sim, NodeStarted, node, incarnation)
 FL_EVENT(sim, NodeStopped, node, clean)

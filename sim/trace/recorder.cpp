@@ -20,6 +20,8 @@ Result<void> Recorder::write_to(std::string_view path, std::string_view head_jso
 }
 
 Result<void> Recorder::finish() {
+    // A world that was halted closes its connections when it goes, and some listeners go before it.
+    listeners_.clear();
     if (file_ == nullptr) return {};
     const auto file = std::move(file_);
     return file->end(events_, hash_);

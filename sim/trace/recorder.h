@@ -35,7 +35,7 @@ public:
     // docs/formats/trace.md. io when the file cannot be made.
     Result<void> write_to(std::string_view path, std::string_view head_json);
     // Flushes and ends the trace file, with the hash in its last record. io when anything of the
-    // file could not be written. Without a file it does nothing.
+    // file could not be written. Listeners are told of nothing that comes after it.
     Result<void> finish();
 
     void record(MonoTime at, const SimEvent& event);

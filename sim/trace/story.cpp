@@ -369,6 +369,16 @@ void StoryTeller::of_cluster(MonoTime at, NodeId node, const probe::Event& event
                                       "have the rest.",
                                       name(node), partition(e.partition), e.from.v, e.to.v));
               },
+              [&](const probe::LogRemoved& e) {
+                  say(at,
+                      fmt::format("{} removed its log of {}.", name(node), partition(e.partition)),
+                      Rank::routine);
+              },
+              [&](const probe::RecordsDeleted& e) {
+                  turn();
+                  say(at, fmt::format("{} answers that what is below offset {} of {} is deleted.",
+                                      name(node), e.low_watermark.v, partition(e.partition)));
+              },
               [&](const probe::BrokerRegistered& e) {
                   turn();
                   say(at, fmt::format("{} is {}.", name(node), e.fenced ? "fenced" : "unfenced"));

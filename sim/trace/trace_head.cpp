@@ -53,9 +53,13 @@ std::string to_json(const TraceHead& head) {
         versions +=
             fmt::format("{}{}: {}", versions.empty() ? "" : ", ", quoted(library), quoted(version));
     }
+    const std::string real =
+        head.world.empty()
+            ? ""
+            : fmt::format("\"world\": {}, \"began\": {}, ", quoted(head.world), quoted(head.began));
     return fmt::format(
-        "{{\"scenario\": {}, \"seed\": {}, \"nodes\": [{}], \"apis\": {{{}}}, \"versions\": "
+        "{{\"scenario\": {}, \"seed\": {}, {}\"nodes\": [{}], \"apis\": {{{}}}, \"versions\": "
         "{{{}}}}}",
-        quoted(head.scenario), head.seed, nodes, apis, versions);
+        quoted(head.scenario), head.seed, real, nodes, apis, versions);
 }
 }  // namespace faultline::sim

@@ -22,6 +22,9 @@ struct NodeInfo {
 struct TraceHead {
     std::string scenario;
     std::uint64_t seed = 0;
+    // Of a run in the real world: its name for pictures ("3 daemons"), and the wall clock at time
+    // 0.
+    std::string world, began;
     std::vector<NodeInfo> nodes;                  // in the order of the lanes of a picture
     std::map<std::int16_t, std::string> apis;     // api_key -> "Produce"
     std::map<std::string, std::string> versions;  // library -> version

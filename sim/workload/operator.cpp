@@ -17,8 +17,8 @@ namespace faultline::sim {
 namespace {
 
 using wire::KafkaError;
-constexpr Duration kStep = 5s;  // for one request
-constexpr std::int32_t kStepMs = 5'000;
+constexpr Duration kStep = 5s;           // for one request
+constexpr std::int32_t kStepMs = 4'000;  // the cluster's answer comes before that
 
 class Operator {
 public:

@@ -134,7 +134,10 @@ void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& contex
                   std::int32_t consumer, Duration start) {
     auto& memory = context.memory->consumers[consumer];
     if (memory.empty()) env.fibers.sleep_until(env.clock.in(start), stop);
-    client::Consumer reader(env, client_config(context, id));
+    client::ConsumerConfig config;
+    if (const auto rack = context.racks.find(id); rack != context.racks.end())
+        config.rack = rack->second;
+    client::Consumer reader(env, client_config(context, id), config);
     std::map<std::pair<std::string, std::int32_t>, probe::PartitionKey> keys;
     for (const TopicSpec& t : topics) {
         for (std::int32_t p = 0; p < t.partitions; ++p) {

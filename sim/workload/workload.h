@@ -28,7 +28,8 @@ struct WorkloadContext {
     std::vector<Endpoint> bootstrap;
     std::uint64_t run = 0;  // the seed, in every payload
     std::vector<TopicSpec> topics;
-    Memory* memory = nullptr;  // of all clients; must outlive them
+    std::map<std::string, std::string> racks{};  // of clients that stand in one, by id
+    Memory* memory = nullptr;                    // of all clients; must outlive them
     // A damaged record reached a client as data (INV-87). The first argument says who.
     std::function<void(const std::string& who, const std::string& what)> on_corrupt;
     // A record was found in a topic that it was not sent to (INV-90).

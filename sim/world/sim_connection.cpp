@@ -1,6 +1,7 @@
 #include "sim/world/sim_connection.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/assert.h"
 #include "sim/world/sim_driver.h"
@@ -8,7 +9,19 @@
 namespace faultline::sim {
 namespace {
 constexpr Duration kSynRetry = 1s, kNameServer = 5ms;
+
+// A write may carry several frames. Each leaves as a message of its own, because a message is what
+// labels, oracles, faults and pictures take for one request or answer.
+std::uint64_t up_to_frame_end(const Pipe& pipe, const IoBuf& data, std::uint64_t n) {
+    if (pipe.next_frame > pipe.sent) return std::min(n, pipe.next_frame - pipe.sent);
+    if (pipe.next_frame < pipe.sent || data.size() < 4) return n;
+    std::array<std::byte, 4> prefix;
+    data.copy_out(0, prefix);
+    std::uint64_t size = 0;
+    for (const std::byte b : prefix) size = size << 8 | std::to_integer<std::uint64_t>(b);
+    return std::min(n, 4 + size);
 }
+}  // namespace
 
 SimConnection::~SimConnection() {
     if (!incarnation_->alive || !conn_.open[side_]) return;
@@ -111,6 +124,7 @@ Result<void> SimConnection::write_bytes(IoBuf data, Deadline deadline, fiber::St
             continue;
         }
         std::uint64_t n = std::min<std::uint64_t>(data.size(), limit - pipe.unread);
+        n = up_to_frame_end(pipe, data, n);
         if (!conn_.hosts[side_]->faults.empty()) n = net_.bytes_of_write(conn_, side_, n);
         MessageSent sent{++net_.messages_,
                          conn_.id,

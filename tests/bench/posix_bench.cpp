@@ -166,7 +166,7 @@ BENCHMARK(call_other_shard)->UseRealTime();
 BENCHMARK(post_batched)->UseRealTime();
 BENCHMARK(pool_round_trip)->UseRealTime();
 BENCHMARK(echo_loopback)->Arg(1024)->Arg(65536)->UseRealTime();
-BENCHMARK(append)->Arg(1024)->Arg(16384)->Arg(262144)->Arg(262145)->UseRealTime();
+BENCHMARK(append)->Arg(1024)->Arg(16384)->Arg(262144)->Arg(1 << 20)->Arg(2 << 20)->UseRealTime();
 BENCHMARK(append_and_sync)->Arg(1024)->Arg(16384)->UseRealTime();
 BENCHMARK(read_cached)->Arg(16384)->Arg(262144)->UseRealTime();
 }  // namespace

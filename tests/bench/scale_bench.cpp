@@ -16,20 +16,21 @@
 using namespace faultline::bench;
 
 namespace {
-constexpr double kMostGrowth = 2;  // of ten times as many partitions, for each record written
+constexpr double kMostGrowth =
+    2;  // of ten times as many partitions, for each record written or partition looked at
 
 int decisions() {
     int missed = 0;
     const auto small = cost_of_events(100, 1'000), large = cost_of_events(100, 10'000);
     std::printf("%-15s %22s %22s  %-26s\n", "controller", "1,000 partitions", "10,000 partitions",
-                "growth for each record");
+                "growth for each change");
     for (std::size_t i = 0; i < small.size(); ++i) {
         const EventCost &s = small[i], &l = large[i];
         const double growth =
             (l.us / static_cast<double>(l.changes)) / (s.us / static_cast<double>(s.changes));
         const bool pass = growth <= kMostGrowth;
         missed += pass ? 0 : 1;
-        std::printf("%-15s %10.1f us %4zu rec. %10.1f us %4zu rec.  %6.2f (goal <= %.0f)  %s\n",
+        std::printf("%-15s %10.1f us %4zu chg. %10.1f us %4zu chg.  %6.2f (goal <= %.0f)  %s\n",
                     s.event.c_str(), s.us, s.changes, l.us, l.changes, growth, kMostGrowth,
                     pass ? "PASS" : "MISS");
     }

@@ -10,7 +10,7 @@ namespace faultline::bench {
 struct EventCost {
     std::string event;
     double us = 0;            // of processor time, the median of many
-    std::size_t changes = 0;  // records that it wrote, at least 1
+    std::size_t changes = 0;  // records that it wrote, or partitions of its broker; at least 1
 };
 
 // Of a cluster of `brokers` with so many partitions of three replicas, in topics of 100.

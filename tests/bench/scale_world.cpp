@@ -122,6 +122,7 @@ public:
                 unfenced_.insert(node);
             }
         } else if (const auto* l = std::get_if<probe::LeaderChanged>(&event)) {
+            if (recorder_.partition_name(l->partition) == "__cluster_metadata-0") return;
             led_.insert(l->partition);
             ++elections_;
             if (storm_elections_++ == 0) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The tools of `faultline` against a real daemon, with kcat as the witness: each codec both ways, exit
-# codes, log dump, and a daemon that is killed while `faultline produce` writes.
+# The tools of `faultline` against a real daemon, with kcat as the witness: each codec both ways, headers, JSON, topic
+# alter, config, cluster info, completion, exit codes, log dump, and a daemon that is killed while `faultline produce`
+# writes.
 #   cli.sh [BIN-DIR] [RECORDS]      ends with a verdict line; exit 0 or 1
 set -uo pipefail
 bin=${1:-build/release/bin} count=${2:-50000}
@@ -55,6 +56,56 @@ printf 'a:1\nb:2\nc\n' | fl produce t-none --key-delimiter : || fail "produce fr
     fail "keys and offsets of the lines"
 [[ $(fl consume t-none --from end | wc -l) == 0 ]] || fail "--from end reads old records"
 [[ $(fl consume t-none --count 3 --json | wc -l) == 3 ]] || fail "--count 3"
+fl topic create h --partitions 1 --config retention.ms=7200000 >/dev/null || fail "topic create h"
+printf '1\n2\n' | fl produce h --header a=x --header b=y=z || fail "produce --header"
+[[ $(fl consume h -f '%o %h;') == "0 a=x,b=y=z;1 a=x,b=y=z;" ]] || fail "headers"
+fl topic create copy --partitions 1 >/dev/null || fail "topic create copy"
+printf 'k:v\n' | fl produce h --key-delimiter : || fail "produce with a key"
+fl consume h --json | fl produce copy --json || fail "consume --json | produce --json"
+[[ $(fl consume copy -f '%k=%s %h %T;') == "$(fl consume h -f '%k=%s %h %T;')" ]] || fail "a copy by --json is another"
+expect 2 fl produce copy --json <<<'{"value":7}'
+says() { # WORDS COMMAND...: the line on stderr says so
+    local words=$1 line; shift
+    line=$("$@" 2>&1 >/dev/null)
+    grep -q -- "$words" <<<"$line" || fail "not \"$words\" but \"$line\" of: $*"
+}
+tool() { timeout 60 "$bin/faultline" "$@" --bootstrap "$boot"; }
+says 'line 2 of the input' bash -c "printf '{}\nnonsense\n' | '$bin/faultline' produce copy --json --bootstrap '$boot' 2>&1 >/dev/null | grep -v acknowledged >&2"
+fl topic alter h --partitions 3 >/dev/null || fail "topic alter --partitions"
+[[ $(fl topic describe h | grep -c leader) == 3 ]] || fail "topic alter --partitions: not 3"
+says 'partitions can only be added' tool topic alter h --partitions 2
+says 'nothing to do' tool topic alter h
+says '`faultline topic list` shows' tool topic describe nope
+says 'one of none, gzip' tool produce h --compression brotli
+[[ $(fl config describe topic h) == 'retention.ms=7200000  # topic' ]] || fail "config describe topic"
+(($(fl config describe topic h --all | wc -l) > 10)) || fail "config describe --all"
+fl config describe topic h --json | python3 -c 'import json, sys
+[e] = json.load(sys.stdin)
+assert (e["name"], e["value"], e["source"]) == ("retention.ms", "7200000", "topic"), e' || fail "config describe --json"
+says 'topic or broker' tool config describe tropic h
+fl cluster info >"$dir/info" || fail "cluster info"
+grep -q "^  broker 1 .*${boot##*:}" "$dir/info" && grep -q '^quorum leader 1 ' "$dir/info" && grep -q '^  voter 1 ' "$dir/info" ||
+    fail "cluster info: $(cat "$dir/info")"
+fl cluster info --json | python3 -c 'import json, sys
+c = json.load(sys.stdin)
+assert c["controller"] == 1 and len(c["cluster_id"]) == 22 and c["brokers"][0]["id"] == 1, c
+assert c["quorum"]["voters"][0]["id"] == 1, c' || fail "cluster info --json"
+say "headers, a copy by --json, topic alter, config, cluster info"
+
+complete_it() { # WORDS...: what bash offers for the last of them
+    bash -c 'eval "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _faultline; echo "${COMPREPLY[*]}"' _ \
+        "$("$bin/faultline" completion bash)" "$@"
+}
+[[ $(complete_it faultline topic cr) == create ]] || fail "completion of: faultline topic cr"
+[[ $(complete_it faultline topic create orders --part) == --partitions ]] || fail "completion of: topic create orders --part"
+[[ " $(complete_it faultline '') " == *" produce "*" config "* ]] || fail "completion of: faultline"
+# Every command's help begins with an example.
+while read -r path; do
+    read -ra words <<<"${path//\// }"
+    "$bin/faultline" "${words[@]}" --help | head -1 | grep -q '^Example:  ' || fail "no example first: ${words[*]} --help"
+done < <("$bin/faultline" completion bash | sed -n 's/^ *\(\/[a-z\/-]*\)) words=.*/\1/p')
+say "completion for bash; every --help begins with an example"
+
 expect 0 fl topic describe t-none
 expect 1 fl topic describe nope
 expect 1 fl consume nope

@@ -16,8 +16,8 @@ run "$bin/faultline" sim run "$scenario" --timeline "$out/leader-lost.svg" </dev
 simulated=$?
 say "timeline: $root/$out/leader-lost.svg"
 say ""
-say "2. The same with three daemons and kcat."
-run tests/integration/demo_cluster.sh
+say "2. The same with three daemons, drawn from what they remember (events.ring)."
+run tests/integration/demo_cluster.sh 4000 "$out/leader-lost-daemons.svg"
 clustered=$?
 say ""
 say "3. One broker as a daemon, with kcat and python3-confluent-kafka."

@@ -2,6 +2,7 @@
 # Apache Kafka's own command-line tools against a real daemon: topics (create, describe, alter), configs, get-offsets,
 # delete-records, log-dirs, transactions describe-producers, console-producer, console-consumer, producer-perf,
 # verifiable-producer, cluster, api-versions, dump-log.
+# Last a data directory that Apache Kafka has written is given to the daemon.
 #   kafka_tools.sh [BIN-DIR]      ends with a verdict line; exit 0 or 1, 77 where there is no Java or no Kafka
 # The jars: $FL_KAFKA_LIBS, else libs/ of $FL_KAFKA_HOME (default ~/.cache/faultline-reference-kafka).
 set -uo pipefail
@@ -10,11 +11,12 @@ libs=${FL_KAFKA_LIBS:-${FL_KAFKA_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/faultline
 command -v java >/dev/null || { echo "kafka-tools: skipped, there is no java"; exit 77; }
 compgen -G "$libs/kafka-tools-*.jar" >/dev/null || { echo "kafka-tools: skipped, there is no Kafka in $libs"; exit 77; }
 dir=$(mktemp -d "${TMPDIR:-/tmp}/faultline-kafka-tools-XXXXXX")
-daemon=0 boot=''
+daemon=0 kafka=0 boot=''
 
 say() { printf '%s\n' "$*"; }
 finish() {
     ((daemon)) && kill -9 "$daemon" 2>/dev/null
+    ((kafka)) && kill -9 "$kafka" 2>/dev/null
     wait 2>/dev/null
     rm -rf "$dir"
 }
@@ -28,7 +30,7 @@ fail() {
 
 start() {
     : >"$dir/ready"
-    "$bin/faultlined" --dev --data "$dir/data" --port "${1:-0}" >"$dir/ready" 2>>"$dir/log" </dev/null &
+    "$bin/faultlined" --dev --data "${2:-$dir/data}" --port "${1:-0}" >"$dir/ready" 2>>"$dir/log" </dev/null &
     daemon=$!
     for ((i = 0; i < 600; i++)); do
         grep -q '^faultlined ready ' "$dir/ready" && break
@@ -144,4 +146,35 @@ say "dump-log: reads what the daemon wrote"
 kill -TERM "$daemon"
 wait "$daemon"; code=$?; daemon=0
 ((code == 0)) || fail "the daemon's exit code after SIGTERM is $code"
+# Kafka's node 1, with a free port of each kind.
+read -r port other < <(python3 -c 'import socket
+s = [socket.socket() for _ in "ab"]
+[x.bind(("127.0.0.1", 0)) for x in s]
+print(*[x.getsockname()[1] for x in s])')
+cat >"$dir/server.properties" <<P
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$other
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$other
+controller.listener.names=CONTROLLER
+log.dirs=$dir/kafka
+P
+jvm kafka.tools.StorageTool format -t AAAAAAAAQACAAAAAAAAAAQ -c "$dir/server.properties" || fail "Kafka's storage format"
+java -Xmx256m -XX:+UseSerialGC -Dorg.apache.logging.log4j.level=OFF -Dlog4j2.StatusLogger.level=OFF -cp "$libs/*" \
+    kafka.Kafka "$dir/server.properties" >"$dir/out" 2>&1 </dev/null &
+kafka=$!
+for ((i = 0; i < 600; i++)); do kcat -L -b "127.0.0.1:$port" -m 1 >/dev/null 2>&1 && break; sleep 0.1; done
+for z in none gzip snappy lz4 zstd; do
+    seq 2000 | timeout 60 kcat -P -b "127.0.0.1:$port" -t "old-$z" -z $z 2>>"$dir/log" || fail "Kafka takes no records"
+done
+kill -TERM "$kafka"; wait "$kafka" 2>/dev/null; kafka=0
+start 0 "$dir/kafka"
+for z in none gzip snappy lz4 zstd; do
+    echo new | kcat -P -b "$boot" -t "old-$z" -X acks=all || fail "old-$z takes no record"
+    equal "$(kcat -C -b "$boot" -t "old-$z" -o beginning -e -q -X check.crcs=true | cksum)" "$( (seq 2000; echo new) | cksum)" "old-$z"
+done
+kill -TERM "$daemon"
+wait "$daemon"; code=$?; daemon=0
+((code == 0)) || fail "the daemon's exit code after SIGTERM is $code"
+say "a directory that Kafka wrote: its topics are served, with all their records, and take new ones"
 say "kafka-tools: holds"

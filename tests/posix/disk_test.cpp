@@ -1,3 +1,4 @@
+#include "runtime/posix/posix_disk.h"
 #include "tests/posix/rig.h"
 
 using namespace faultline;
@@ -14,7 +15,7 @@ TEST_CASE("disk: small writes run on the shard's thread, large ones in the pool"
         REQUIRE(file.ok());
         REQUIRE((*file)->write(0, bytes(100)).ok());
         CHECK(sys.last_writer == this_thread_id());
-        REQUIRE((*file)->write(0, bytes(1 << 20)).ok());
+        REQUIRE((*file)->write(0, bytes(posix::InlineGate::kMaxBytes + 1)).ok());
         CHECK(sys.last_writer != this_thread_id());
     });
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <mutex>
 #include <signal.h>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -160,6 +161,37 @@ TEST_CASE("node: a client runs with one shard and returns a status", "[posix]") 
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// On a busy machine this takes longer than `d`, and the watch looks at the running thread alone.
+void burn_processor(Duration d) {
+    const auto used = [] {
+        timespec t{};
+        REQUIRE(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+        return Duration{t.tv_sec * 1'000'000'000LL + t.tv_nsec};
+    };
+    const Duration end = used() + d;
+    while (used() < end) {
+    }
+}
+
+// How often this thread has given its processor up to wait.
+long waits() {
+    rusage usage{};
+    REQUIRE(::getrusage(RUSAGE_THREAD, &usage) == 0);
+    return usage.ru_nvcsw;
+}
+
+TEST_CASE("stalls: the watch does not wake a shard that sleeps", "[posix]") {
+    long woken = 0;
+    run_node({.pin_threads = false, .stall_report = 2ms}, [&](Env& env, fiber::StopToken) {
+        const long before = waits();
+        (void)env.fibers.sleep_until(env.clock.in(400ms));
+        woken = waits() - before;
+    });
+    INFO(woken);
+    CHECK(woken >= 1);
+    CHECK(woken < 20);  // a watch that is armed again by its own signal: 200
+}
+
 TEST_CASE("stalls: a fiber that keeps its shard busy is reported by name", "[posix]") {
     Lines lines;
     posix::NodeOptions options{.pin_threads = false, .stall_report = 5ms};
@@ -168,7 +200,7 @@ TEST_CASE("stalls: a fiber that keeps its shard busy is reported by name", "[pos
         fiber::Group group(env.fibers);
         group.spawn({.name = "sleepy"},
                     [&](fiber::StopToken) { (void)env.fibers.sleep_until(env.clock.in(60ms)); });
-        group.spawn({.name = "greedy"}, [&](fiber::StopToken) { burn(40ms); });
+        group.spawn({.name = "greedy"}, [&](fiber::StopToken) { burn_processor(40ms); });
         group.join();
         (void)env.fibers.sleep_until(env.clock.in(5ms));
     });

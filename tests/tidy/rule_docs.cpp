@@ -181,6 +181,43 @@ Findings check_scenarios(const Tree& tree) {
     return findings;
 }
 
+// Each row of the table names scenarios that exist; each scenario says what survives, and some row
+// names it.
+Findings check_durability(const Tree& tree) {
+    static const std::regex kScenario(R"(\(\.\./(scenarios/durability/[\w-]+\.json)\))");
+    const std::string path = "docs/DURABILITY.md";
+    Findings findings;
+    std::set<std::string> named;
+    const File* document = tree.find(path);
+    int number = 0;
+    for (const auto line : lines_of(document == nullptr ? std::string_view() : document->text)) {
+        ++number;
+        const std::string text(line);
+        const std::sregex_iterator first(text.begin(), text.end(), kScenario), end;
+        for (auto it = first; it != end; ++it) {
+            named.insert((*it)[1].str());
+            if (tree.find((*it)[1].str()) == nullptr)
+                findings.push_back({path, number,
+                                    "names " + (*it)[1].str() + ", which is not there",
+                                    "a file of scenarios/durability"});
+        }
+        const bool head = text.starts_with("| acks ") || text.starts_with("|---");
+        if (text.starts_with("| ") && !head && first == end)
+            findings.push_back({path, number, "promises something that no scenario shows",
+                                "a link to a file of scenarios/durability"});
+    }
+    for (const auto& file : tree.files) {
+        if (!starts_with_dir(file.path, "scenarios/durability")) continue;
+        if (!named.contains(file.path))
+            findings.push_back({file.path, 1, "shows what no row promises",
+                                "a link in the table of docs/DURABILITY.md"});
+        if (file.text.find("\"survival\": \"") == std::string::npos)
+            findings.push_back(
+                {file.path, 1, "does not say what survives", "expect.survival, all or less"});
+    }
+    return findings;
+}
+
 Findings check_links(const Tree& tree) {
     static const std::regex kLink(R"(\]\(([^)\s]+)\))");
     static const std::regex kPath(

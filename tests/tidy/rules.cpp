@@ -17,6 +17,7 @@ const std::vector<Rule>& rules() {
         {"ratchet", check_ratchet},
         {"invariants", check_invariants},
         {"scenarios", check_scenarios},
+        {"durability", check_durability},
         {"links", check_links},
         {"top-level", check_top_level},
     };

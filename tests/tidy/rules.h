@@ -31,6 +31,7 @@ Findings check_ratchet(const Tree&);  // known violations may only shrink
 // rule_docs.cpp
 Findings check_invariants(const Tree&);  // docs/INVARIANTS.md against FL_INVARIANT, both ways
 Findings check_scenarios(const Tree&);   // every scenario has a name of its own
+Findings check_durability(const Tree&);  // each promise of docs/DURABILITY.md has its scenarios
 Findings check_links(const Tree&);       // links and paths in documents exist
 Findings check_top_level(const Tree&);
 

@@ -21,8 +21,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-CALM = os.path.join(ROOT, 'scenarios/smoke/calm.json')
-PROFILES = sorted(glob.glob(os.path.join(ROOT, 'scenarios/swarm/*.json')))
+CALM = [os.path.join(ROOT, 'scenarios/smoke', name) for name in ('calm.json', 'calm-cluster.json')]
+# What a campaign draws from: for a defect of one broker, and for one of replication or the quorum.
+PROFILES = {False: sorted(glob.glob(os.path.join(ROOT, 'scenarios/swarm/*.json'))),
+            True: sorted(glob.glob(os.path.join(ROOT, 'scenarios/cluster/*.json')))}
 MINUTE = 60.0
 
 
@@ -38,6 +40,8 @@ class Mutant:
         self.also = meta.get('also', [])
         own = os.path.join(self.dir, 'scenario.json')
         self.scenario = os.path.join(ROOT, meta['scenario']) if 'scenario' in meta else own
+        with open(self.scenario, encoding='utf-8') as f:
+            self.cluster = json.load(f)['cluster'].get('brokers', 1) > 1
         with open(os.path.join(self.dir, 'defect.patch'), encoding='utf-8') as f:
             self.file = next(l[6:].split()[0] for l in f if l.startswith('+++ b/'))
 
@@ -128,9 +132,10 @@ def met(build, mutant):
 
 def contract(build, mutant):
     problems = []
-    code, _, text = build.run(mutant.name, CALM)
-    if code != 0:
-        problems.append(f'without faults it must hold, but {relative(CALM)}: {text}')
+    for calm in CALM:
+        code, _, text = build.run(mutant.name, calm)
+        if code != 0:
+            problems.append(f'without faults it must hold, but {relative(calm)}: {text}')
     seed, sentence, text = met(build, mutant)
     if sentence is None:
         problems.append(f'{relative(mutant.scenario)} must violate INV-{mutant.invariant} with its own seed or one of '
@@ -142,7 +147,7 @@ def contract(build, mutant):
     for p in problems:
         print(f'{mutant.name}: {p}')
     if not problems:
-        print(f'{mutant.name}: latent in {relative(CALM)}; INV-{mutant.invariant} in {relative(mutant.scenario)}{at(seed)}: '
+        print(f'{mutant.name}: latent in {" and ".join(map(relative, CALM))}; INV-{mutant.invariant} in {relative(mutant.scenario)}{at(seed)}: '
               f'{sentence}')
     return 1 if problems else 0
 
@@ -155,7 +160,7 @@ def campaign(build, mutant, master, budget):
     while True:
         left = max(1, int(budget - spent))
         done = subprocess.run([build.binary(mutant.name), 'hunt', '--campaign', str(master), '--budget',
-                               str(left), '--first', str(first), *PROFILES],
+                               str(left), '--first', str(first), *PROFILES[mutant.cluster]],
                               capture_output=True, text=True)
         if done.returncode not in (0, 1):
             sys.exit(f'zoo: {mutant.name}: {done.stderr}')
@@ -233,7 +238,7 @@ def show(value, digits=1):
     return f'{value:.{digits}f}' if isinstance(value, float) else str(value)
 
 
-HEAD = ('mutant', 'found', 'runs', 'CPU s', 'p90', 'oracle', 'elements', 'shrink s')
+HEAD = ('mutant', 'found', 'runs', 'CPU s', 'p90', 'oracle', 'elements', 'shrink s', 'commit')
 
 
 def cells(row, budget):
@@ -242,17 +247,16 @@ def cells(row, budget):
             over if row['cpu_s_median'] is None else show(row['cpu_s_median']),
             over if row['cpu_s_p90'] is None else show(row['cpu_s_p90']),
             ' '.join(f'INV-{i}' if i else 'died' for i in sorted(row['oracles'], key=lambda i: -row['oracles'][i])) or '-',
-            show(row['elements']), show(row['shrink_s']))
+            show(row['elements']), show(row['shrink_s']), git('rev-parse', '--short', 'HEAD'))
 
 
 def summary(rows):
-    medians = [r['cpu_s_median'] for r in rows]
-    fast = sum(1 for m in medians if m is not None and m <= MINUTE)
-    never = [r['mutant'] for r in rows if r['found'] < r['campaigns']]
-    sizes = [r['elements'] for r in rows if r['elements'] is not None]
+    """Of rows as cells() makes them."""
+    fast = sum(1 for r in rows if not r[3].startswith('>') and float(r[3]) <= MINUTE)
+    whole = sum(1 for r in rows if len(set(r[1].split('/'))) == 1)
+    sizes = [int(r[6]) for r in rows if r[6] != '-']
     return (f'mutants={len(rows)} median_within_60s={fast} ({100 * fast // max(1, len(rows))} %) '
-            f'all_campaigns_found={len(rows) - len(never)} '
-            f'elements_median={statistics.median_low(sizes) if sizes else "-"}')
+            f'all_campaigns_found={whole} elements_median={statistics.median_low(sizes) if sizes else "-"}')
 
 
 def git(*words):
@@ -291,7 +295,7 @@ def original(build, options):
     if os.path.exists(out):
         os.remove(out)
     code = subprocess.run([os.path.join(build.path, 'bin/faultline'), 'sim', 'sweep', 'scenarios/swarm',
-                           '--seeds', '1..1000000', '--for', f'{options.seconds}s', '--jobs', str(options.jobs),
+                           'scenarios/cluster', '--seeds', '1..1000000', '--for', f'{options.seconds}s', '--jobs', str(options.jobs),
                            '--out', out], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
     if options.doc and code == 0:
         with open(out, encoding='utf-8') as f:
@@ -301,7 +305,7 @@ def original(build, options):
         kept = (text.split(ORIGINAL, 1)[0] if ORIGINAL in text else text.split(DEFECTS, 1)[0])
         section = (f'{ORIGINAL}\n\nMeasured by `./dev zoo --original --doc` on {datetime.date.today().isoformat()}, commit '
                    f'{git("rev-parse", "--short", "HEAD")}, {machine()}: {told["runs"]} runs of the {len(told["done"])} profiles of '
-                   f'`scenarios/swarm`\n(seeds from 1 on), {told["failed"]} failures, {told["vacuous"]} vacuous, '
+                   f'`scenarios/swarm` and `scenarios/cluster`\n(seeds from 1 on), {told["failed"]} failures, {told["vacuous"]} vacuous, '
                    f'{told["cpu_ns"] / 1e9:.0f} s of processor time for {told["sim_ns"] / 3.6e12:.1f} simulated hours and '
                    f'{told["events"] / 1e6:.0f} million events.\n`.ci/run` does it for a minute.\n\n')
         with open(ZOO_MD, 'w', encoding='utf-8') as f:
@@ -309,21 +313,41 @@ def original(build, options):
     return code
 
 
+def measured_before():
+    """Rows of the page, by mutant: those that are not measured now stay."""
+    rows = {}
+    known = {m.name for m in mutants()}
+    try:
+        with open(ZOO_MD, encoding='utf-8') as f:
+            for line in f:
+                row = tuple(c.strip() for c in line.strip().strip('|').split('|'))
+                if len(row) == len(HEAD) and row[0].rstrip(' *') in known:
+                    rows[row[0].rstrip(' *')] = row
+    except OSError:
+        pass
+    return rows
+
+
 def document(report):
-    lines = ['# The bug zoo', '',
-             f'Written by `./dev zoo --doc` on {report["date"]}, commit {report["commit"]}, '
-             f'{report["machine"]}. Do not edit.', '',
-             'Each row is a known defect, put into the broker or the client by a patch of a few lines',
-             '(`tests/zoo/mutants`). A campaign draws profiles of `scenarios/swarm` and seeds at random, from a',
-             'master seed of its own, until a run fails; the defect\'s own scenario is not among them, and what the',
-             'original fails as well does not count. `found` counts campaigns, `CPU s` is their median, `p90` what',
-             f'nine of ten need, censored at {report["budget"]:.0f} processor seconds. `elements` and `shrink s` are medians of',
-             f'{report["shrinks"]} find(s): the size of the shrunk scenario and how long that took.', '',
-             '| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
+    rows = measured_before()
     for row in report['rows']:
-        lines.append('| ' + ' | '.join(cells(row, report['budget'])) + ' |')
-    lines += ['', report['summary'], ''] + original_section() + ['## The defects', '']
-    for m in mutants([r['mutant'] for r in report['rows']]):
+        rows[row['mutant']] = cells(row, report['budget'])
+    chosen = mutants(sorted(rows))
+    lines = ['# The bug zoo', '',
+             f'Written by `./dev zoo --doc`, last on {report["date"]}, {report["machine"]}. Do not edit.', '',
+             'Each row is a known defect, put into the broker or the client by a patch of a few lines',
+             '(`tests/zoo/mutants`). A campaign draws profiles of `scenarios/swarm`, or of `scenarios/cluster` where the',
+             'defect is one of replication or the quorum (*), and seeds at random, from a master seed of its own, until',
+             'a run fails; the defect\'s own scenario is not among them, and what the original fails as well does not',
+             'count. `found` counts campaigns, `CPU s` is their median, `p90` what',
+             f'nine of ten need, censored at {report["budget"]:.0f} processor seconds. `elements` and `shrink s` are medians of',
+             f'up to {report["shrinks"]} finds: the size of the shrunk scenario and how long that took. `commit` is where a row was measured.', '',
+             '| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
+    for m in chosen:
+        marked = (m.name + (' *' if m.cluster else ''), *rows[m.name][1:])
+        lines.append('| ' + ' | '.join(marked) + ' |')
+    lines += ['', summary([rows[m.name] for m in chosen]), ''] + original_section() + ['## The defects', '']
+    for m in chosen:
         lines.append(f'- **{m.name}** (`{m.file}`, INV-{m.invariant}, `{relative(m.scenario)}`): {m.story} '
                      f'Modelled on: {"; ".join(m.mirrors)}.')
     return '\n'.join(lines) + '\n'
@@ -334,7 +358,7 @@ def table(build, options):
     if not options.no_build:
         build.make([m.name for m in chosen])
     rows = []
-    widths = (34, 6, 7, 7, 7, 22, 8, 8)
+    widths = (34, 6, 7, 7, 7, 22, 8, 8, 8)
     line = lambda words: '  '.join(str(w).ljust(n) for w, n in zip(words, widths)).rstrip()
     if not options.json:
         print(line(HEAD), flush=True)
@@ -344,7 +368,7 @@ def table(build, options):
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for m in chosen:
             rows.append(measure(build, m, options, pool))
-            report['summary'] = summary(rows)
+            report['summary'] = summary([cells(r, options.budget) for r in rows])
             if not options.json:
                 print(line(cells(rows[-1], options.budget)), flush=True)
             if options.doc:  # after each row: it takes long, and may be interrupted

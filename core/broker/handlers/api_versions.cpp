@@ -4,6 +4,9 @@
 #include <cctype>
 
 #include "core/broker/handlers/respond.h"
+#include "core/broker/shard.h"
+#include "core/controller/controller.h"
+#include "core/logic/controller/features.h"
 #include "gen/wire/api_versions_request.h"
 #include "gen/wire/api_versions_response.h"
 
@@ -19,6 +22,24 @@ bool good_name(const std::string& s) {
     };
     if (s.empty() || !alnum(s.front()) || !alnum(s.back())) return false;
     return std::ranges::all_of(s, [&](char c) { return alnum(c) || c == '-' || c == '.'; });
+}
+
+// KIP-584. Before version 4 a lowest level of 0 could not be told.
+void add_features(const model::MetadataImage& image, wire::Version version,
+                  ApiVersionsResponse& response) {
+    for (const logic::FeatureRange& f : logic::supported_features()) {
+        auto& supported = response.supported_features.emplace_back();
+        supported.name = f.name;
+        supported.min_version = version.v < 4 ? std::max<std::int16_t>(f.low, 1) : f.low;
+        supported.max_version = f.high;
+    }
+    for (const auto& [name, level] : image.features) {
+        auto& finalized = response.finalized_features.emplace_back();
+        finalized.name = name;
+        finalized.min_version_level = level;
+        finalized.max_version_level = level;
+    }
+    response.finalized_features_epoch = image.applied.v - 1;
 }
 }  // namespace
 
@@ -47,7 +68,13 @@ bool handle_api_versions(Context& context, rpc::Request& r, rpc::Responder& resp
         response.api_keys.push_back(
             {static_cast<std::int16_t>(info.key), range.low, range.high, {}});
     }
-    response.finalized_features_epoch = r.version.v >= 3 ? 0 : -1;
+    if (r.version.v >= 3) {
+        if (as_controller) {
+            add_features(context.controller->told_image(), r.version, response);
+        } else {
+            add_features(*context.shard.image(), r.version, response);
+        }
+    }
     respond(responder, r, response);
     return true;
 }

@@ -1,5 +1,6 @@
 // DeleteRecords (KIP-107): moves the start of logs. What is answered as deleted stays deleted: the
-// new starts are on disk before the answer, where Kafka writes them within a minute.
+// new starts are on disk before the answer, on all live replicas, where Kafka writes them within a
+// minute.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -29,34 +30,38 @@ std::vector<DeletePart> take_parts(const DeleteRecordsRequest& request) {
     return parts;
 }
 
-// The first shard keeps the checkpoint files of all.
-Result<void> write_down(Shard& shard) {
-    Env& env = shard.env();
-    if (env.shard.v == 0) return shard.logs().checkpoint_log_starts();
-    // Not by call(): the first shard calls the others in turn, to hear their starts.
-    struct Reply {
-        Result<void> written = Error{Errc::cancelled, 0, "handlers.delete_records"};
-        fiber::Waiter* waiter = nullptr;
-    };
-    fiber::Waiter waiter;
-    const auto reply = std::make_shared<Reply>();
-    reply->waiter = &waiter;
-    struct Abandon {
-        Reply& reply;
-        ~Abandon() { reply.waiter = nullptr; }
-    } abandon{*reply};
-    FL_CHECK(env.shards.post(
-        ShardId{0}, [shared = shard.shared(), reply, home = env.shard](Env& first) mutable {
-            const auto written = shared->at(first).logs().checkpoint_log_starts();
-            // Going down: nobody waits.
-            (void)first.shards.post(home, [reply = std::move(reply), written](Env&) {
-                reply->written = written;
-                if (reply->waiter != nullptr) reply->waiter->wake();
-            });
-        }));
-    if (waiter.park(env.clock.in(30s)) == fiber::Wake::timed_out)
-        return Error{Errc::timed_out, 0, "handlers.delete_records"};
-    return reply->written;
+struct Work {
+    std::vector<DeletePart> parts;
+    std::vector<DeleteAnswer> answers;
+};
+
+// Until each live replica has deleted what was asked for.
+void wait_for_followers(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
+    // One after the other, for all wait for the same time.
+    for (std::size_t i = 0; i < work.parts.size(); ++i) {
+        DeleteAnswer& answer = work.answers[i];
+        if (answer.error == KafkaError::none && answer.low_watermark < answer.wanted)
+            answer = shard.wait_deleted(work.parts[i].partition, answer.wanted, deadline, stop);
+    }
+}
+
+DeleteRecordsResponse to_response(Shard& shard, const Work& work) {
+    DeleteRecordsResponse response;
+    const probe::Probe& probe = shard.env().probe;
+    for (std::size_t i = 0; i < work.parts.size(); ++i) {
+        const TopicPartition& tp = work.parts[i].partition;
+        const DeleteAnswer& answer = work.answers[i];
+        if (response.topics.empty() || response.topics.back().name != tp.topic)
+            response.topics.emplace_back().name = tp.topic;
+        response.topics.back().partitions.push_back(
+            {tp.index.v, answer.low_watermark, answer.error, {}});
+        if (answer.error != KafkaError::none) continue;
+        probe.emit([&] {
+            return probe::RecordsDeleted{probe.intern(tp.topic, tp.index),
+                                         Offset{answer.low_watermark}};
+        });
+    }
+    return response;
 }
 }  // namespace
 
@@ -64,29 +69,36 @@ bool handle_delete_records(Context& context, rpc::Request& r, rpc::Responder& re
     DeleteRecordsRequest request;
     if (!decode(r, request)) return false;
     Shard& shard = context.shard;
-    const auto parts = take_parts(request);
-    auto answers = on_partitions<DeleteAnswer>(shard, parts, shard.env().clock.in(30s),
+    Work work;
+    work.parts = take_parts(request);
+    const Deadline deadline =
+        shard.env().clock.in(std::chrono::milliseconds(std::max(request.timeout_ms, 0)));
+    work.answers = on_partitions<DeleteAnswer>(shard, work.parts, shard.env().clock.in(30s),
                                                [](Partition& partition, const DeletePart& part) {
                                                    return partition.delete_records(part);
                                                });
-    const bool any = std::ranges::any_of(
-        answers, [](const DeleteAnswer& a) { return a.error == KafkaError::none; });
-    if (any) {
-        if (const auto written = write_down(shard); !written.ok()) {
-            for (DeleteAnswer& a : answers) {
-                if (a.error == KafkaError::none) a = {wire::to_kafka_error(written.code()), -1};
+    const auto good = [](const DeleteAnswer& a) { return a.error == KafkaError::none; };
+    if (std::ranges::any_of(work.answers, good)) {
+        if (const auto written = shard.write_log_starts(); !written.ok()) {
+            for (DeleteAnswer& a : work.answers) {
+                if (good(a)) a = {wire::to_kafka_error(written.code()), -1, -1};
             }
         }
     }
-    DeleteRecordsResponse response;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        const TopicPartition& tp = parts[i].partition;
-        if (response.topics.empty() || response.topics.back().name != tp.topic)
-            response.topics.emplace_back().name = tp.topic;
-        response.topics.back().partitions.push_back(
-            {tp.index.v, answers[i].low_watermark, answers[i].error, {}});
+    const bool done = std::ranges::all_of(work.answers, [&](const DeleteAnswer& a) {
+        return !good(a) || a.low_watermark >= a.wanted;
+    });
+    if (done) {
+        respond(responder, r, to_response(shard, work));
+        return true;
     }
-    respond(responder, r, response);
+    context.fibers.spawn(
+        {.name = "delete records"},
+        [&shard, work = std::move(work), deadline, api = r.api, version = r.version,
+         correlation = r.correlation, responder](fiber::StopToken stop) mutable {
+            wait_for_followers(shard, work, deadline, stop);
+            respond(responder, api, version, correlation, to_response(shard, work));
+        });
     return true;
 }
 }  // namespace faultline::broker

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/broker/fetch_session.h"
+#include "core/broker/handlers/current_leader.h"
 #include "core/broker/handlers/respond.h"
 #include "gen/wire/fetch_request.h"
 #include "gen/wire/fetch_response.h"
@@ -18,11 +19,16 @@ struct Poll {
     std::vector<std::pair<std::size_t, std::size_t>> places;
     Deadline deadline;
     std::uint64_t min_bytes = 0, max_bytes = 0;
-    bool unknown = false;  // some partition is not here
+    bool unknown = false;         // some partition is not here
+    bool committed_only = false;  // isolation level read_committed
 };
 
+// `reads_followers`: the client knows that another replica than the leader may answer it.
 void take_parts(const FetchRequest& request, const model::MetadataImage& image, bool by_id,
-                Poll& poll) {
+                bool reads_followers, Poll& poll) {
+    const std::int32_t replica = request.replica_state.replica_id >= 0
+                                     ? request.replica_state.replica_id
+                                     : request.replica_id;
     for (const auto& topic : request.topics) {
         FetchResponse::FetchableTopicResponse out;
         out.topic = topic.topic;
@@ -34,7 +40,6 @@ void take_parts(const FetchRequest& request, const model::MetadataImage& image, 
             data.partition_index = p.partition;
             data.high_watermark = -1;
             data.records = IoBuf{};
-            data.aborted_transactions.reset();
             if (known == nullptr || p.partition < 0 ||
                 std::cmp_greater_equal(p.partition, known->partitions.size())) {
                 data.error_code = known == nullptr && by_id
@@ -46,12 +51,15 @@ void take_parts(const FetchRequest& request, const model::MetadataImage& image, 
                 poll.parts.push_back(
                     {{known->name, PartitionIndex{p.partition}},
                      p.fetch_offset,
-                     p.current_leader_epoch,
+                     std::max(p.current_leader_epoch, -1),  // a negative one is none (FetchRequest)
                      static_cast<std::uint64_t>(std::max(p.partition_max_bytes, 0)),
-                     request.replica_state.replica_id >= 0 ? request.replica_state.replica_id
-                                                           : request.replica_id,
+                     replica,
                      request.replica_state.replica_epoch,
-                     p.last_fetched_epoch});
+                     p.last_fetched_epoch,
+                     p.log_start_offset,
+                     p.high_watermark,
+                     reads_followers && replica < 0 ? request.rack_id : std::string(),
+                     !reads_followers});
             }
             out.partitions.push_back(std::move(data));
         }
@@ -76,7 +84,11 @@ std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
             data.diverging_epoch.epoch = a.diverging_epoch;
             data.diverging_epoch.end_offset = a.diverging_end;
         }
-        errors = errors || a.error != KafkaError::none || a.diverging_epoch >= 0;
+        data.preferred_read_replica = a.preferred;
+        // An empty list, as Kafka, where only committed records are asked for.
+        if (!poll.committed_only) data.aborted_transactions.reset();
+        errors = errors || a.error != KafkaError::none || a.diverging_epoch >= 0 ||
+                 a.preferred >= 0 || a.news;
         bytes += a.bytes;
         if (a.bytes == 0) {
             data.records = IoBuf{};
@@ -86,6 +98,17 @@ std::uint64_t look(Shard& shard, Poll& poll, Holes& holes, bool& errors) {
         }
     }
     return bytes;
+}
+
+void tell_leaders(Shard& shard, wire::Version version, FetchResponse& response) {
+    if (version.v < 12) return;
+    const auto image = shard.image();
+    for (auto& topic : response.responses) {
+        const model::TopicImage* known =
+            version.v >= 13 ? image->find(topic.topic_id) : image->find(topic.topic);
+        for (auto& p : topic.partitions)
+            tell_leader(*image, known, p.partition_index, response, p, version.v >= 16);
+    }
 }
 
 Holes poll_until_ready(Shard& shard, Poll& poll, fiber::StopToken stop) {
@@ -122,10 +145,12 @@ bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) 
         respond(responder, r, poll.response);
         return true;
     }
-    take_parts(request, *shard.image(), by_id, poll);
+    constexpr std::int16_t kWithRack = 11;
+    take_parts(request, *shard.image(), by_id, r.version.v >= kWithRack, poll);
     if (poll.unknown) shard.env().probe.reached(probe::Site::fetch_partition_unknown);
     poll.deadline =
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.max_wait_ms, 0)));
+    poll.committed_only = request.isolation_level == 1;
     poll.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
     poll.max_bytes = static_cast<std::uint64_t>(
         std::clamp(request.max_bytes, 0, shard.config().fetch_max_bytes));
@@ -134,6 +159,7 @@ bool handle_fetch(Context& context, rpc::Request& r, rpc::Responder& responder) 
                             api = r.api, version = r.version, correlation = r.correlation,
                             responder](fiber::StopToken stop) mutable {
             Holes holes = poll_until_ready(shard, poll, stop);
+            tell_leaders(shard, version, poll.response);
             finish_fetch(shard, session, poll.response);
             respond(responder, api, version, correlation, poll.response, std::move(holes));
         });

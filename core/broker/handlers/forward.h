@@ -39,6 +39,20 @@ inline void fail_all(const wire::CreatePartitionsRequest& q, wire::KafkaError er
     }
 }
 
+// Of AlterConfigs and IncrementalAlterConfigs: an answer for each resource.
+inline void fail_all(const auto& q, wire::KafkaError error, auto& response) requires requires {
+    q.resources;
+    response.responses;
+}
+{
+    for (const auto& r : q.resources) {
+        auto& result = response.responses.emplace_back();
+        result.resource_type = r.resource_type;
+        result.resource_name = r.resource_name;
+        result.error_code = error;
+    }
+}
+
 template <class Response, class Request>
 Response decide(Context& context, const Request& request) {
     const auto answer = context.controller != nullptr
@@ -53,16 +67,19 @@ Response decide(Context& context, const Request& request) {
     return refusal;
 }
 
-// Decodes, lets it be decided in a fiber of its own, answers.
+// Decodes, lets it be decided in a fiber of its own, answers. `fit` takes out of the answer what
+// the client's version does not have.
 template <class Request, class Response>
-bool forward(Context& context, rpc::Request& r, rpc::Responder& responder) {
+bool forward(Context& context, rpc::Request& r, rpc::Responder& responder,
+             void (*fit)(wire::Version, Response&) = nullptr) {
     Request request;
     if (!decode(r, request)) return false;
     context.fibers.spawn({.name = "controller request"},
                          [context, request = std::move(request), api = r.api, version = r.version,
-                          correlation = r.correlation, responder](fiber::StopToken) mutable {
-                             respond(responder, api, version, correlation,
-                                     decide<Response>(context, request));
+                          correlation = r.correlation, responder, fit](fiber::StopToken) mutable {
+                             Response response = decide<Response>(context, request);
+                             if (fit != nullptr) fit(version, response);
+                             respond(responder, api, version, correlation, std::move(response));
                          });
     return true;
 }

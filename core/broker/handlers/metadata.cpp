@@ -1,5 +1,6 @@
 // Metadata: brokers, topics, leaders; makes topics on first use where that is configured.
 #include <algorithm>
+#include <set>
 
 #include "core/broker/ask_controller.h"
 #include "core/broker/handlers/respond.h"
@@ -14,7 +15,8 @@ using wire::KafkaError;
 using wire::MetadataRequest;
 using wire::MetadataResponse;
 
-constexpr Duration kElection = 400ms;  // how long an answer waits for one
+constexpr Duration kElection = 1s;  // how long an answer waits for one
+constexpr Duration kNotice = 3ms;
 
 MetadataResponse::MetadataResponseTopic describe(const Shard& shard,
                                                  const model::MetadataImage& image,
@@ -81,7 +83,7 @@ const model::TopicImage* find(const model::MetadataImage& image,
 
 // Whether a leader that is asked for has just gone: the controller is about to name another.
 bool leader_in_doubt(const Shard& shard, const MetadataRequest& request) {
-    const auto image = shard.image();
+    const auto image = shard.told();
     const auto doubtful = [&](const model::TopicImage& topic) {
         return std::ranges::any_of(topic.partitions, [&](const model::PartitionImage& p) {
             return shard.seems_gone(p.leader);
@@ -96,7 +98,7 @@ bool leader_in_doubt(const Shard& shard, const MetadataRequest& request) {
 
 MetadataResponse answer(const Shard& shard, const MetadataRequest& request, wire::Version version) {
     const bool all = !request.topics || (version.v == 0 && request.topics->empty());
-    const auto image = shard.image();  // one version for the whole answer
+    const auto image = shard.told();  // one version for the whole answer
     MetadataResponse response;
     for (const model::BrokerImage& b : image->brokers) {
         if (b.fenced) continue;
@@ -113,16 +115,44 @@ MetadataResponse answer(const Shard& shard, const MetadataRequest& request, wire
     response.controller_id = controller != nullptr && !controller->fenced ? controller->id.v
                              : response.brokers.empty()                   ? -1
                                                         : response.brokers.front().node_id;
+    if (request.include_cluster_authorized_operations)
+        response.cluster_authorized_operations = kClusterOperations;
+    const auto add = [&](MetadataResponse::MetadataResponseTopic topic) {
+        if (request.include_topic_authorized_operations && topic.error_code == KafkaError::none)
+            topic.topic_authorized_operations = kTopicOperations;
+        response.topics.push_back(std::move(topic));
+    };
     if (all) {
-        for (const auto& [name, topic] : image->topics)
-            response.topics.push_back(describe(shard, *image, *topic));
+        for (const auto& [name, topic] : image->topics) add(describe(shard, *image, *topic));
         return response;
     }
+    std::set<std::pair<std::optional<std::string>, Uuid>> told;
     for (const auto& t : *request.topics) {
+        if (!told.emplace(t.name, t.topic_id).second) continue;
         const model::TopicImage* topic = find(*image, t);
         auto described = topic != nullptr ? describe(shard, *image, *topic) : missing(t);
         if (version.v < 12 && !described.name) described.name.emplace();
-        response.topics.push_back(std::move(described));
+        add(std::move(described));
+    }
+    return response;
+}
+
+// Versions 10 and 11 can name topics by id, but only to be told that it is too early.
+bool too_early(const MetadataRequest& request, wire::Version version) {
+    if (version.v < 10 || version.v > 11 || !request.topics) return false;
+    return std::ranges::any_of(*request.topics,
+                               [](const auto& t) { return !t.name || !t.topic_id.is_zero(); });
+}
+
+MetadataResponse refusal(const MetadataRequest& request) {
+    MetadataResponse response;
+    response.cluster_id.reset();
+    response.controller_id = -1;
+    for (const auto& t : *request.topics) {
+        auto& topic = response.topics.emplace_back();
+        topic.name = t.name.value_or("");
+        topic.topic_id = t.topic_id;
+        topic.error_code = KafkaError::invalid_request;
     }
     return response;
 }
@@ -131,12 +161,16 @@ MetadataResponse answer(const Shard& shard, const MetadataRequest& request, wire
 bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responder) {
     MetadataRequest request;
     if (!decode(r, request)) return false;
+    if (too_early(request, r.version)) {
+        respond(responder, r, refusal(request));
+        return true;
+    }
     Shard& shard = context.shard;
     // Version 0 has no null: there an empty list asks for all topics.
     const bool all = !request.topics || (r.version.v == 0 && request.topics->empty());
     const bool may_create = shard.config().auto_create_topics && request.allow_auto_topic_creation;
     if (!all && may_create) auto_create(context, request);
-    if (!leader_in_doubt(shard, request)) {
+    if (all || shard.image()->brokers.size() < 2) {
         respond(responder, r, answer(shard, request, r.version));
         return true;
     }
@@ -144,6 +178,8 @@ bool handle_metadata(Context& context, rpc::Request& r, rpc::Responder& responde
     context.fibers.spawn({.name = "metadata"}, [&shard, request = std::move(request), api = r.api,
                                                 version = r.version, correlation = r.correlation,
                                                 responder](fiber::StopToken stop) mutable {
+        // A client whose leader is gone asks at once: often before this node has noticed.
+        shard.env().fibers.sleep_until(shard.env().clock.in(kNotice), stop);
         shard.wait_for_image([&] { return !leader_in_doubt(shard, request); },
                              shard.env().clock.in(kElection), stop);
         respond(responder, api, version, correlation, answer(shard, request, version));

@@ -1,6 +1,10 @@
 // Produce. Batches are appended in the reader's fiber, so that requests of one connection keep
 // their order; waiting for the disk is done by a fiber of its own.
+#include <algorithm>
+
+#include "core/broker/handlers/current_leader.h"
 #include "core/broker/handlers/respond.h"
+#include "core/wire/record_batch.h"
 #include "gen/wire/produce_request.h"
 #include "gen/wire/produce_response.h"
 
@@ -26,7 +30,7 @@ PartitionResponse to_response(std::int32_t index, const ProduceAnswer& answer) {
     p.log_start_offset = answer.log_start;
     if (!answer.message.empty()) p.error_message = std::string(answer.message);
     for (const std::int32_t bad : answer.bad_records)
-        p.record_errors.push_back({bad, std::nullopt, {}});
+        p.record_errors.push_back({bad, p.error_message, {}});
     return p;
 }
 
@@ -62,6 +66,20 @@ std::vector<ProducePart> take_parts(const ProduceRequest& request,
     return parts;
 }
 
+// Whether some batch says that it is part of a transaction.
+bool transactional(const ProduceRequest& request) {
+    for (const auto& topic : request.topic_data) {
+        for (const auto& p : topic.partition_data) {
+            if (p.records.is_null() || p.records.size() < wire::kBatchHeader) continue;
+            std::byte head[wire::kBatchHeader];
+            p.records.bytes().copy_out(0, head);
+            const wire::BatchHeader h = wire::parse_batch_header(head);
+            if (h.magic == 2 && h.transactional()) return true;
+        }
+    }
+    return false;
+}
+
 void refuse_all(const ProduceRequest& request, KafkaError error, ProduceResponse& response) {
     for (const auto& topic : request.topic_data) {
         ProduceResponse::TopicProduceResponse out;
@@ -72,6 +90,16 @@ void refuse_all(const ProduceRequest& request, KafkaError error, ProduceResponse
                 to_response(p.index, {.error = error, .message = {}, .bad_records = {}}));
         response.responses.push_back(std::move(out));
     }
+}
+
+// In the reader's fiber too: what the producer sent next must not be there first.
+void hand_on(Shard& shard, const ProduceRequest& request, const std::vector<ProducePart>& parts,
+             std::vector<ProduceAnswer>& answers, Deadline deadline) {
+    const auto elsewhere = [](const ProduceAnswer& a) { return a.hand_on != model::kNoLeader; };
+    if (std::ranges::none_of(answers, elsewhere)) return;
+    const auto image = shard.image();
+    const auto refused = shard.hand_over().pass_on(*image, request, parts, answers, deadline);
+    for (const std::size_t n : refused) shard.hand_on_no_more(parts[n].partition);
 }
 
 // What the oracles hold against the log.
@@ -90,7 +118,18 @@ void tell(Shard& shard, const Work& work) {
     }
 }
 
-void wait_and_answer(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
+void tell_leaders(Shard& shard, wire::Version version, ProduceResponse& response) {
+    if (version.v < 10) return;
+    const auto image = shard.image();
+    for (auto& topic : response.responses) {
+        const model::TopicImage* known =
+            version.v >= 13 ? image->find(topic.topic_id) : image->find(topic.name);
+        for (auto& p : topic.partition_responses)
+            tell_leader(*image, known, p.index, response, p, true);
+    }
+}
+
+void wait_for_commits(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
     const auto errors = shard.wait_committed(work.commits, deadline, stop);
     for (std::size_t i = 0; i < errors.size(); ++i) {
         if (errors[i] == KafkaError::none) continue;
@@ -112,13 +151,20 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         respond(responder, r, work.response);
         return true;
     }
+    // Who names no transactional id may write to no transaction.
+    if (!request.transactional_id && transactional(request)) {
+        refuse_all(request, KafkaError::transactional_id_authorization_failed, work.response);
+        respond(responder, r, work.response);
+        return true;
+    }
     const auto image = shard.image();
     std::vector<std::pair<std::size_t, std::size_t>> places;
     const auto parts = take_parts(request, *image, r.version.v >= 13, work.response, places);
     const Deadline deadline =
         shard.env().clock.in(std::chrono::milliseconds(std::max(request.timeout_ms, 1)));
-    const auto answers =
-        shard.produce(parts, Deadline::never());  // an append that has begun is finished
+    auto answers = shard.produce(parts, Deadline::never());  // an append that has begun is finished
+    hand_on(shard, request, parts, answers, deadline);
+    bool all_committed = true;
     for (std::size_t i = 0; i < answers.size(); ++i) {
         const auto [topic, partition] = places[i];
         PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
@@ -126,6 +172,7 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         if (answers[i].error == KafkaError::none && answers[i].end >= 0) {
             work.commits.push_back({parts[i].partition, answers[i].end});
             work.places.emplace_back(topic, partition);
+            all_committed = all_committed && answers[i].committed;
         }
     }
     if (request.acks == 0) {
@@ -140,8 +187,9 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         responder.none();
         return true;
     }
-    if (request.acks == 1 || work.commits.empty()) {
+    if (request.acks == 1 || all_committed) {
         tell(shard, work);
+        tell_leaders(shard, r.version, work.response);
         respond(responder, r, work.response);
         return true;
     }
@@ -149,8 +197,9 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         {.name = "produce"},
         [&shard, work = std::move(work), deadline, api = r.api, version = r.version,
          correlation = r.correlation, responder](fiber::StopToken stop) mutable {
-            wait_and_answer(shard, work, deadline, stop);
+            wait_for_commits(shard, work, deadline, stop);
             tell(shard, work);
+            tell_leaders(shard, version, work.response);
             respond(responder, api, version, correlation, work.response);
         });
     return true;

@@ -30,6 +30,18 @@ bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder,
         });
     return true;
 }
+
+// Nodes and directories came with version 2 (KIP-853).
+void fit_version(wire::Version version, wire::DescribeQuorumResponse& response) {
+    if (version.v >= 2) return;
+    response.nodes.clear();
+    for (auto& topic : response.topics) {
+        for (auto& partition : topic.partitions) {
+            for (auto& replica : partition.current_voters) replica.replica_directory_id = {};
+            for (auto& replica : partition.observers) replica.replica_directory_id = {};
+        }
+    }
+}
 }  // namespace
 
 bool handle_vote(Context& c, rpc::Request& r, rpc::Responder& responder) {
@@ -48,7 +60,28 @@ bool handle_quorum_fetch(Context& c, rpc::Request& r, rpc::Responder& responder)
     return serve_replica(c, r, responder, &controller::Quorum::fetch);
 }
 
+bool handle_fetch_snapshot(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return serve_replica(c, r, responder, &controller::Quorum::fetch_snapshot);
+}
+
+bool handle_add_raft_voter(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::AddRaftVoterRequest, wire::AddRaftVoterResponse>(c, r, responder);
+}
+
+bool handle_remove_raft_voter(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::RemoveRaftVoterRequest, wire::RemoveRaftVoterResponse>(c, r, responder);
+}
+
+bool handle_update_raft_voter(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::UpdateRaftVoterRequest, wire::UpdateRaftVoterResponse>(c, r, responder);
+}
+
+bool handle_update_features(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    return forward<wire::UpdateFeaturesRequest, wire::UpdateFeaturesResponse>(c, r, responder);
+}
+
 bool handle_describe_quorum(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return forward<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse>(c, r, responder);
+    return forward<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse>(c, r, responder,
+                                                                              &fit_version);
 }
 }  // namespace faultline::broker

@@ -8,6 +8,9 @@
 
 namespace faultline::broker {
 
+// What a client may do, as bits of Kafka's AclOperation: there are no ACLs, so everything.
+inline constexpr std::int32_t kTopicOperations = 3576, kClusterOperations = 8096;
+
 using Holes = std::vector<SmallVec<FileSlice, 2>>;  // by the token of an External
 
 // The encoded message with file slices in its holes.
@@ -50,6 +53,9 @@ bool handle_delete_topics(Context&, rpc::Request&, rpc::Responder&);
 bool handle_delete_records(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_cluster(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_alter_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_incremental_alter_configs(Context&, rpc::Request&, rpc::Responder&);
+bool handle_list_config_resources(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_log_dirs(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_producers(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_topic_partitions(Context&, rpc::Request&, rpc::Responder&);
@@ -58,6 +64,7 @@ bool handle_vote(Context&, rpc::Request&, rpc::Responder&);
 bool handle_begin_quorum_epoch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_end_quorum_epoch(Context&, rpc::Request&, rpc::Responder&);
 bool handle_quorum_fetch(Context&, rpc::Request&, rpc::Responder&);
+bool handle_fetch_snapshot(Context&, rpc::Request&, rpc::Responder&);
 bool handle_describe_quorum(Context&, rpc::Request&, rpc::Responder&);
 bool handle_broker_registration(Context&, rpc::Request&, rpc::Responder&);
 bool handle_broker_heartbeat(Context&, rpc::Request&, rpc::Responder&);
@@ -66,5 +73,9 @@ bool handle_allocate_producer_ids(Context&, rpc::Request&, rpc::Responder&);
 bool handle_elect_leaders(Context&, rpc::Request&, rpc::Responder&);
 bool handle_alter_partition_reassignments(Context&, rpc::Request&, rpc::Responder&);
 bool handle_list_partition_reassignments(Context&, rpc::Request&, rpc::Responder&);
+bool handle_add_raft_voter(Context&, rpc::Request&, rpc::Responder&);
+bool handle_remove_raft_voter(Context&, rpc::Request&, rpc::Responder&);
+bool handle_update_raft_voter(Context&, rpc::Request&, rpc::Responder&);
+bool handle_update_features(Context&, rpc::Request&, rpc::Responder&);
 bool handle_unregister_broker(Context&, rpc::Request&, rpc::Responder&);
 }  // namespace faultline::broker

@@ -34,6 +34,7 @@ bool handle_init_producer_id(Context& context, rpc::Request& r, rpc::Responder& 
     } else {
         response.error_code = wire::to_kafka_error(id.code());
     }
+    if (response.error_code != wire::KafkaError::none) response.producer_epoch = -1;
     respond(responder, r, response);
     return true;
 }

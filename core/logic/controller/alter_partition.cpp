@@ -75,10 +75,7 @@ Decision<wire::AlterPartitionResponse> alter_partition(const MetadataImage& imag
                 auto change = change_partition(topic->id, q.partition_index, p,
                                                rules_of(*topic, defaults), target);
                 if (change) {
-                    MetadataImage next = image;
-                    next.apply(*change);
-                    p = next.find(topic->id)
-                            ->partitions[static_cast<std::size_t>(q.partition_index)];
+                    model::apply(p, *change);
                     d.records.emplace_back(*std::move(change));
                 }
                 a.leader_id = p.leader.v;

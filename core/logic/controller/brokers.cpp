@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/logic/controller/each_of.h"
+
 namespace faultline::logic {
 namespace {
 using model::MetadataImage;
@@ -14,17 +16,6 @@ std::function<bool(std::int32_t)> active_in(const MetadataImage& image, std::int
     };
 }
 
-// For each partition that the broker is a replica of: `fn(topic, index, partition)`.
-template <class Fn>
-void each_of(const MetadataImage& image, NodeId broker, Fn fn) {
-    for (const auto& [name, topic] : image.topics) {
-        for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
-            const model::PartitionImage& p = topic->partitions[i];
-            if (contains(p.replicas, broker.v)) fn(*topic, static_cast<std::int32_t>(i), p);
-        }
-    }
-}
-
 struct Leaving {
     bool may_have_lost = false;  // what was not made durable
     bool disk_gone = false;      // nor is what was
@@ -35,7 +26,7 @@ struct Leaving {
 void leave_all(const MetadataImage& image, NodeId broker, const model::TopicConfig& defaults,
                const Leaving& how, Records& records) {
     each_of(
-        image, broker,
+        image, image.index.of(broker),
         [&](const model::TopicImage& topic, std::int32_t index, const model::PartitionImage& p) {
             const bool touched =
                 contains(p.isr, broker.v) || p.leader == broker ||
@@ -198,26 +189,14 @@ Decision<KafkaError> unregister_broker(const MetadataImage& image, NodeId broker
 
 Records elect_missing(const MetadataImage& image, const model::TopicConfig& defaults) {
     Records records;
-    for (const auto& [name, topic] : image.topics) {
-        const PartitionRules rules = rules_of(*topic, defaults);
-        for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
-            const model::PartitionImage& p = topic->partitions[i];
-            if (p.leader != model::kNoLeader) continue;
+    each_of(
+        image, image.index.leaderless(),
+        [&](const model::TopicImage& topic, std::int32_t index, const model::PartitionImage& p) {
             PartitionTarget target;
             target.can_lead = active_in(image);
-            auto change =
-                change_partition(topic->id, static_cast<std::int32_t>(i), p, rules, target);
+            auto change = change_partition(topic.id, index, p, rules_of(topic, defaults), target);
             if (change) records.emplace_back(*std::move(change));
-        }
-    }
+        });
     return records;
-}
-
-std::size_t led_by(const MetadataImage& image, NodeId broker) {
-    std::size_t count = 0;
-    for (const auto& [name, topic] : image.topics) {
-        for (const auto& p : topic->partitions) count += p.leader == broker ? 1 : 0;
-    }
-    return count;
 }
 }  // namespace faultline::logic

@@ -39,6 +39,4 @@ Decision<wire::KafkaError> unregister_broker(const model::MetadataImage& image, 
 
 // Records for those partitions without a leader that can have one now.
 Records elect_missing(const model::MetadataImage& image, const model::TopicConfig& defaults);
-// How many partitions a broker leads.
-std::size_t led_by(const model::MetadataImage& image, NodeId broker);
 }  // namespace faultline::logic

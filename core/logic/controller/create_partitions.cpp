@@ -88,7 +88,8 @@ std::optional<Refusal> place(const model::MetadataImage& image, const model::Top
         return Refusal{
             KafkaError::invalid_replication_factor,
             fmt::format("Unable to replicate the partition {} time(s): The target replication "
-                        "factor of {} cannot be reached because only {} broker(s) are registered.",
+                        "factor of {} cannot be reached because only {} broker(s) are registered "
+                        "or some brokers have all their log directories cordoned.",
                         factor, factor, image.brokers.size())};
     }
     for (std::size_t i = placed.size(); i < more; ++i) {

@@ -1,8 +1,10 @@
 // Elections that somebody asks for, and those that bring leaders home.
-#include <algorithm>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "core/logic/controller/each_of.h"
 #include "core/logic/controller/partitions.h"
 
 namespace faultline::logic {
@@ -93,14 +95,16 @@ Decision<wire::ElectLeadersResponse> elect_leaders(const MetadataImage& image,
         }
         return d;
     }
-    for (const auto& [name, topic] : image.topics) {
-        std::vector<Result> results;
-        for (std::int32_t i = 0; std::cmp_less(i, topic->partitions.size()); ++i) {
-            Result r = elect_one(ballot, topic.get(), name, i, d.records);
-            if (r.error_code != KafkaError::election_not_needed) results.push_back(std::move(r));
-        }
-        if (!results.empty()) answer(name, std::move(results));
-    }
+    const auto& needed = q.election_type == 0 ? image.index.away() : image.index.leaderless();
+    std::vector<Result> results;
+    const model::TopicImage* of = nullptr;
+    each_of(image, needed,
+            [&](const model::TopicImage& topic, std::int32_t i, const PartitionImage&) {
+                if (of != nullptr && of != &topic) answer(of->name, std::exchange(results, {}));
+                of = &topic;
+                results.push_back(elect_one(ballot, &topic, topic.name, i, d.records));
+            });
+    if (of != nullptr) answer(of->name, std::move(results));
     return d;
 }
 
@@ -109,31 +113,30 @@ Records balance_leaders(const MetadataImage& image, const model::TopicConfig& de
     struct Share {
         std::size_t preferred = 0, elsewhere = 0;
     };
+    // Only brokers that lack some of theirs matter.
     std::map<std::int32_t, Share> shares;
-    for (const auto& [name, topic] : image.topics) {
-        for (const PartitionImage& p : topic->partitions) {
-            if (p.replicas.empty()) continue;
-            Share& s = shares[p.replicas.front()];
-            ++s.preferred;
-            s.elsewhere += p.leader.v != p.replicas.front() ? 1 : 0;
-        }
+    each_of(image, image.index.away(),
+            [&](const model::TopicImage&, std::int32_t, const PartitionImage& p) {
+                ++shares[p.replicas.front()].elsewhere;
+            });
+    for (auto& [broker, share] : shares) {
+        each_of(image, image.index.of(NodeId{broker}),
+                [&](const model::TopicImage&, std::int32_t, const PartitionImage& p) {
+                    share.preferred += p.replicas.front() == broker ? 1 : 0;
+                });
     }
     const Ballot ballot{image, defaults, Election::preferred};
     Records records;
-    for (const auto& [name, topic] : image.topics) {
-        for (std::int32_t i = 0; std::cmp_less(i, topic->partitions.size()); ++i) {
-            const PartitionImage& p = topic->partitions[static_cast<std::size_t>(i)];
-            if (records.size() >= limit) return records;
-            if (p.replicas.empty() || !ballot.needed(p) || !contains(p.isr, p.replicas.front()))
-                continue;
-            const Share& s = shares[p.replicas.front()];
-            if (s.elsewhere * 100 <= s.preferred * static_cast<std::size_t>(imbalance_percent))
-                continue;
-            auto change = ballot.hold(*topic, i);
-            if (change && change->leader == p.replicas.front())
-                records.emplace_back(*std::move(change));
-        }
-    }
+    each_of(image, image.index.away(),
+            [&](const model::TopicImage& topic, std::int32_t i, const PartitionImage& p) {
+                if (records.size() >= limit || !contains(p.isr, p.replicas.front())) return;
+                const Share& s = shares[p.replicas.front()];
+                if (s.elsewhere * 100 <= s.preferred * static_cast<std::size_t>(imbalance_percent))
+                    return;
+                auto change = ballot.hold(topic, i);
+                if (change && change->leader == p.replicas.front())
+                    records.emplace_back(*std::move(change));
+            });
     return records;
 }
 }  // namespace faultline::logic

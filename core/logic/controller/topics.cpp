@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/logic/controller/placement.h"
+#include "core/model/config_view.h"
 #include "core/model/internal_topics.h"
 
 namespace faultline::logic {
@@ -16,7 +17,7 @@ using wire::KafkaError;
 using Topic = CreateTopicsRequest::CreatableTopic;
 using Answer = CreateTopicsResponse::CreatableTopicResult;
 
-constexpr std::int8_t kTopicResource = 2, kTopicSource = 1;
+constexpr std::int8_t kTopicResource = 2;
 
 struct Refusal {
     KafkaError error;
@@ -27,19 +28,31 @@ struct Refusal {
 std::optional<Refusal> assigned(const model::MetadataImage& image, const Topic& topic,
                                 std::vector<std::vector<std::int32_t>>& replicas) {
     if (topic.num_partitions != -1 || topic.replication_factor != -1) {
-        return Refusal{KafkaError::invalid_request,
-                       "A manual partition assignment was specified, but numPartitions or "
-                       "replicationFactor was not set to -1."};
+        return Refusal{
+            KafkaError::invalid_request,
+            fmt::format("A manual partition assignment was specified, but {} was not "
+                        "set to -1.",
+                        topic.replication_factor != -1 ? "replicationFactor" : "numPartitions")};
     }
     std::map<std::int32_t, std::vector<std::int32_t>> by_index;
     for (const auto& a : topic.assignments) {
         if (a.broker_ids.empty())
             return Refusal{KafkaError::invalid_replica_assignment,
                            "The manual partition assignment includes an empty replica list."};
-        if (std::set<std::int32_t>(a.broker_ids.begin(), a.broker_ids.end()).size() !=
-            a.broker_ids.size()) {
-            return Refusal{KafkaError::invalid_replica_assignment,
-                           "The manual partition assignment includes the broker more than once."};
+        std::vector<std::int32_t> sorted = a.broker_ids;
+        std::ranges::sort(sorted);
+        if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
+            return Refusal{
+                KafkaError::invalid_replica_assignment,
+                fmt::format("The manual partition assignment includes the broker {} more than "
+                            "once.",
+                            *twice)};
+        }
+        if (by_index.contains(a.partition_index)) {
+            return Refusal{
+                KafkaError::invalid_replica_assignment,
+                fmt::format("Found multiple manual partition assignments for partition {}",
+                            a.partition_index)};
         }
         for (const std::int32_t id : a.broker_ids) {
             const bool known =
@@ -75,9 +88,7 @@ std::optional<Refusal> place(const model::MetadataImage& image, const Topic& top
     constexpr std::int32_t kMost = 10'000;  // Kafka's bound of records in one command
     if (count > kMost)
         return Refusal{KafkaError::policy_violation,
-                       fmt::format("Unable to perform excessively large batch operation: at most "
-                                   "{} partitions at once.",
-                                   kMost)};
+                       "Excessively large number of partitions per request."};
     if (topic.replication_factor < -1 || topic.replication_factor == 0) {
         return Refusal{KafkaError::invalid_replication_factor,
                        "Replication factor must be larger than 0, or -1 to use the default value."};
@@ -88,7 +99,8 @@ std::optional<Refusal> place(const model::MetadataImage& image, const Topic& top
         return Refusal{
             KafkaError::invalid_replication_factor,
             fmt::format("Unable to replicate the partition {} time(s): The target replication "
-                        "factor of {} cannot be reached because only {} broker(s) are registered.",
+                        "factor of {} cannot be reached because only {} broker(s) are registered "
+                        "or some brokers have all their log directories cordoned.",
                         factor, factor, brokers)};
     }
     replicas = place_replicas(image, count, factor, rng);
@@ -184,6 +196,24 @@ void write_topic(const model::MetadataImage& image, const Topic& topic, const Uu
         records.emplace_back(std::move(r));
     }
 }
+// What the topic begins with, its own keys and those that others give it (KIP-525).
+void tell_configs(const model::MetadataImage& image, const Topic& topic,
+                  const TopicDefaults& defaults, Answer& answer) {
+    static const model::ConfigMap kNone;
+    model::ConfigMap own;
+    for (const auto& c : topic.configs) own[c.name] = *c.value;
+    const auto effective =
+        model::with_overrides(model::with_broker_keys(defaults.config, image.broker_defaults), own);
+    for (model::ConfigEntry& e : model::describe_topic(
+             own, effective, {kNone, image.broker_defaults, defaults.given, kNone})) {
+        answer.configs->push_back({.name = std::move(e.name),
+                                   .value = std::move(e.value),
+                                   .read_only = e.read_only,
+                                   .config_source = static_cast<std::int8_t>(e.source),
+                                   .is_sensitive = e.sensitive,
+                                   .unknown_tags = {}});
+    }
+}
 }  // namespace
 
 Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
@@ -208,23 +238,15 @@ Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
         if (refusal) {
             answer.error_code = refusal->error;
             answer.error_message = refusal->message;
-            answer.configs.reset();
         } else {
             const Uuid id = fresh_id(rng);
+            answer.topic_id = id;
             if (!request.validate_only) {
-                answer.topic_id = id;
                 write_topic(image, topic, id, replicas, decision.records);
             }
             answer.num_partitions = static_cast<std::int32_t>(replicas.size());
             answer.replication_factor = static_cast<std::int16_t>(replicas.front().size());
-            for (const auto& c : topic.configs) {
-                answer.configs->push_back({.name = c.name,
-                                           .value = c.value,
-                                           .read_only = false,
-                                           .config_source = kTopicSource,
-                                           .is_sensitive = false,
-                                           .unknown_tags = {}});
-            }
+            tell_configs(image, topic, defaults, answer);
         }
         decision.response.topics.push_back(std::move(answer));
     }

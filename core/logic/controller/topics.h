@@ -18,6 +18,7 @@ struct TopicDefaults {
     bool tiny_segments = false;   // model::check_topic_config
     model::TopicConfig config;
     std::int16_t replication_factor = 1;  // default.replication.factor
+    model::ConfigMap given;               // the controller's own file
 };
 
 template <class Response>

@@ -1,6 +1,7 @@
 // The leader: who holds what, what is committed, whether a majority still fetches.
 #include <algorithm>
 
+#include "core/base/assert.h"
 #include "core/logic/raft/raft.h"
 
 namespace faultline::logic::raft {
@@ -211,9 +212,9 @@ ChangeRefusal Raft::may_change() const {
     return ChangeRefusal::none;
 }
 
-ChangeRefusal Raft::add_voter(const ReplicaKey& replica) {
+ChangeRefusal Raft::add_voter(const ReplicaKey& replica, VoterAddresses addresses) {
     if (const auto no = may_change(); no != ChangeRefusal::none) return no;
-    auto more = voters_.current().with(replica);
+    auto more = voters_.current().with(replica, std::move(addresses));
     if (!more) return ChangeRefusal::duplicate;
     // It must hold all that is committed, or a majority could come to hang on its catching up.
     const auto& progress = std::get<Leader>(role_).progress;
@@ -235,6 +236,20 @@ ChangeRefusal Raft::remove_voter(const ReplicaKey& replica) {
     std::get<Leader>(role_).not_told.erase(replica.id);
     Batch change;
     change.voters = std::move(fewer);
+    append_own(std::move(change));
+    return ChangeRefusal::none;
+}
+
+ChangeRefusal Raft::restate_voters(VoterSet voters) {
+    if (const auto no = may_change(); no != ChangeRefusal::none) return no;
+    // INV-127  Who votes changes by one at a time: this is no way around it.
+    FL_INVARIANT(127, std::ranges::equal(
+                          voters.all(), voters_.current().all(),
+                          [](const ReplicaKey& a, const ReplicaKey& b) { return a.same(b); }));
+    Batch change;
+    // The first voters in a log come with the version that says so.
+    change.count = voters.in_log() && !voters_.current().in_log() ? 2 : 1;
+    change.voters = std::move(voters);
     append_own(std::move(change));
     return ChangeRefusal::none;
 }

@@ -148,8 +148,10 @@ public:
     // As the leader: appends one batch of `count` offsets. Nothing when this is no leader.
     std::optional<Offset> append(std::int32_t count, std::uint64_t payload);
     // KIP-853: one change at a time; it counts from its append on and is final when committed.
-    ChangeRefusal add_voter(const ReplicaKey& replica);
+    ChangeRefusal add_voter(const ReplicaKey& replica, VoterAddresses addresses = {});
     ChangeRefusal remove_voter(const ReplicaKey& replica);
+    // The same voters, told better: with other addresses, or for the first time in the log.
+    ChangeRefusal restate_voters(VoterSet voters);
     // Gives up leadership, naming the followers that hold most as successors.
     void resign(MonoTime now);
 

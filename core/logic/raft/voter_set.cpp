@@ -16,6 +16,17 @@ VoterSet::VoterSet(std::vector<ReplicaKey> voters) : voters_(std::move(voters)) 
     FL_ASSERT(std::ranges::adjacent_find(voters_, {}, &ReplicaKey::id) == voters_.end());
 }
 
+VoterSet::VoterSet(std::vector<ReplicaKey> voters, std::map<NodeId, VoterAddresses> addresses)
+    : VoterSet(std::move(voters)) {
+    addresses_ = std::move(addresses);
+    in_log_ = true;
+}
+
+const VoterAddresses* VoterSet::addresses(NodeId id) const {
+    const auto it = addresses_.find(id);
+    return it == addresses_.end() ? nullptr : &it->second;
+}
+
 const ReplicaKey* VoterSet::find(NodeId id) const {
     const auto it = std::ranges::find(voters_, id, &ReplicaKey::id);
     return it == voters_.end() ? nullptr : &*it;
@@ -26,18 +37,30 @@ bool VoterSet::contains(const ReplicaKey& replica) const {
     return voter != nullptr && voter->same(replica);
 }
 
-std::optional<VoterSet> VoterSet::with(const ReplicaKey& replica) const {
+std::optional<VoterSet> VoterSet::with(const ReplicaKey& replica, VoterAddresses addresses) const {
     if (find(replica.id) != nullptr) return {};
-    std::vector<ReplicaKey> more = voters_;
-    more.push_back(replica);
-    return VoterSet(std::move(more));
+    VoterSet more = *this;
+    more.voters_.push_back(replica);
+    std::ranges::sort(more.voters_, {}, &ReplicaKey::id);
+    if (!addresses.empty()) more.addresses_[replica.id] = std::move(addresses);
+    return more;
 }
 
 std::optional<VoterSet> VoterSet::without(const ReplicaKey& replica) const {
     if (!contains(replica) || voters_.size() == 1) return {};
-    std::vector<ReplicaKey> fewer = voters_;
-    std::erase_if(fewer, [&](const ReplicaKey& v) { return v.id == replica.id; });
-    return VoterSet(std::move(fewer));
+    VoterSet fewer = *this;
+    std::erase_if(fewer.voters_, [&](const ReplicaKey& v) { return v.id == replica.id; });
+    fewer.addresses_.erase(replica.id);
+    return fewer;
+}
+
+std::optional<VoterSet> VoterSet::updated(const ReplicaKey& replica,
+                                          VoterAddresses addresses) const {
+    if (!contains(replica)) return {};
+    VoterSet other = *this;
+    *std::ranges::find(other.voters_, replica.id, &ReplicaKey::id) = replica;
+    other.addresses_[replica.id] = std::move(addresses);
+    return other;
 }
 
 const VoterSet& VoterHistory::before(Offset end) const {

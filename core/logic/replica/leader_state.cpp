@@ -44,6 +44,7 @@ bool LeaderState::fetched(MonoTime now, const FollowerFetch& fetch, Offset log_e
         p.caught_up = std::max(p.caught_up, p.fetched_at);
     }
     p.held = fetch.at;
+    p.log_start = fetch.log_start;
     p.fetched_at = now;
     p.end_then = log_end;
     p.fetched = true;
@@ -128,6 +129,23 @@ void LeaderState::refused() {
     proposed_.reset();
     asked_ = false;
     advance();
+}
+
+std::vector<ReadableFollower> LeaderState::readable(Offset offset) const {
+    std::vector<ReadableFollower> found;
+    for (const auto& [id, p] : progress_) {
+        if (p.fetched && has(view_.isr, id) && p.held >= offset && p.log_start <= offset)
+            found.push_back({NodeId{id}, p.held, p.caught_up});
+    }
+    return found;
+}
+
+Offset LeaderState::low_watermark(Offset own, const std::function<bool(NodeId)>& alive) const {
+    Offset low = own;
+    for (const auto& [id, p] : progress_) {
+        if (alive(NodeId{id})) low = std::min(low, p.fetched ? p.log_start : Offset{-1});
+    }
+    return low;
 }
 
 MonoTime LeaderState::next_check() const {

@@ -43,6 +43,14 @@ struct FollowerFetch {
     NodeId follower;
     std::int64_t broker_epoch = -1;
     Offset at{0};  // all below it is held: on its disk, where acknowledgements wait for disks
+    Offset log_start{0};
+};
+
+// A follower that consumers may read (KIP-392).
+struct ReadableFollower {
+    NodeId id;
+    Offset held{0};
+    MonoTime caught_up{};  // when it last held all that there was
 };
 
 class LeaderState {
@@ -81,12 +89,18 @@ public:
     bool enough_in_sync() const {
         return std::cmp_greater_equal(view_.isr.size(), effective_min_isr());
     }
+    // Members of the ISR that hold what stands at `offset`, or end there; by id.
+    std::vector<ReadableFollower> readable(Offset offset) const;
+    // What the leader, whose log starts at `own`, and all replicas that are alive have deleted
+    // (KIP-107); -1 while one of them has not told where its log starts.
+    Offset low_watermark(Offset own, const std::function<bool(NodeId)>& alive) const;
     // When propose() may have a member to take out.
     MonoTime next_check() const;
 
 private:
     struct Progress {
         Offset held{-1};
+        Offset log_start{0};
         std::int64_t broker_epoch = -1;
         MonoTime caught_up{};   // when it last held all that there was
         MonoTime fetched_at{};  // its last fetch, and where the leader's log ended then

@@ -187,6 +187,8 @@ class LocalCluster:
         if self.pid(node) is not None:
             raise Misuse(f'node {node} runs already')
         place = f'{self.dir}/{node}'
+        if os.path.exists(f'{place}/ended'):
+            os.remove(f'{place}/ended')
         with open(f'{place}/log', 'a', encoding='utf-8') as log:
             if self.state['kind'] == 'kafka':
                 if not os.path.exists(f'{place}/data/meta.properties'):
@@ -242,9 +244,22 @@ class LocalCluster:
 
     def kill(self, node):
         self.end(node, signal.SIGKILL)
+        self.note_end(node, 'killed')
 
     def stop(self, node):
         self.end(node, signal.SIGTERM)
+        self.note_end(node, 'stopped')
+
+    def note_end(self, node, how):
+        with open(f'{self.dir}/{node}/ended', 'w', encoding='ascii') as f:
+            f.write(how)
+
+    def why_ended(self, node):
+        try:
+            with open(f'{self.dir}/{node}/ended', encoding='ascii') as f:
+                return f.read()
+        except OSError:
+            return 'ended: ' + self.last_words(node)
 
     def pause(self, node):
         if self.paused(node):
@@ -273,6 +288,7 @@ class LocalCluster:
         for node in nodes:
             while self.pid(node) is not None:
                 time.sleep(0.005)
+            self.note_end(node, 'without power')
             place = f'{self.dir}/{node}'
             count = power_cut.cut(place, f'{place}/unsynced', seed + node, writes, names)
             told.append(f'node {node}: {power_cut.describe(count)}')
@@ -332,7 +348,7 @@ class LocalCluster:
         for node in self.numbers():
             pid = self.pid(node)
             if pid is None:
-                what = f'does not run ({self.last_words(node)[:80]})'
+                what = f'does not run ({self.why_ended(node)[:80]})'
             elif self.paused(node):
                 what = f'pid {pid} paused'
             else:

@@ -157,6 +157,21 @@ TEST_CASE("an error that retrying does not heal is told at once, and is surely n
     REQUIRE(rig.broker.produces == 1);
 }
 
+TEST_CASE("a batch that is too large is split, in order and under the numbers that it had") {
+    Rig rig;
+    rig.broker.serves_init_producer_id = true;
+    rig.broker.largest_batch = 150;
+    const auto answers = produce(rig, 20);
+    std::vector<std::string> want;
+    for (int i = 0; i < 20; ++i) want.push_back("v" + std::to_string(i));
+    REQUIRE(rig.broker.values(0) == want);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        REQUIRE(answers[i].error == KafkaError::none);
+        REQUIRE(answers[i].offset == static_cast<std::int64_t>(i));
+    }
+    REQUIRE(rig.broker.sequences == std::vector<std::int32_t>{0, 5, 10, 15});
+}
+
 TEST_CASE("no answer until the delivery time-out: failed, but maybe written") {
     Rig rig;
     rig.broker.produce_delay = 100s;
@@ -188,6 +203,25 @@ TEST_CASE("records without a partition go to all of them, those with a key to it
     std::set<std::int32_t> used;
     for (const Delivery& d : answers) used.insert(d.partition);
     REQUIRE(used.size() == 4);
+}
+
+TEST_CASE("partitions that are added are found after metadata_max_age, and not asked for before") {
+    Rig rig;
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        auto config = rig.config();
+        config.metadata_max_age = 60s;
+        Cluster cluster(env, config);
+        CHECK(*cluster.partitions("t", env.clock.in(5s), stop) == 1);
+        rig.broker.partitions = 3;
+        env.fibers.sleep_until(env.clock.in(50s));
+        CHECK(*cluster.partitions("t", env.clock.in(5s), stop) == 1);
+        CHECK(rig.broker.metadatas == 1);
+        env.fibers.sleep_until(env.clock.in(20s));
+        CHECK(*cluster.partitions("t", env.clock.in(5s), stop) == 3);
+        CHECK(*cluster.partitions("t", env.clock.in(5s), stop) == 3);
+        CHECK(rig.broker.metadatas == 2);
+        cluster.close();
+    });
 }
 
 TEST_CASE("a topic that is not there is not_found when the time is up") {
@@ -277,6 +311,78 @@ TEST_CASE("positions: offset, end, a time after the last record") {
         CHECK(*late == 10);
         consumer.close();
     });
+}
+
+TEST_CASE("a paused partition gives nothing and stays where it is; seek keeps it paused") {
+    Rig rig;
+    produce(rig, 10);
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        Consumer consumer(env, rig.config());
+        std::vector<std::int64_t> got;
+        const auto take = [&](const InRecord& r) {
+            got.push_back(r.record.offset);
+            if (r.record.offset == 4) CHECK(consumer.pause("t", 0));
+        };
+        CHECK(!consumer.pause("t", 0));
+        CHECK(!consumer.seek("t", 0, Position::at(2)));
+        consumer.assign("t", 0, Position::at(3));
+        REQUIRE(consumer.poll(env.clock.in(5s), stop, take).ok());
+        CHECK(got == std::vector<std::int64_t>{3, 4});
+        CHECK(consumer.position("t", 0) == 5);
+        const auto none = consumer.poll(env.clock.in(3s), stop, take);
+        REQUIRE(none.ok());
+        CHECK(*none == 0);
+        CHECK(consumer.seek("t", 0, Position::at(8)));
+        CHECK(*consumer.poll(env.clock.in(1s), stop, take) == 0);
+        CHECK(consumer.resume("t", 0));
+        REQUIRE(consumer.poll(env.clock.in(5s), stop, take).ok());
+        CHECK(got == std::vector<std::int64_t>{3, 4, 8, 9});
+        consumer.close();
+    });
+}
+
+TEST_CASE("read_committed shows no record of an aborted transaction; otherwise all but markers") {
+    constexpr std::int16_t kIn = 16, kMarker = 16 | 32;
+    for (const bool committed : {false, true}) {
+        Rig rig;
+        const auto put = [&](std::int64_t producer, std::int16_t bits, std::string key,
+                             std::string value) {
+            const auto at = static_cast<std::int64_t>(rig.broker.log.size());
+            wire::BatchBuilder b;
+            b.add(1, as_bytes(key), as_bytes(value));
+            if (producer >= 0) b.set_producer(producer, 0, 0);
+            b.set_attributes(bits);
+            b.set_base_offset(at);
+            rig.broker.log.push_back({0, at, b.finish(wire::Codec::none)});
+            rig.broker.ends = {at + 1};
+        };
+        const std::string abort(4, '\0'), commit("\0\0\0\1", 4);
+        put(-1, 0, "", "plain");
+        put(7, kIn, "", "aborted");
+        put(8, kIn, "", "committed");
+        put(7, kMarker, abort, "");
+        put(8, kMarker, commit, "");
+        put(7, kIn, "", "later");
+        put(7, kMarker, commit, "");
+        rig.broker.aborted = {{7, 1}};
+        std::vector<std::string> got;
+        rig.run([&](Env& env, fiber::StopToken stop) {
+            Consumer consumer(env, rig.config(), {.read_committed = committed});
+            consumer.assign("t", 0, Position::beginning());
+            REQUIRE(
+                consumer
+                    .poll(env.clock.in(5s), stop,
+                          [&](const InRecord& r) { got.emplace_back(as_text(*r.record.value)); })
+                    .ok());
+            CHECK(consumer.position("t", 0) == 7);
+            consumer.close();
+        });
+        if (committed) {
+            CHECK(got == std::vector<std::string>{"plain", "committed", "later"});
+        } else {
+            CHECK(got == std::vector<std::string>{"plain", "aborted", "committed", "later"});
+        }
+    }
 }
 
 TEST_CASE("a position out of range follows the policy") {

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "core/logic/client/aborted_transactions.h"
 #include "core/logic/client/metadata_view.h"
 #include "core/logic/client/partitioner.h"
 #include "core/logic/client/retry_policy.h"
@@ -36,6 +37,38 @@ TEST_CASE("without a key a partition is kept until its bytes are full, and all g
         (void)shrink.choose(std::nullopt, 1, 50, rng);
         REQUIRE(shrink.choose(std::nullopt, 1, 1, rng) == 0);
     }
+}
+
+wire::BatchHeader batch_of(std::int64_t producer, std::int64_t first, std::int64_t last,
+                           std::int16_t attributes) {
+    wire::BatchHeader h;
+    h.base_offset = first;
+    h.last_offset_delta = static_cast<std::int32_t>(last - first);
+    h.producer_id = producer;
+    h.attributes = attributes;
+    return h;
+}
+
+TEST_CASE("aborted transactions are hidden from their first record to their marker") {
+    constexpr std::int16_t kPlain = 0, kIn = 16, kMarker = 16 | 32;
+    constexpr std::byte kAbort[] = {std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}};
+    constexpr std::byte kCommit[] = {std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}};
+    // Producer 7 aborts 10..13 and again 30..31, producer 8 aborts 12..20; 9 aborts nothing.
+    AbortedTransactions t({{8, 12}, {7, 30}, {7, 10}});
+    REQUIRE(!t.hides(batch_of(7, 5, 9, kIn)));  // an earlier transaction, committed
+    REQUIRE(t.hides(batch_of(7, 10, 11, kIn)));
+    REQUIRE(t.hides(batch_of(8, 12, 12, kIn)));
+    REQUIRE(!t.hides(batch_of(9, 13, 13, kIn)));
+    REQUIRE(!t.hides(batch_of(7, 13, 13, kPlain)));  // not in a transaction
+    REQUIRE(!t.hides(batch_of(7, 14, 14, kMarker)));
+    t.marker(batch_of(7, 14, 14, kMarker), kCommit);  // of no aborted one: changes nothing
+    REQUIRE(t.hides(batch_of(7, 14, 14, kIn)));
+    t.marker(batch_of(7, 15, 15, kMarker), Bytes{});
+    REQUIRE(t.hides(batch_of(7, 15, 15, kIn)));
+    t.marker(batch_of(7, 16, 16, kMarker), kAbort);
+    REQUIRE(!t.hides(batch_of(7, 17, 17, kIn)));
+    REQUIRE(t.hides(batch_of(8, 18, 18, kIn)));
+    REQUIRE(t.hides(batch_of(7, 30, 31, kIn)));
 }
 
 TEST_CASE("back-off doubles up to its bound, within a fifth") {

@@ -84,6 +84,10 @@ wire::ProduceResponse answer(TinyBroker& b, Env& env, const wire::ProduceRequest
         if (p.error_code != KafkaError::none) return r;
     }
     const Slice flat = data.records.bytes().coalesce_copy();
+    if (flat.size() > b.largest_batch) {
+        p.error_code = KafkaError::message_too_large;
+        return r;
+    }
     auto header = wire::parse_batch_header(flat.bytes());
     b.sequences.push_back(header.base_sequence);
     b.ends.resize(static_cast<std::size_t>(b.partitions));
@@ -139,6 +143,11 @@ wire::FetchResponse answer(TinyBroker& b, Env& env, const wire::FetchRequest& q)
             b.ends.resize(static_cast<std::size_t>(b.partitions));
             p.high_watermark = b.ends[static_cast<std::size_t>(asked.partition)];
             p.records = records;
+            for (const auto& [producer, first] : b.aborted) {
+                auto& one = p.aborted_transactions->emplace_back();
+                one.producer_id = producer;
+                one.first_offset = first;
+            }
         }
     }
     if (!any) env.fibers.sleep_until(env.clock.in(std::chrono::milliseconds(q.max_wait_ms)));

@@ -23,6 +23,9 @@ struct TinyBroker {
     int fetch_out_of_range = 0;
     bool corrupt_fetch = false;
     Duration produce_delay{0};
+    std::size_t largest_batch = SIZE_MAX;  // bytes; larger ones are MESSAGE_TOO_LARGE
+    // What every Fetch answer says was aborted, as producer id and first offset.
+    std::vector<std::pair<std::int64_t, std::int64_t>> aborted;
     // The leader epoch of every partition, and where each epoch but the first began (KIP-320). At
     // first no epoch is told, as by old brokers.
     std::int32_t leader_epoch = -1;

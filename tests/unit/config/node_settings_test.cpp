@@ -125,6 +125,27 @@ TEST_CASE("node settings: what this version lacks is named with its line", "[con
           std::string::npos);
 }
 
+TEST_CASE("node settings: limits of connections and of requests' memory", "[config]") {
+    const auto good = read(kLone +
+                           "max.connections.per.ip.overrides=10.0.0.1:5,::1:7\n"
+                           "queued.max.request.bytes=200000000\n");
+    CHECK(good.problems.empty());
+    CHECK(good.node.max_connections_of ==
+          std::map<std::string, std::int32_t>{{"10.0.0.1", 5}, {"::1", 7}});
+    CHECK(good.node.queued_max_request_bytes == 200'000'000);
+    const auto first = [](const std::string& text) {
+        const auto problems = read(text).problems;
+        return problems.empty() ? std::string() : problems.front();
+    };
+    for (const char* bad : {"10.0.0.1", ":5", "h:-1", "h:x", "h:1,,g:2"}) {
+        CHECK(first(kLone + "max.connections.per.ip.overrides=" + bad + "\n").find("is no limit") !=
+              std::string::npos);
+    }
+    CHECK(
+        first(kLone + "queued.max.request.bytes=1000\n").find("socket.request.max.bytes or more") !=
+        std::string::npos);
+}
+
 TEST_CASE("node settings: listeners with names, addresses and ports", "[config]") {
     REQUIRE(parse_listener("CLIENT://[::1]:0").has_value());
     CHECK(parse_listener("CLIENT://[::1]:0")->endpoint == Endpoint{"::1", 0});

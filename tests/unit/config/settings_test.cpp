@@ -56,6 +56,11 @@ TEST_CASE("settings: problems say the place, what is wrong and what would be rig
     CHECK(first_problem("compression.gzip.level=-1\nTIMES=3\n").find("TIMES") != std::string::npos);
 }
 
+TEST_CASE("settings: a problem is one line, whatever the file says", "[config]") {
+    const Problem problem{{"f", 3}, "node.id\nx", "is \"\t1\"", "a number"};
+    CHECK(to_string(problem) == "f:3: node.id\\u000ax: is \"\\u00091\"; a number");
+}
+
 TEST_CASE("settings: the last one counts, and the command line comes last", "[config]") {
     Settings settings = from("num.partitions=3\nnum.partitions=4\n");
     CHECK(settings.number("num.partitions") == 4);

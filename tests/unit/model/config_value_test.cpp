@@ -76,7 +76,7 @@ TEST_CASE("config keys: every default is allowed by its own bounds", "[config]")
         CHECK(outcome(key, key.preset) ==
               "=" + (key.sensitive() ? "[hidden]" : std::string(key.preset)));
     };
-    CHECK(broker_keys().size() == 362);
+    CHECK(broker_keys().size() == 363);
     CHECK(topic_keys().size() == 35);
     for (const ConfigKey& key : broker_keys()) check(key);
     for (const TopicKey& key : topic_keys()) check(key.key);

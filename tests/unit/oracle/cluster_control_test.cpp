@@ -107,6 +107,21 @@ TEST_CASE("cluster-settles: leaders that change in the quiet", "[oracle]") {
         h.lead(1, 1).at(101s).lead(2, 2).at(120s);
         CHECK(h.verdict() == 0);
     }
+    {
+        // As soon as all is well it is quiet.
+        History h(148);
+        h.lead(1, 1, 0b0110).at(104s).probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110});
+        h.at(105s).lead(2, 2);
+        CHECK(h.verdict() == 148);
+    }
+    {
+        // The controller brings the preferred leader back.
+        History h(148);
+        h.cast.balance_every = 1s;
+        h.lead(1, 1, 0b0110).at(104s).probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110});
+        h.at(105s).lead(2, 2).at(120s);
+        CHECK(h.verdict() == 0);
+    }
 }
 
 TEST_CASE("cluster-settles: replicas that stay outside of the ISR", "[oracle]") {
@@ -125,5 +140,63 @@ TEST_CASE("cluster-settles: replicas that stay outside of the ISR", "[oracle]") 
             .probe(1, probe::IsrChanged{h.p, Epoch{1}, 2, 0b1110})
             .at(113s);
         CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("metadata-snapshots: the log begins above every snapshot", "[oracle]") {
+    History h(153);
+    const auto log = h.recorder.intern("__cluster_metadata", PartitionIndex{0});
+    const auto renamed = [&](int node, std::string_view path) {
+        h.world(DiskDone{NodeId{node}, DiskOp::rename, h.recorder.intern(path), 0, 0, 0});
+    };
+    renamed(1, "data/__cluster_metadata-0/00000000000000000005-0000000001.checkpoint");
+    renamed(2, "data/__cluster_metadata-0/00000000000000000009-0000000001.checkpoint");
+    renamed(1, "data/recovery-point-offset-checkpoint");
+    h.probe(1, probe::LogStartMoved{log, Offset{0}, Offset{3}})
+        .probe(1, probe::LogStartMoved{log, Offset{3}, Offset{5}});
+    CHECK(h.verdict() == 0);
+    CHECK(h.premises() == 2);
+    h.probe(1, probe::LogStartMoved{log, Offset{5}, Offset{6}});
+    CHECK(h.verdict() == 153);
+    CHECK(h.sentence() ==
+          "the metadata log of n1 begins at 6 now, but its newest snapshot ends at 5");
+}
+
+TEST_CASE("survival: as many acknowledged records are there as was said", "[oracle]") {
+    constexpr std::int32_t kAuditor = 1;
+    const auto two = [](History& h, Survival said) -> History& {
+        h.cast.survival = said;
+        return h.acked(0, 0).acked(1, 1).delivered(kAuditor, 0, 0);
+    };
+    {
+        History h(152);
+        two(h, Survival::all).delivered(0, 1, 1);  // another reader than the auditor
+        CHECK(h.verdict() == 152);
+        CHECK(h.sentence() ==
+              "every acknowledged record was to survive, but 1 of 2 are missing at the end, record "
+              "1 of p1 first");
+    }
+    {
+        History h(152);
+        two(h, Survival::all).delivered(kAuditor, 1, 1);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 2);
+    }
+    {
+        History h(152);
+        two(h, Survival::less);
+        CHECK(h.verdict() == 0);
+        CHECK(h.remark() == "survival: 1 of 2 acknowledged records are missing at the end");
+    }
+    {
+        History h(152);
+        two(h, Survival::less).delivered(kAuditor, 1, 1);
+        CHECK(h.verdict() == 152);
+    }
+    {
+        History h(152);  // nothing was said
+        h.acked(0, 0);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 0);
     }
 }

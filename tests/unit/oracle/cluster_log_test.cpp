@@ -57,9 +57,15 @@ TEST_CASE("leader-complete: what the configuration permits is counted", "[oracle
     }
     {
         History h(140, {3, 2, false}, true);
-        h.begun().crash(1, true).open(1, 0).lead(1, 2);
+        h.begun().crash(2, false).crash(1, true).open(1, 0).lead(1, 2);
         CHECK(h.verdict() == 0);
         CHECK_FALSE(h.remark().empty());
+    }
+    {
+        // Power went at one node, and min.insync.replicas is two: the other is to be elected.
+        History h(140, {3, 2, false}, true);
+        h.begun().crash(1, true).open(1, 0).lead(1, 2);
+        CHECK(h.verdict() == 140);
     }
     {
         History h(140, {3, 2, false}, true);
@@ -185,6 +191,39 @@ TEST_CASE("follower-credit: a follower has less than it is counted to hold", "[o
     }
 }
 
+TEST_CASE("follower-credit: what an old epoch asks for counts for nothing", "[oracle]") {
+    {
+        History h(144);
+        h.begun().lead(2, 2).lead(1, 3).fetched(1, 3, 1, 3);
+        CHECK(h.verdict() == 144);
+        CHECK(h.sentence() ==
+              "n1 leads orders-0 in epoch 3 and counts a fetch of n3, but that one knows no later "
+              "epoch than 1");
+    }
+    {
+        // The process before that one had sent it.
+        History h(144);
+        h.begun().lead(1, 2).follow(3, 2, 1).crash(3, false).open(3, 1).follow(3, 1, 1);
+        h.fetched(1, 3, 1, 2);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 1);
+    }
+}
+
+TEST_CASE("follower-credit: nobody holds more of a leader's log than the leader", "[oracle]") {
+    History h(144);
+    h.begun().write(2, 1, 1).fetched(1, 2, 2, 1);
+    CHECK(h.verdict() == 144);
+    CHECK(h.sentence() == "n1 counts n2 to hold orders-0 up to 2, but its own log ends at 1");
+}
+
+TEST_CASE("follower-credit: a replica that lost what was not durable is waited for", "[oracle]") {
+    History h(144, {3, 2, false}, true);
+    h.begun().write(1, 1, 1).write(2, 1, 1).crash(2, true).open(2, 0).fetched(1, 2, 2, 1);
+    CHECK(h.verdict() == 0);
+    CHECK(h.premises() == 0);
+}
+
 TEST_CASE("follower-credit: a log that diverged counts for nothing", "[oracle]") {
     {
         History h(144);
@@ -271,6 +310,87 @@ TEST_CASE("acked-survives: the auditor finds each record at its offset", "[oracl
         // Retention took it.
         History h(146);
         h.begun().acked(0, 0).probe(1, probe::LogStartMoved{h.p, Offset{0}, Offset{1}});
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("deleted-stays-deleted: a leader that shows again what was deleted", "[oracle]") {
+    const auto deleted = [](History& h, int node) {
+        h.probe(node, probe::LogStartMoved{h.p, Offset{0}, Offset{1}});
+    };
+    {
+        History h(149);
+        h.begun();
+        deleted(h, 1);
+        deleted(h, 3);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(2, 2);
+        CHECK(h.verdict() == 149);
+        CHECK(h.sentence() ==
+              "what is below offset 1 of orders-0 was answered as deleted, but n2 begins to lead "
+              "with a log that starts at 0");
+    }
+    {
+        History h(149);
+        h.begun();
+        for (const int node : {1, 2, 3}) deleted(h, node);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(2, 2);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+    {
+        // Who was down is bound when it is in the ISR again, not before.
+        History h(149);
+        h.begun().crash(2, false);
+        deleted(h, 1);
+        deleted(h, 3);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(2, 2);
+        CHECK(h.verdict() == 0);
+    }
+    {
+        History h(149);
+        h.begun().crash(2, false);
+        deleted(h, 1);
+        deleted(h, 3);
+        h.probe(1, probe::RecordsDeleted{h.p, Offset{1}}).lead(1, 2).lead(2, 3);
+        CHECK(h.verdict() == 149);
+    }
+}
+
+TEST_CASE("removed-is-elsewhere: a replica that goes before others are complete", "[oracle]") {
+    {
+        History h(150);
+        h.begun().write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1).probe(1, probe::LogRemoved{h.p});
+        CHECK(h.verdict() == 150);
+        CHECK(h.sentence() ==
+              "n1 removes its log of orders-0, but of the other nodes only 1 hold all that is "
+              "committed, up to 2");
+    }
+    {
+        History h(150);
+        h.begun().write_all(1, 1).hw(1, 2, 1).probe(1, probe::LogRemoved{h.p});
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+}
+
+TEST_CASE("no-stray: a log that nobody needs is left when all is quiet", "[oracle]") {
+    {
+        History h(151);
+        h.begun().lead(1, 2, 0b0110).at(120s);
+        CHECK(h.verdict() == 151);
+        CHECK(h.sentence() ==
+              "the faults were over at 100.000s, but at 120.000s n3 still has a log of orders-0, "
+              "whose ISR it is not in");
+    }
+    {
+        History h(151);
+        h.begun().lead(1, 2, 0b0110).probe(3, probe::LogRemoved{h.p}).at(120s);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() > 0);
+    }
+    {
+        History h(151);  // too early to say
+        h.begun().lead(1, 2, 0b0110).at(105s);
         CHECK(h.verdict() == 0);
     }
 }

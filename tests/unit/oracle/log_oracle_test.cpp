@@ -91,6 +91,24 @@ TEST_CASE("log-structure: the log start moves forward, inside the log", "[oracle
     CHECK(opened(inverted, 5, 3).verdict() == 91);
 }
 
+TEST_CASE("log-structure: a follower begins again above its end", "[oracle]") {
+    const auto cut = [](History& h, std::int64_t from, std::int64_t to) {
+        h.probe(probe::LogTruncated{h.p, Offset{from}, Offset{to}});
+    };
+    History good(91);
+    opened(good, 0, 10);
+    cut(good, 10, 50);
+    appended(good, 1, 50);
+    flushed(good, 51);
+    start(good, 50, 51);
+    CHECK(good.verdict() == 0);
+    History bad(91);
+    opened(bad, 0, 10);
+    cut(bad, 10, 50);
+    start(bad, 0, 50);
+    CHECK(bad.verdict() == 91);
+}
+
 TEST_CASE("log-structure: durable is what is in the log, and stays", "[oracle]") {
     History good(91), ahead(91), less(91);
     for (History* h : {&good, &ahead, &less}) {

@@ -36,12 +36,13 @@ struct Reasons final : probe::Sink {
 // a fiber of its own, "none:" has no answer, "drop:" loses its responder, "bad:" is not understood.
 struct Bench {
     explicit Bench(rpc::ServerLimits limits = {}, std::size_t budget_bytes = 1U << 20,
-                   std::uint64_t seed = 1)
+                   std::uint64_t seed = 1, std::size_t budget_handlers = 500)
         : world(seed, recorder) {
-        server =
-            world.add_node("n1", 1, [this, limits, budget_bytes](Env& env, fiber::StopToken stop) {
+        server = world.add_node(
+            "n1", 1,
+            [this, limits, budget_bytes, budget_handlers](Env& env, fiber::StopToken stop) {
                 auto listener = env.net.listen({"", 9092});
-                fiber::Semaphore budget(budget_bytes);
+                rpc::ServerBudget budget(budget_bytes, budget_handlers);
                 const MonoTime now{};
                 const probe::Probe probe(&sink, NodeId{1}, &now);
                 fiber::Group group(env.fibers);
@@ -62,7 +63,7 @@ struct Bench {
                 }
                 group.request_stop();
                 group.join();
-                CHECK(budget.available() == budget_bytes);
+                CHECK(budget.bytes.available() == budget_bytes);
             });
     }
     bool handle(Env& env, rpc::Request r, rpc::Responder to, fiber::Group& fibers) {
@@ -258,6 +259,42 @@ TEST_CASE("server_conn: the bytes of requests under way are bounded over all con
         CHECK(one.next().starts_with("1:slow"));
         CHECK(two.next().starts_with("2:slow"));
     });
+}
+
+TEST_CASE(
+    "server_conn: memory is granted before a request is read, and an unfinished one loses it") {
+    Bench b({.stall = 10s}, 100);
+    b.run([&](Env& env) {
+        Client slow(env), other(env);
+        slow.send(request(1, "slow:" + std::string(60, 'x')).substr(0, 40));
+        env.fibers.sleep_until(env.clock.in(25s));  // nobody waits: it may take its time
+        CHECK(b.sink.reasons.empty());
+        const MonoTime start = env.clock.now();
+        other.send(request(2, std::string(60, 'y')));
+        CHECK(other.next().starts_with("2:y"));
+        CHECK(env.clock.now() - start < 11s);
+        CHECK(slow.next() == "closed");
+        CHECK(b.seen == std::vector<std::string>{std::string(60, 'y')});
+    });
+    CHECK(b.sink.reasons.size() == 1);
+}
+
+TEST_CASE("server_conn: a request that goes on arriving keeps its memory") {
+    Bench b({.stall = 10s}, 100);
+    b.run([&](Env& env) {
+        Client slow(env), other(env);
+        const std::string bytes = request(1, "slow:" + std::string(60, 'x'));
+        slow.send(bytes.substr(0, 20));
+        env.fibers.sleep_until(env.clock.in(1s));
+        other.send(request(2, std::string(60, 'y')));
+        for (std::size_t at = 20; at < bytes.size(); ++at) {
+            slow.send(bytes.substr(at, 1));
+            env.fibers.sleep_until(env.clock.in(3s));
+        }
+        CHECK(slow.next().starts_with("1:slow:x"));
+        CHECK(other.next().starts_with("2:y"));
+    });
+    CHECK(b.sink.reasons.empty());
 }
 
 TEST_CASE("server_conn: any cut of a request's stream leaves the server well") {

@@ -122,5 +122,20 @@ TEST_CASE("listeners see every event in order and may record further ones") {
     CHECK(oracle.seen[0] == SimEvent{Violation{}}.index());
     CHECK(recorder.events() == 2);
 }
+
+TEST_CASE("listeners are told of nothing that comes after the end of the trace") {
+    struct Counter : Listener {
+        void on_sim(MonoTime, const SimEvent&) override { ++seen; }
+        int seen = 0;
+    };
+    Recorder recorder;
+    Counter counter;
+    recorder.add_listener(counter);
+    recorder.record(MonoTime{1}, NodeStarted{NodeId{1}, 0});
+    REQUIRE(recorder.finish().ok());
+    recorder.record(MonoTime{2}, NodeStarted{NodeId{1}, 1});
+    CHECK(counter.seen == 1);
+    CHECK(recorder.events() == 2);
+}
 }  // namespace
 }  // namespace faultline::sim

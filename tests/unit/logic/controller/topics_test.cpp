@@ -11,7 +11,7 @@ using wire::KafkaError;
 
 model::MetadataImage one_broker() {
     model::MetadataImage image;
-    image.brokers.push_back({NodeId{1}, "host", 9092});
+    image.brokers.insert(0, {NodeId{1}, "host", 9092});
     return image;
 }
 
@@ -195,5 +195,34 @@ TEST_CASE("topics are deleted by name and by id") {
     CHECK(e.response.responses[0].name == "b");
     CHECK(e.response.responses[1].error_code == KafkaError::unknown_topic_id);
     CHECK(!e.response.responses[1].name.has_value());
+}
+TEST_CASE("no topic has the name of the metadata log: its log would be that one") {
+    Desk desk;
+    const auto d = desk.decide({topic("__cluster_metadata")});
+    CHECK(d.records.empty());
+    CHECK(d.response.topics.at(0).error_code == KafkaError::invalid_request);
+    CHECK(d.response.topics[0].error_message ==
+          "Creation of internal topic __cluster_metadata is prohibited.");
+}
+
+TEST_CASE("who makes a topic is told what it begins with, and where that comes from") {
+    Desk desk;
+    wire::ConfigRecord of_all;
+    of_all.resource_type = 4;
+    of_all.name = "log.retention.ms";
+    of_all.value = "888";
+    desk.commit({of_all});
+    desk.defaults.given = {{"log.segment.bytes", "2000000"}};
+    auto t = topic("t");
+    t.configs.push_back({.name = "flush.ms", .value = "5", .unknown_tags = {}});
+    const auto d = desk.decide({t});
+    std::map<std::string, std::pair<std::string, int>> told;
+    for (const auto& c : *d.response.topics.at(0).configs)
+        told[c.name] = {c.value.value_or("-"), c.config_source};
+    CHECK(told.size() == 34);
+    CHECK(told.at("flush.ms") == std::pair<std::string, int>{"5", 1});
+    CHECK(told.at("retention.ms") == std::pair<std::string, int>{"888", 3});
+    CHECK(told.at("segment.bytes").second == 4);
+    CHECK(told.at("cleanup.policy") == std::pair<std::string, int>{"delete", 5});
 }
 }  // namespace faultline::logic

@@ -140,4 +140,20 @@ TEST_CASE("leader: news that are older than what is known are passed over") {
     l.update(view({1, 2, 3}, 4));
     CHECK(l.view().isr == model::BrokerIds{1});
 }
+
+TEST_CASE("leader: consumers may read members of the ISR that hold what they ask for") {
+    auto l = leader({1, 2});
+    l.holds(Offset{10});
+    CHECK(l.readable(Offset{0}).empty());  // nothing is known of a member that has not fetched
+    auto f = fetch(2, 8);
+    f.log_start = Offset{3};
+    CHECK(l.fetched(at(1), f, Offset{10}));
+    CHECK(l.fetched(at(1), fetch(3, 10), Offset{10}));  // no member
+    REQUIRE(l.readable(Offset{5}).size() == 1);
+    CHECK(l.readable(Offset{5})[0].id == NodeId{2});
+    CHECK(l.readable(Offset{5})[0].held == Offset{8});
+    CHECK(l.readable(Offset{8}).size() == 1);
+    CHECK(l.readable(Offset{9}).empty());
+    CHECK(l.readable(Offset{2}).empty());
+}
 }  // namespace faultline::logic
