@@ -259,6 +259,9 @@ Result<wire::UnregisterBrokerResponse> Controller::serve(
     wire::UnregisterBrokerResponse response;
     response.error_code = error;
     response.error_message.reset();
+    if (error == wire::KafkaError::broker_id_not_registered)
+        response.error_message =
+            "Broker ID " + std::to_string(request.broker_id) + " is not currently registered";
     return response;
 }
 

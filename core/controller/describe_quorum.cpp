@@ -35,6 +35,8 @@ void fill(const Quorum& quorum, const Clock& clock, DescribeQuorumResponse::Part
             p.held = raft.log().end;
             p.last_fetch = clock.now();
         }
+        // With kraft.version 0 a voter is its number alone.
+        if (!raft.voters().current().in_log()) p.replica.directory = {};
         out.current_voters.push_back(state_of(p, raft.log().end, clock));
     }
     for (const auto& [id, p] : leader.progress) {
@@ -47,22 +49,29 @@ void fill(const Quorum& quorum, const Clock& clock, DescribeQuorumResponse::Part
 DescribeQuorumResponse describe_quorum(const Quorum& quorum,
                                        const wire::DescribeQuorumRequest& request,
                                        const Clock& clock) {
+    // Kafka's raft client serves a request for its one partition, or refuses it whole.
+    const bool ours = request.topics.size() == 1 &&
+                      request.topics[0].topic_name == kMetadataTopic &&
+                      request.topics[0].partitions.size() == 1 &&
+                      request.topics[0].partitions[0].partition_index == 0;
     DescribeQuorumResponse r;
-    r.error_message.reset();
+    r.error_message = "";
     for (const auto& topic : request.topics) {
         auto& t = r.topics.emplace_back();
         t.topic_name = topic.topic_name;
         for (const auto& partition : topic.partitions) {
             auto& p = t.partitions.emplace_back();
             p.partition_index = partition.partition_index;
-            p.error_message.reset();
-            if (topic.topic_name != kMetadataTopic || partition.partition_index != 0) {
-                p.error_code = KafkaError::unknown_topic_or_partition;
-            } else {
+            p.error_message = "";
+            if (ours) {
                 fill(quorum, clock, p);
+            } else {
+                p.error_code = KafkaError::unknown_topic_or_partition;
+                p.error_message = "This server does not host this topic-partition.";
             }
         }
     }
+    if (!ours) return r;
     for (const raft::ReplicaKey& voter : quorum.raft().voters().current().all()) {
         auto at = quorum.endpoint_of(voter.id);
         if (!at && voter.id == quorum.config().node) at = quorum.config().advertised;

@@ -1,6 +1,7 @@
 #include "core/logic/controller/topics.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -253,33 +254,60 @@ Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
     return decision;
 }
 
+// As ControllerApis.deleteTopics of Kafka 4.3: what is named twice is refused, with one answer.
 Decision<wire::DeleteTopicsResponse> delete_topics(const model::MetadataImage& image,
                                                    const wire::DeleteTopicsRequest& request) {
+    using Result = wire::DeleteTopicsResponse::DeletableTopicResult;
     Decision<wire::DeleteTopicsResponse> decision;
-    std::set<Uuid> gone;
-    const auto one = [&](const std::optional<std::string>& name, const Uuid& id) {
-        wire::DeleteTopicsResponse::DeletableTopicResult r;
-        const model::TopicImage* topic = name ? image.find(*name) : image.find(id);
-        r.name = name;
+    std::map<std::string, int> names;
+    std::map<Uuid, int> ids;
+    std::set<Uuid> gone, refused_ids;
+    std::set<std::string> refused_names;
+    const auto answer = [&](std::optional<std::string> name, const Uuid& id, KafkaError error,
+                            const char* text) {
+        Result& r = decision.response.responses.emplace_back();
+        r.name = std::move(name);
         r.topic_id = id;
-        if (name && !id.is_zero()) {
-            r.error_code = KafkaError::invalid_request;
-            r.error_message = "You may not specify both topic name and topic id.";
-        } else if (topic == nullptr || gone.contains(topic->id)) {
-            r.error_code =
-                name ? KafkaError::unknown_topic_or_partition : KafkaError::unknown_topic_id;
-            r.error_message = name ? "This server does not host this topic-partition."
-                                   : "This server does not host this topic ID.";
-        } else {
-            r.name = topic->name;
-            r.topic_id = topic->id;
-            gone.insert(topic->id);
-            wire::RemoveTopicRecord record;
-            record.topic_id = topic->id;
-            decision.records.emplace_back(std::move(record));
-        }
-        decision.response.responses.push_back(std::move(r));
+        r.error_code = error;
+        if (text != nullptr) r.error_message = text;
     };
+    const auto one = [&](const std::optional<std::string>& name, const Uuid& id) {
+        if (name && !id.is_zero())
+            return answer(name, id, KafkaError::invalid_request,
+                          "You may not specify both topic name and topic id.");
+        if (!name && id.is_zero())
+            return answer(name, id, KafkaError::invalid_request,
+                          "Neither topic name nor id were specified.");
+        if (name && names[*name] > 1) {
+            if (refused_names.insert(*name).second)
+                answer(name, id, KafkaError::invalid_request, "Duplicate topic name.");
+            return;
+        }
+        if (!name && ids[id] > 1) {
+            if (refused_ids.insert(id).second)
+                answer(name, id, KafkaError::invalid_request, "Duplicate topic id.");
+            return;
+        }
+        const model::TopicImage* topic = name ? image.find(*name) : image.find(id);
+        if (topic == nullptr) {
+            return name ? answer(name, id, KafkaError::unknown_topic_or_partition,
+                                 "This server does not host this topic-partition.")
+                        : answer(name, id, KafkaError::unknown_topic_id,
+                                 "This server does not host this topic ID.");
+        }
+        if (!gone.insert(topic->id).second)
+            return answer(name, id, KafkaError::invalid_request,
+                          "The provided topic name maps to an ID that was already supplied.");
+        answer(topic->name, topic->id, KafkaError::none, nullptr);
+        wire::RemoveTopicRecord record;
+        record.topic_id = topic->id;
+        decision.records.emplace_back(std::move(record));
+    };
+    for (const auto& name : request.topic_names) ++names[name];
+    for (const auto& t : request.topics) {
+        if (t.name && t.topic_id.is_zero()) ++names[*t.name];
+        if (!t.name) ++ids[t.topic_id];
+    }
     for (const auto& name : request.topic_names) one(name, {});
     for (const auto& t : request.topics) one(t.name, t.topic_id);
     return decision;

@@ -175,13 +175,12 @@ TEST_CASE("topics are deleted by name and by id") {
     desk.commit(desk.decide({topic("a"), topic("b")}).records);
     const Uuid a = desk.image.find("a")->id, b = desk.image.find("b")->id;
     wire::DeleteTopicsRequest by_name;
-    by_name.topic_names = {"a", "none", "a"};
+    by_name.topic_names = {"a", "none"};
     const auto d = delete_topics(desk.image, by_name);
-    REQUIRE(d.response.responses.size() == 3);
+    REQUIRE(d.response.responses.size() == 2);
     CHECK(d.response.responses[0].error_code == KafkaError::none);
     CHECK(d.response.responses[0].topic_id == a);
     CHECK(d.response.responses[1].error_code == KafkaError::unknown_topic_or_partition);
-    CHECK(d.response.responses[2].error_code != KafkaError::none);
     CHECK(d.records.size() == 1);
     desk.commit(d.records);
     CHECK(desk.image.find("a") == nullptr);
@@ -196,6 +195,40 @@ TEST_CASE("topics are deleted by name and by id") {
     CHECK(e.response.responses[1].error_code == KafkaError::unknown_topic_id);
     CHECK(!e.response.responses[1].name.has_value());
 }
+
+TEST_CASE("what is named twice, or by nothing, is not deleted") {
+    Desk desk;
+    desk.commit(desk.decide({topic("a"), topic("b")}).records);
+    const Uuid b = desk.image.find("b")->id;
+    const auto refusals = [&](const wire::DeleteTopicsRequest& request) {
+        const auto d = delete_topics(desk.image, request);
+        std::vector<std::string> texts;
+        for (const auto& r : d.response.responses) {
+            CHECK((r.error_code == KafkaError::none) == !r.error_message.has_value());
+            texts.push_back(r.error_message.value_or(""));
+        }
+        CHECK(d.records.size() ==
+              static_cast<std::size_t>(std::ranges::count(texts, std::string())));
+        return texts;
+    };
+    using Texts = std::vector<std::string>;
+    wire::DeleteTopicsRequest q;
+    q.topic_names = {"a", "a"};
+    CHECK(refusals(q) == Texts{"Duplicate topic name."});
+    q.topic_names.clear();
+    q.topics.resize(2);
+    CHECK(refusals(q) == Texts(2, "Neither topic name nor id were specified."));
+    q.topics[0].topic_id = q.topics[1].topic_id = b;
+    CHECK(refusals(q) == Texts{"Duplicate topic id."});
+    q.topics[1] = {};
+    q.topics[1].name = "b";
+    CHECK(refusals(q) ==
+          Texts{"", "The provided topic name maps to an ID that was already supplied."});
+    q.topics[0].name = "b";
+    q.topics.pop_back();
+    CHECK(refusals(q) == Texts{"You may not specify both topic name and topic id."});
+}
+
 TEST_CASE("no topic has the name of the metadata log: its log would be that one") {
     Desk desk;
     const auto d = desk.decide({topic("__cluster_metadata")});
