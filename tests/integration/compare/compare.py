@@ -5,7 +5,7 @@
 
 Both are started fresh unless an address is given (then of a node 1 without topics). Differences that have a reason stand in
 docs/KAFKA-DIFFERENCES.md, each with a name; differences.json says which fields of which cases a name covers. Exit 0: every difference is
-listed and every entry of the list was met; 1: not so; 77: there is no Java, no Maven, or no reference Kafka (FL_REFERENCE_KAFKA, else
+listed and every entry of the list was met (or says `sometimes`); 1: not so; 77: there is no Java, no Maven, or no reference Kafka (FL_REFERENCE_KAFKA, else
 ../shared/kafka/kafka beside the repository).
 """
 
@@ -167,7 +167,7 @@ class Known:
         for e, met in zip(self.entries, self.met):
             if e["row"] not in rows:
                 yield f"docs/KAFKA-DIFFERENCES.md has no row `{e['row']}`, which differences.json names"
-            if not met:
+            if not met and not e.get("sometimes"):  # some answers depend on the order in which partitions are read
                 yield f"differences.json: nothing differed in \"{e['case']}\" {e['fields']} (row {e['row']}): take it out"
 
 
