@@ -1,5 +1,7 @@
 #include "core/broker/dynamic_config.h"
 
+#include <algorithm>
+
 #include "core/model/config_value.h"
 
 namespace faultline::broker {
@@ -34,6 +36,7 @@ DynamicConfig dynamic_config(const BrokerConfig& config, const model::MetadataIm
     out.cleaner.backoff_ms = config.cleaner_backoff_ms;
     lay_over(out, image.broker_defaults);
     lay_over(out, of_node(config, image));
+    out.max_connections = std::min(out.max_connections, config.most_connections);
     return out;
 }
 

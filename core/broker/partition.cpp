@@ -175,6 +175,10 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
             answer.error = wire::to_kafka_error(recoded.code());
             return answer;
         }
+        if (std::cmp_greater(recoded->size(), plan_.config.max_message_bytes)) {
+            answer.error = KafkaError::message_too_large;
+            return answer;
+        }
         batch.bytes = *std::move(recoded);
     }
     const auto guard = turn_to_append();

@@ -136,7 +136,8 @@ FetchAnswer Partition::fetch_as_follower(const FetchPart& part, std::uint64_t ma
     answer.high_watermark = high_watermark_.v;
     // What was deleted here is deleted there at once, not after a long poll.
     const bool deleted = part.log_start >= 0 && part.log_start < log_->log_start().v;
-    answer.news = deleted || part.known_high_watermark < high_watermark_.v;
+    // A follower's own is not above its log's end: there it knows what there is to know.
+    answer.news = deleted || part.known_high_watermark < std::min(high_watermark_, at).v;
     const auto& isr = leader_->view().isr;
     if (std::ranges::find(isr, part.replica) == isr.end() && context_.isr_news)
         context_.isr_news(log_->partition());

@@ -64,6 +64,7 @@ void Controller::loaded(const MetadataSnapshot& snapshot) {
     }
     from_snapshot_ = from_snapshot_ || snapshot.id.end > Offset{0};
     image_ = std::move(fresh);
+    topic_defaults_ = model::with_broker_keys(config_.defaults.config, image_.broker_defaults);
 }
 
 model::MetadataImage Controller::told_image() const {

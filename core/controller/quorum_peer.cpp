@@ -106,6 +106,7 @@ Result<void> QuorumPeer::exchange(Lane& lane, const raft::Message& message, fibe
 
 Result<SnapshotPart> QuorumPeer::fetch_snapshot(const SnapshotPartRequest& q,
                                                 fiber::StopToken stop) {
+    const auto turn = snapshots_turn_.lock();
     FL_CHECK(connect(snapshots_, stop));
     FL_TRY(const auto answer,
            snapshots_.conn->call<wire::FetchSnapshotResponse>(
@@ -114,12 +115,14 @@ Result<SnapshotPart> QuorumPeer::fetch_snapshot(const SnapshotPartRequest& q,
 }
 
 void QuorumPeer::update_voter(const wire::UpdateRaftVoterRequest& q, fiber::StopToken stop) {
+    const auto turn = snapshots_turn_.lock();
     if (const auto connected = connect(snapshots_, stop); !connected.ok()) return;
     (void)snapshots_.conn->call<wire::UpdateRaftVoterResponse>(  // it is asked again
         q, env_.clock.in(config_.request_timeout), stop);
 }
 
 void QuorumPeer::close_snapshots() {
+    const auto turn = snapshots_turn_.lock();
     if (snapshots_.conn != nullptr) snapshots_.conn->close();
     snapshots_.conn.reset();
 }

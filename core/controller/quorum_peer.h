@@ -65,6 +65,8 @@ private:
     PeerConfig config_;
     PeerEvents& events_;
     Lane fetches_, others_, snapshots_;
+    // Snapshots are fetched and addresses told by different fibers, over one connection.
+    fiber::Mutex snapshots_turn_;
 };
 
 // Whether an error says that the machine is there, but nothing listens at that port.

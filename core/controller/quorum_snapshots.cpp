@@ -86,7 +86,10 @@ void Quorum::keep_snapshots(fiber::StopToken stop) {
 Result<void> Quorum::write_snapshot() {
     const Offset end = applied_;
     const auto epoch = log_.log().epoch_at(end + (-1));
-    if (!epoch || end <= log_.log().log_start()) return {};  // replaced meanwhile: there is one
+    if (!epoch || end <= log_.log().log_start()) {  // replaced meanwhile: there is one
+        fresh_bytes_ = 0;
+        return {};
+    }
     MetadataSnapshot snapshot;
     snapshot.id = {*epoch, end};
     snapshot.last_timestamp_ms = last_batch_ms_;

@@ -150,6 +150,10 @@ Result<wire::UpdateFeaturesResponse> Controller::serve(const wire::UpdateFeature
     wire::UpdateFeaturesRequest others = request;
     std::erase_if(others.feature_updates,
                   [](const auto& u) { return u.feature == logic::kKraftVersion; });
+    // All or nothing: what moves the voters into the log cannot be taken back.
+    if (auto judged = logic::update_features(image_, others);
+        judged.response.error_code != KafkaError::none)
+        return std::move(judged.response);
     for (const auto& update : request.feature_updates) {
         if (update.feature != logic::kKraftVersion) continue;
         const bool in_log = quorum_.raft().voters().current().in_log();

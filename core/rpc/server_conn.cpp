@@ -83,11 +83,19 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
     }
     if (pending_.size() >= limits_.max_pending)
         probe_.reached(probe::Site::request_waits_for_answers);
-    const auto room = changed_.wait(
-        Deadline::never(), stop, [&] { return broken_ || pending_.size() < limits_.max_pending; });
-    if (!room.ok() || broken_) return Next::gone;
-    auto units = budget_.bytes.acquire(*size, clock_.in(limits_.idle), stop);
-    if (!units.ok()) return Next::gone;
+    // When we end, what was appended is still answered, and nobody waits for ever.
+    const auto kept_out = [](Errc code) {
+        return code == Errc::cancelled ? Next::end : Next::gone;
+    };
+    const bool ending = idle == kQuiet;
+    const Deadline patience = clock_.in(ending ? limits_.linger : limits_.idle);
+    const auto room = changed_.wait(ending ? patience : Deadline::never(), stop, [&] {
+        return broken_ || pending_.size() < limits_.max_pending;
+    });
+    if (broken_) return Next::gone;
+    if (!room.ok()) return kept_out(room.code());
+    auto units = budget_.bytes.acquire(*size, patience, stop);
+    if (!units.ok()) return kept_out(units.code());
     auto frame = read_request(*size, reader, idle, stop);
     if (!frame.ok()) return over(frame.code());
     auto request = parse_request(*frame);
@@ -96,8 +104,8 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
         return Next::end;
     }
     frame->clear();
-    const auto turn = budget_.handlers.acquire(1, clock_.in(limits_.idle), stop);
-    if (!turn.ok()) return Next::gone;
+    const auto turn = budget_.handlers.acquire(1, patience, stop);
+    if (!turn.ok()) return kept_out(turn.code());
     auto slot = std::make_shared<Responder::Slot>();
     slot->changed = &changed_;
     slot->units = *std::move(units);

@@ -54,8 +54,9 @@ broker::BrokerConfig broker_config(const Configuration& configuration) {
     c.fetch_max_bytes = node.fetch_max_bytes;
     c.max_request_partitions = node.max_request_partitions;
     c.fetch_session_slots = static_cast<std::size_t>(node.fetch_session_slots);
+    c.most_connections = posix::most_connections();
     c.max_connections =
-        std::min(static_cast<std::size_t>(node.max_connections), posix::most_connections());
+        std::min(static_cast<std::size_t>(node.max_connections), c.most_connections);
     c.max_connections_per_ip = static_cast<std::size_t>(node.max_connections_per_ip);
     for (const auto& [host, count] : node.max_connections_of)
         c.max_connections_of[host] = static_cast<std::size_t>(count);
@@ -162,7 +163,8 @@ std::string explain_start_failure(const Error& error, const Configuration& confi
     if (where == "broker.unformatted") {
         return fmt::format(
             "{} is not formatted, as controller.quorum.bootstrap.servers requires: faultline "
-            "storage format --config FILE --cluster-id ID",
+            "storage format --config FILE --cluster-id ID --standalone (or --initial-controllers, "
+            "--no-initial-controllers)",
             data);
     }
     if (auto line = explain_by_place(where, why, data, configuration); !line.empty()) return line;

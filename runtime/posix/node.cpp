@@ -123,7 +123,7 @@ void Node::request_stop() noexcept { impl_->threads[0]->request_stop(); }
 void Node::kill() noexcept { impl_->shared.end_all(); }
 
 std::size_t most_connections() {
-    constexpr std::size_t kMapsOfConnection = 4, kOthers = 8192;  // files, threads, libraries
+    constexpr std::size_t kMapsOfConnection = 6, kOthers = 4096;  // files, threads, libraries
     std::size_t maps = 0;
     if (!(std::ifstream("/proc/sys/vm/max_map_count") >> maps)) return INT32_MAX;
     return std::max<std::size_t>(maps, kOthers + kMapsOfConnection) / kMapsOfConnection -

@@ -56,8 +56,8 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// How many connections the kernel lets this process have: each has two stacks, and a stack with its
-// guard page takes two of vm.max_map_count's maps. INT32_MAX when that is not known.
+// How many connections the kernel lets this process have: each has up to three stacks, and a stack
+// with its guard page takes two of vm.max_map_count's maps. INT32_MAX when that is not known.
 std::size_t most_connections();
 
 // For programs that are only a client: one shard, files relative to the working directory, Ctrl-C

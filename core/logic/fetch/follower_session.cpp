@@ -10,7 +10,7 @@ bool same(const Partition& a, const Partition& b) {
     return a.fetch_offset == b.fetch_offset && a.current_leader_epoch == b.current_leader_epoch &&
            a.last_fetched_epoch == b.last_fetched_epoch &&
            a.log_start_offset == b.log_start_offset &&
-           a.partition_max_bytes == b.partition_max_bytes;
+           a.partition_max_bytes == b.partition_max_bytes && a.high_watermark == b.high_watermark;
 }
 
 void name(wire::FetchRequest& request, const Uuid& topic, const Partition& partition) {
