@@ -156,6 +156,18 @@ ProduceAnswer Partition::refuse_storage(const Error& error) const {
     return answer;
 }
 
+// As the topic's compression.type wants it.
+KafkaError Partition::recode(wire::CheckedBatch& batch) const {
+    const auto codec = wire::codec_of_topic(plan_.config.compression_type);
+    if (!codec || *codec == batch.header.codec()) return KafkaError::none;
+    auto recoded = wire::recode_batch(batch.bytes, *codec);
+    if (!recoded.ok()) return wire::to_kafka_error(recoded.code());
+    if (std::cmp_greater(recoded->size(), plan_.config.max_message_bytes))
+        return KafkaError::message_too_large;
+    batch.bytes = *std::move(recoded);
+    return KafkaError::none;
+}
+
 ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     ProduceAnswer answer;
     wire::CheckedBatch batch;
@@ -168,19 +180,8 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
         answer.bad_records = std::move(refusal->bad_records);
         return answer;
     }
-    const auto codec = wire::codec_of_topic(plan_.config.compression_type);
-    if (codec && *codec != batch.header.codec()) {
-        auto recoded = wire::recode_batch(batch.bytes, *codec);
-        if (!recoded.ok()) {
-            answer.error = wire::to_kafka_error(recoded.code());
-            return answer;
-        }
-        if (std::cmp_greater(recoded->size(), plan_.config.max_message_bytes)) {
-            answer.error = KafkaError::message_too_large;
-            return answer;
-        }
-        batch.bytes = *std::move(recoded);
-    }
+    answer.error = recode(batch);
+    if (answer.error != KafkaError::none) return answer;
     const auto guard = turn_to_append();
     answer.error = check_leader(-1);  // it may have changed while this waited for its turn
     if (answer.error != KafkaError::none) return refuse_as_follower(answer.error);

@@ -141,6 +141,7 @@ private:
     void lead(const PartitionPlan& plan);
     void follow(const PartitionPlan& plan);
     void take_config(const model::TopicConfig& config);
+    wire::KafkaError recode(wire::CheckedBatch& batch) const;
     bool held_back(NodeId follower) const;
     FetchAnswer fetch_as_follower(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     void tell_isr() const;

@@ -62,9 +62,8 @@ bool whole(const Entry& e, std::uint64_t number) {
 void take_ring(const std::vector<Entry>& ring, std::uint64_t before, std::uint64_t after,
                RingFile::Shard& out) {
     const std::uint64_t size = ring.size();
-    // What was written while it was read may have taken the place of what was there before, and one
-    // more may have been under way.
-    const std::uint64_t first = after >= size ? after + 1 - size : 0;
+    // What was written while it was read may have taken the place of what was there before.
+    const std::uint64_t first = after > size ? after - size : 0;
     out.forgotten += first;
     for (std::uint64_t number = first + 1; number <= before; ++number) {
         const Entry& e = ring[(number - 1) % size];
