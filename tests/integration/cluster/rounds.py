@@ -45,7 +45,7 @@ class Rounds:
         self.admin = load.admin(self.boot)
         load.make_topic(self.boot, TOPIC, options.partitions, min(3, self.nodes))
         # librdkafka 2.0 may end with a fatal error when several requests time out at once; one by one it does not.
-        self.foreign = [load.Foreign(self.boot, TOPIC, f'librdkafka{i}', options.rate, 1 if i % 2 else 5)
+        self.foreign = [load.Foreign(self.boot, TOPIC, f'librdkafka{i}', options.rate, 1 if i % 2 else options.in_flight)
                         for i in range(options.producers)]
         self.own = [] if options.no_own else [load.Own(f'{options.bin}/faultline', self.boot, TOPIC, 'faultline0', options.rate)]
         self.false_fences = []
@@ -198,6 +198,7 @@ def options():
     p.add_argument('--rounds', type=int, default=20, help='of each fault')
     p.add_argument('--faults', help='of these, with commas; default: all but busy; Kafka without blackout, which it does not promise to survive')
     p.add_argument('--partitions', type=int, default=3)
+    p.add_argument('--in-flight', type=int, default=5, help='requests of every other librdkafka producer (5)')
     p.add_argument('--producers', type=int, default=2, help='of librdkafka')
     p.add_argument('--no-own', action='store_true', help='leave our own client out')
     p.add_argument('--rate', type=float, default=300, help='records a second of each producer')
