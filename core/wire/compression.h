@@ -1,5 +1,5 @@
-// The four codecs of record batches. The broker never compresses; it decompresses to validate.
-// Clients do both.
+// The four codecs of record batches. The broker decompresses to validate, and compresses anew only
+// where compression.type asks for it. Clients do both.
 #pragma once
 #include <cstdint>
 #include <string_view>

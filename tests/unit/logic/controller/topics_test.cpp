@@ -93,7 +93,6 @@ TEST_CASE("what is refused writes nothing") {
     const Case cases[] = {
         {topic("a b"), KafkaError::invalid_topic_exception},
         {topic(""), KafkaError::invalid_topic_exception},
-        {topic("__cluster_metadata"), KafkaError::invalid_request},
         {topic("t", 0), KafkaError::invalid_partitions},
         {topic("t", -2), KafkaError::invalid_partitions},
         {topic("t", INT32_MAX), KafkaError::policy_violation},
