@@ -169,6 +169,35 @@ KafkaError Partition::recode(wire::CheckedBatch& batch) const {
 }
 
 ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
+    ProduceAnswer answer = take_produced(records, acks);
+    const bool try_again = answer.error == KafkaError::not_leader_or_follower ||
+                           answer.error == KafkaError::not_enough_replicas ||
+                           answer.error == KafkaError::kafka_storage_error;
+    if (try_again && records.size() >= wire::kBatchHeader) {
+        std::byte head[wire::kBatchHeader];
+        records.copy_out(0, head);
+        const wire::BatchHeader h = wire::parse_batch_header(head);
+        refused_.refused({h.producer_id, h.producer_epoch, h.base_sequence, h.count},
+                         static_cast<std::int16_t>(answer.error), context_.clock.now());
+    }
+    return answer;
+}
+
+// An earlier batch of the producer was refused for a moment: this one comes too early. A producer
+// that is not known here could begin with any.
+std::optional<KafkaError> Partition::too_early(const logic::ProducerBatch& batch,
+                                               logic::ProducerCheck check) const {
+    const bool out_of_turn =
+        check == logic::ProducerCheck::out_of_order_sequence ||
+        (check == logic::ProducerCheck::append && !producers_.knows(batch.producer_id));
+    if (!out_of_turn) return std::nullopt;
+    const auto why = refused_.behind(batch, context_.clock.now());
+    if (!why) return std::nullopt;
+    context_.probe.reached(probe::Site::refused_behind_another);
+    return static_cast<KafkaError>(*why);
+}
+
+ProduceAnswer Partition::take_produced(const IoBuf& records, std::int16_t acks) {
     ProduceAnswer answer;
     wire::CheckedBatch batch;
     answer.error = check_leader(-1);
@@ -193,6 +222,10 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
                                         batch.header.base_sequence, batch.header.count};
     const logic::ProducerVerdict verdict = producers_.check(identity);
     answer.log_start = log_->log_start().v;
+    if (const auto why = too_early(identity, verdict.check)) {
+        answer.error = *why;
+        return answer;
+    }
     switch (verdict.check) {
         case logic::ProducerCheck::out_of_order_sequence:
             context_.probe.reached(probe::Site::sequence_refused);
@@ -207,6 +240,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
             answer.base_offset = verdict.first.v;
             answer.log_append_time = verdict.timestamp;  // whatever the topic stamps, as Kafka
             answer.end = verdict.last.v + 1;
+            refused_.taken(identity);
             follow_log();
             answer.committed = is_committed(verdict.last + 1);
             return answer;
@@ -220,6 +254,7 @@ ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     }
     producers_.appended(identity, appended->first, appended->last, batch.header.max_timestamp,
                         context_.clock.wall());
+    refused_.taken(identity);
     answer.base_offset = appended->first.v;
     answer.log_append_time = batch.log_append_time;
     answer.end = appended->end().v;

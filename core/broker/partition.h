@@ -10,6 +10,7 @@
 #include "core/env/probe.h"
 #include "core/fiber/sync.h"
 #include "core/logic/producer/producer_state.h"
+#include "core/logic/producer/refused_batches.h"
 #include "core/logic/replica/leader_state.h"
 #include "core/logic/replica/throttle.h"
 #include "core/model/metadata_image.h"
@@ -142,6 +143,9 @@ private:
     void follow(const PartitionPlan& plan);
     void take_config(const model::TopicConfig& config);
     wire::KafkaError recode(wire::CheckedBatch& batch) const;
+    ProduceAnswer take_produced(const IoBuf& records, std::int16_t acks);
+    std::optional<wire::KafkaError> too_early(const logic::ProducerBatch& batch,
+                                              logic::ProducerCheck check) const;
     bool held_back(NodeId follower) const;
     FetchAnswer fetch_as_follower(const FetchPart& part, std::uint64_t max_bytes, bool min_one);
     void tell_isr() const;
@@ -164,6 +168,7 @@ private:
     PartitionPlan plan_;
     std::optional<logic::LeaderState> leader_;  // while this node leads
     logic::ProducerStates producers_;
+    logic::RefusedBatches refused_;
     // One check-and-append, cut or change of part at a time: what is known of producers, the epoch
     // and the log agree.
     fiber::Mutex appending_;

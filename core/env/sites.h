@@ -38,6 +38,7 @@
     X(deleted_log_swept,            "A start finished the deletion that a crash interrupted.")                       \
     X(partition_offline,            "A partition could not be opened and stays offline.")                            \
     X(sequence_refused,             "A batch was refused for its sequence number.")                                  \
+    X(refused_behind_another,       "A batch behind one that was refused for a moment was refused alike.")           \
     X(producer_epoch_refused,       "A batch of an older producer epoch was refused.")                               \
     X(produce_wait_failed,          "A batch was appended, but its acknowledgement could not be given.")             \
     X(fetch_out_of_range,           "A fetch asked for an offset that is not in the log.")                           \

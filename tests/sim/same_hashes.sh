@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All scenarios in several builds: the hashes must be equal. A plain table when they are not, and
 # where the first run parts.   same_hashes.sh SEEDS BINARY BINARY...      (SEEDS as 1..3)
+#   FL_SCENARIOS=scenarios   the directory
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 seeds=$1; shift
@@ -14,7 +15,7 @@ done
 # One after the other per build, two builds side by side.
 run() {  # BUILD BINARY
     local start=$SECONDS
-    "$2" sim hash scenarios --seeds "$seeds" >"$dir/$1" 2>"$dir/$1.err" || { echo "$1: exit $?"; cat "$dir/$1.err"; touch "$dir/died"; }
+    "$2" sim hash "${FL_SCENARIOS:-scenarios}" --seeds "$seeds" >"$dir/$1" 2>"$dir/$1.err" || { echo "$1: exit $?"; cat "$dir/$1.err"; touch "$dir/died"; }
     echo "$1: $(wc -l <"$dir/$1") runs in $((SECONDS - start)) s"
 }
 i=0

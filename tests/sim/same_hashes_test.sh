@@ -3,6 +3,7 @@
 set -u
 faultline=$1 here=$(dirname "${BASH_SOURCE[0]}")
 dir=$(mktemp -d)
+export FL_SCENARIOS=scenarios/smoke
 trap 'rm -rf "$dir"' EXIT
 failed=0
 mkdir -p "$dir/twin/bin" && ln -s "$faultline" "$dir/twin/bin/faultline"

@@ -49,6 +49,7 @@ public:
     void truncate(Offset end);
     void clear() { states_.clear(); }
     std::size_t size() const noexcept { return states_.size(); }
+    bool knows(std::int64_t producer_id) const { return states_.contains(producer_id); }
 
     // For snapshots and for DescribeProducers, in order of the producer id.
     struct Entry {

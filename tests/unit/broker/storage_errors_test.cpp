@@ -67,6 +67,41 @@ TEST_CASE("storage errors: a repeat after a full disk is written once") {
     });
 }
 
+// With several requests in flight: librdkafka takes OUT_OF_ORDER_SEQUENCE_NUMBER here as word that
+// nothing of them was written, and sends all again under a new epoch.
+TEST_CASE("storage errors: what comes behind a refused batch is refused alike, not out of order") {
+    Bench b;
+    const std::string big(10'000, 'x');
+    b.run([](Env& env) {
+        Client c(env);
+        create(c, "t", 1);
+        CHECK(produce(c, "t", 0, batch(env, {"r0"}, 7, 0)).error_code == KafkaError::none);
+    });
+    b.world.disk(b.server).set_capacity(1, sim::kNoFault);
+    b.run([&](Env& env) {
+        Client c(env);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 7, 1)).error_code ==
+              KafkaError::kafka_storage_error);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 8, 0)).error_code ==
+              KafkaError::kafka_storage_error);
+    });
+    b.world.disk(b.server).set_capacity(std::uint64_t{1} << 40, sim::kNoFault);
+    b.run([&](Env& env) {
+        Client c(env);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 7, 2)).error_code ==
+              KafkaError::kafka_storage_error);
+        // Nobody knows this producer yet: any sequence could be its first.
+        CHECK(produce(c, "t", 0, batch(env, {big}, 8, 1)).error_code ==
+              KafkaError::kafka_storage_error);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 7, 1)).base_offset == 1);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 7, 2)).base_offset == 2);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 8, 0)).base_offset == 3);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 8, 1)).base_offset == 4);
+        CHECK(produce(c, "t", 0, batch(env, {big}, 7, 9)).error_code ==
+              KafkaError::out_of_order_sequence_number);
+    });
+}
+
 TEST_CASE("storage errors: a failed sync acknowledges nothing, then or later, until a restart") {
     Bench b;
     b.run([](Env& env) {
