@@ -97,7 +97,10 @@ public:
     // Who leads, as far as is known, and where it listens for brokers and controllers.
     std::optional<NodeId> leader() const { return raft_->state().leader; }
     std::optional<Endpoint> endpoint_of(NodeId node) const;
-    Offset applied() const noexcept { return applied_; }
+    // All below is what this node acts on: caught_up() has returned. What is merely read is not
+    // said to a controller: it would unfence a broker whose partitions do not know yet who leads
+    // them.
+    Offset applied() const noexcept { return told_; }
     MonoTime last_fetch(NodeId replica) const;
 
     // --- quorum_voters.cpp: KIP-853; park until the change is committed or refused. fenced: this

@@ -1,5 +1,7 @@
 // A quorum of one on a MemoryDisk, which writes snapshots often.
 #pragma once
+#include <functional>
+
 #include "core/controller/quorum.h"
 #include "core/model/image_records.h"
 #include "tests/support/catch.h"
@@ -37,10 +39,13 @@ public:
         ++loads;
     }
     model::MetadataImage image_copy() const override { return image; }
-    void caught_up(Offset) override {}
+    void caught_up(Offset) override {
+        if (on_caught_up) on_caught_up();
+    }
     void leads(std::optional<Epoch>) override {}
     void failed(const Error&) override { failed_once = true; }
     model::MetadataImage image;
+    std::function<void()> on_caught_up;  // may park
     int loads = 0;
     bool failed_once = false;
 };
