@@ -102,6 +102,7 @@ private:
     void disk();
     void log_opened();
     void isr();
+    std::string members();
     void fault_effect();
     Fault& fault(std::int64_t index);
     // Whether the message's connection ended, or one of its nodes, at or after `since`.
@@ -202,14 +203,18 @@ void Builder::log_opened() {
          first ? Weight::minor : Weight::normal);
 }
 
-// One bit of `members` for each broker's id.
-void Builder::isr() {
+// " n1 n2": one bit of `members` for each node's id.
+std::string Builder::members() {
     std::string names;
-    const auto members = static_cast<std::uint64_t>(get("members"));
+    const auto bits = static_cast<std::uint64_t>(get("members"));
     for (std::int64_t id = 0; id < 64; ++id) {
-        if ((members >> id & 1) != 0) names += " " + trace_.node_name(id);
+        if ((bits >> id & 1) != 0) names += " " + trace_.node_name(id);
     }
-    mark("isr", fmt::format("{} in sync:{}", partition(), names), Weight::minor);
+    return names;
+}
+
+void Builder::isr() {
+    mark("isr", fmt::format("{} in sync:{}", partition(), members()), Weight::minor);
 }
 
 Fault& Builder::fault(std::int64_t index) {
@@ -405,6 +410,10 @@ Builder::Handlers Builder::broker_and_client_handlers() {
                     Weight::minor);
          }},
         {"IsrChanged", [](B& b) { b.isr(); }},
+        {"VotersChanged",
+         [](B& b) {
+             b.mark("voters", fmt::format("voters of the quorum:{}", b.members()), Weight::normal);
+         }},
         {"ControllerActive",
          [](B& b) {
              b.mark("controller", fmt::format("active controller of epoch {}", b.get("epoch")),

@@ -340,6 +340,8 @@ std::string Trace::text(const FieldType& type, std::int64_t value) const {
         case FieldKind::label: return label(value);
         case FieldKind::choice: return type.choices[static_cast<std::size_t>(value)];
         case FieldKind::number:
+            if (sim::is_id_set(type.name)) return sim::id_set(static_cast<std::uint64_t>(value));
+            break;
         case FieldKind::offset:
         case FieldKind::epoch: break;
     }

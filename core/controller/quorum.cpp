@@ -10,6 +10,15 @@ namespace {
 constexpr std::size_t kMaxRead = 8U << 20;  // bytes of one answer, and of one step of the replay
 constexpr Duration kDiskRetry = 200ms;      // between attempts to write to a full disk
 constexpr Duration kStood = 100ms, kRead = 200ms;
+
+// One bit per node id.
+std::uint64_t bits_of(const raft::VoterSet& voters) {
+    std::uint64_t bits = 0;
+    for (const raft::ReplicaKey& voter : voters.all()) {
+        if (voter.id.v >= 0 && voter.id.v < 64) bits |= std::uint64_t{1} << voter.id.v;
+    }
+    return bits;
+}
 }  // namespace
 
 Quorum::Quorum(Env& env, QuorumConfig config, QuorumEvents& events)
@@ -21,6 +30,7 @@ Quorum::Quorum(Env& env, QuorumConfig config, QuorumEvents& events)
 
 Result<void> Quorum::open(storage::LogManager& logs) {
     logs_ = &logs;
+    log_key_ = env_.probe.intern(kMetadataTopic, PartitionIndex{0});
     FL_CHECK(log_.open(logs));
     state_path_ = log_.log().path() + "/quorum-state";
     FL_TRY(auto stored, load_quorum_state(env_.disk, state_path_));
@@ -145,19 +155,20 @@ Result<void> Quorum::perform(raft::Effect& effect) {
     } else if (const auto* commit = std::get_if<raft::Committed>(&effect)) {
         committed_ = commit->high_watermark;
         commits_.notify_all();
+        env_.probe.emit([&] {
+            return probe::HighWatermark{log_key_, raft_->state().epoch, committed_};
+        });
     } else if (const auto* won = std::get_if<raft::BecameLeader>(&effect)) {
         reign_ = won->epoch;
         ready_at_ = won->ready_at;
         announced_ = false;
-        const auto log = env_.probe.intern(kMetadataTopic, PartitionIndex{0});
-        env_.probe.emit([&] { return probe::LeaderChanged{log, reign_, env_.node}; });
-        env_.probe.emit([&] { return probe::HighWatermark{log, reign_, committed_}; });
+        env_.probe.emit([&] { return probe::LeaderChanged{log_key_, reign_, env_.node}; });
+        env_.probe.emit([&] { return probe::HighWatermark{log_key_, reign_, committed_}; });
         commits_.notify_all();
     } else if (std::holds_alternative<raft::LostLeadership>(effect)) {
         announced_ = false;
         env_.probe.emit([&] {
-            return probe::PartitionFollows{env_.probe.intern(kMetadataTopic, PartitionIndex{0}),
-                                           raft_->state().epoch,
+            return probe::PartitionFollows{log_key_, raft_->state().epoch,
                                            raft_->state().leader.value_or(model::kNoLeader)};
         });
         events_.leads(std::nullopt);
@@ -171,8 +182,9 @@ Result<void> Quorum::perform(raft::Effect& effect) {
 
 Result<void> Quorum::append_batches(const raft::AppendBatches& effect) {
     IoBuf bytes;
+    const Offset before = log_.log().log_end();
     for (const raft::Batch& batch : effect.batches) {
-        if (batch.base < log_.log().log_end()) continue;  // written before the disk was full
+        if (batch.base < before) continue;  // written before the disk was full
         if (const auto it = payloads_.find(batch.payload); it != payloads_.end()) {
             bytes.append(it->second);
         } else if (batch.voters) {
@@ -184,7 +196,15 @@ Result<void> Quorum::append_batches(const raft::AppendBatches& effect) {
         }
     }
     if (!bytes.empty()) FL_CHECK(log_.append(bytes));
-    for (const raft::Batch& batch : effect.batches) payloads_.erase(batch.payload);
+    for (const raft::Batch& batch : effect.batches) {
+        payloads_.erase(batch.payload);
+        if (!batch.voters || batch.base < before) continue;
+        env_.probe.emit([&] {
+            return probe::VotersChanged{log_key_, batch.epoch, batch.base,
+                                        bits_of(raft_->voters().before(batch.base)),
+                                        bits_of(*batch.voters)};
+        });
+    }
     written_.notify_all();
     return {};
 }

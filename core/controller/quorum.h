@@ -177,6 +177,7 @@ private:
     SnapshotStore snapshots_;
     raft::VoterSet static_voters_;  // of the configuration
     std::string state_path_;
+    probe::PartitionKey log_key_ = 0;
     std::optional<raft::Raft> raft_;
     std::map<NodeId, std::unique_ptr<QuorumPeer>> peers_;
     std::map<NodeId, Endpoint> learned_;  // what others said where nodes listen

@@ -49,6 +49,7 @@ struct BrokerRegistered { std::int64_t epoch; bool fenced; };
 // --- controller ----------------------------------------------------------------------------
 struct ControllerActive { Epoch epoch; };
 struct MetadataApplied  { Offset end; std::uint64_t digest; };
+struct VotersChanged    { PartitionKey partition; Epoch epoch; Offset at; std::uint64_t before, members; };  // in its log; one bit per node id
 // --- clients' edge --------------------------------------------------------------------------
 struct ProduceAnswered { PartitionKey partition; std::int16_t error; Offset first, last; };
 struct RecordsDeleted  { PartitionKey partition; Offset low_watermark; };  // DeleteRecords was answered
@@ -68,7 +69,7 @@ using Event =
                  BrokerStopped, HighWatermark, LeaderChanged, IsrChanged, FollowerFetched,
                  PartitionFollows, ReplicaTruncated, BrokerRegistered, ControllerActive,
                  MetadataApplied, ProduceAnswered, ConnectionShut, ProduceSent, ProduceAcked,
-                 ProduceFailed, RecordDelivered, LogRemoved, RecordsDeleted>;
+                 ProduceFailed, RecordDelivered, LogRemoved, RecordsDeleted, VotersChanged>;
 
 class Sink {
 public:

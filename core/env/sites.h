@@ -90,6 +90,7 @@
     X(delete_waits_for_followers,   "Deleting records waited for a follower to delete them too.") \
     X(delete_timed_out,             "A follower did not delete in time what was to be deleted.") \
     X(stray_replica_removed,        "A broker removed the log of a partition that is not assigned to it any more.") \
+    X(stray_log_set_aside,          "A broker started from a snapshot of the metadata with a log of a topic that it does not know.") \
     X(leader_throttles_follower,    "A leader gave a follower nothing for now: its rate is used up.") \
     X(follower_throttles_itself,    "A follower did not ask for a partition for now: its rate is used up.")
 // clang-format on

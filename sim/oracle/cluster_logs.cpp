@@ -33,8 +33,7 @@ ClusterLogs::Partition ClusterLogs::introduce(probe::PartitionKey key) const {
     const auto spec = cast_.cluster_topics.find(topic);
     p.judged = spec != cast_.cluster_topics.end();
     if (!p.judged) return p;
-    const auto own = cast_.topic_flush_before_ack.find(topic);
-    p.lazy = !(own == cast_.topic_flush_before_ack.end() ? cast_.flush_before_ack : own->second);
+    p.lazy = !cast_.flushes(topic);
     p.unclean = spec->second.unclean;
     p.min_isr = spec->second.min_isr;
     p.factor = spec->second.replicas;

@@ -22,14 +22,16 @@ public:
         if (it == reigns_.end()) return;
         Reign& reign = it->second;
         if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
-            if (h->partition == reign.quorum) reign.known = h->hw;
+            if (h->partition != reign.quorum) return;
+            if (reign.known) return commits(at, node, reign, h->hw);
+            reign.known = h->hw;
         } else if (const auto* a = std::get_if<probe::BatchAppended>(&event)) {
             if (a->partition == reign.quorum && a->epoch == reign.epoch && !reign.begins)
                 reign.begins = a->first;
         } else if (const auto* f = std::get_if<probe::PartitionFollows>(&event)) {
             if (f->partition == reign.quorum) reigns_.erase(it);
         } else if (const auto* m = std::get_if<probe::MetadataApplied>(&event)) {
-            applied(at, node, reign, m->end);
+            commits(at, node, reign, m->end);
         }
     }
     void on_sim(MonoTime, const SimEvent& event) override {
@@ -40,19 +42,19 @@ private:
     struct Reign {
         probe::PartitionKey quorum = 0;
         Epoch epoch;
-        Offset known;                  // committed, as it knew when it was elected
+        std::optional<Offset> known;   // committed, as it knew when it was elected
         std::optional<Offset> begins;  // its first record
         std::uint64_t number = 0;      // of the event
     };
 
-    void applied(MonoTime at, NodeId node, const Reign& reign, Offset end) {
-        if (end <= reign.known) return;
+    void commits(MonoTime at, NodeId node, const Reign& reign, Offset end) {
+        if (!reign.known || end <= *reign.known) return;
         ++premises_;
         if (reign.begins && end > *reign.begins) return;
         violate(at,
                 fmt::format("n{} leads the quorum in epoch {} and knew what is below {} to be "
                             "committed, but commits up to {} without a record of its own epoch",
-                            node.v, reign.epoch.v, reign.known.v, end.v),
+                            node.v, reign.epoch.v, reign.known->v, end.v),
                 reign.number);
     }
 

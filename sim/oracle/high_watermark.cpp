@@ -32,7 +32,8 @@ public:
             log.durable = std::min(log.durable, t->to.v);
             cut(t->partition, log, t->to.v);
         } else if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
-            moved(at, *h);
+            // Of the quorum's log each process learns anew what is committed: INV-121.
+            if (!is_quorum(partition_name(h->partition))) moved(at, *h);
         } else if (const auto* d = std::get_if<probe::RecordDelivered>(&event)) {
             delivered(at, *d);
         }
@@ -73,7 +74,7 @@ private:
         } else if (h.hw.v > log.end) {
             violate(at, fmt::format("the high watermark of {} rose to {}, but its log ends at {}",
                                     name, h.hw.v, log.end));
-        } else if (waits_for_disk(name) && h.hw.v > log.durable) {
+        } else if (cast_.flushes(std::string(topic_of(name))) && h.hw.v > log.durable) {
             violate(at, fmt::format(
                             "the high watermark of {} rose to {}, but only what lies below {} is "
                             "durable",
@@ -81,11 +82,6 @@ private:
         }
         log.hw = h.hw.v;
         log.highest = std::max(log.highest, log.hw);
-    }
-
-    bool waits_for_disk(std::string_view partition) const {
-        const auto it = cast_.topic_flush_before_ack.find(std::string(topic_of(partition)));
-        return it == cast_.topic_flush_before_ack.end() ? cast_.flush_before_ack : it->second;
     }
 
     const Cast& cast_;

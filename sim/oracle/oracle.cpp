@@ -23,9 +23,7 @@ std::string Cast::consumer_name(std::int32_t consumer) const {
 
 bool Cast::promises_durability(std::int32_t client) const {
     const ProducerSpec& p = producers[static_cast<std::size_t>(client)];
-    if (p.acks != Acks::all) return false;
-    const auto it = topic_flush_before_ack.find(p.topic);
-    return it == topic_flush_before_ack.end() ? flush_before_ack : it->second;
+    return p.acks == Acks::all && flushes(p.topic);
 }
 
 std::string_view topic_of(std::string_view partition) {
@@ -136,6 +134,10 @@ constexpr OracleInfo kRows[] = {
      "M4"},
     {155, "resigns",
      "A controller that the majority has left for a later one ceases to lead the quorum.", "M2"},
+    {156, "voters-by-one",
+     "The voters of the quorum change by one, after the change before is committed and a record of "
+     "the leader's own epoch.",
+     "M1 M4"},
 };
 }  // namespace
 
@@ -160,6 +162,7 @@ void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge
     all.push_back(make_no_stray(judge, cast, logs));
     all.push_back(make_own_epoch(judge));
     all.push_back(make_resigns(judge, cast));
+    all.push_back(make_voters_by_one(judge));
 }
 }  // namespace
 

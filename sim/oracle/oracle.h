@@ -173,6 +173,7 @@ std::unique_ptr<Oracle> make_removed_elsewhere(Judge&, const Cast&, ClusterLogsR
 std::unique_ptr<Oracle> make_no_stray(Judge&, const Cast&, ClusterLogsRef);           // INV-151
 std::unique_ptr<Oracle> make_own_epoch(Judge&);                                       // INV-154
 std::unique_ptr<Oracle> make_resigns(Judge&, const Cast&);                            // INV-155
+std::unique_ptr<Oracle> make_voters_by_one(Judge&);                                   // INV-156
 
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/broker/broker.h"
+#include "sim/scenario/json_positions.h"
 
 namespace faultline::sim {
 namespace {
@@ -50,25 +51,31 @@ std::string topic_key_of(std::string_view key) {
     return "";
 }
 
-std::optional<std::string> configure(broker::BrokerConfig& c,
-                                     const std::map<std::string, std::string>& config) {
+// Sets one key; a sentence when that cannot be.
+std::optional<std::string> set_key(broker::BrokerConfig& c, const std::string& key,
+                                   const std::string& value) {
+    if (key == "replica.selector.class") {
+        const auto selector = logic::replica_selector(value);
+        if (!selector) return fmt::format("\"{}\" is unknown", value);
+        c.replica_selector = *selector;
+        return std::nullopt;
+    }
+    bool good = true;
+    if (set_broker_key(c, key, value, good)) {
+        if (good) return std::nullopt;
+        return fmt::format("\"{}\" is not a number", value);
+    }
+    const std::string topic_key = topic_key_of(key);
+    if (topic_key.empty()) return "is not a broker key that this version acts on";
+    return model::set_topic_key(c.topic_defaults, topic_key, value);
+}
+
+// Of `at`, the pointer to these keys.
+std::optional<BadConfig> configure(broker::BrokerConfig& c, const std::string& at,
+                                   const std::map<std::string, std::string>& config) {
     for (const auto& [key, value] : config) {
-        bool good = true;
-        if (key == "replica.selector.class") {
-            const auto selector = logic::replica_selector(value);
-            if (!selector) return fmt::format("{}: \"{}\" is unknown", key, value);
-            c.replica_selector = *selector;
-            continue;
-        }
-        if (set_broker_key(c, key, value, good)) {
-            if (!good) return fmt::format("{}: \"{}\" is not a number", key, value);
-            continue;
-        }
-        const std::string topic_key = topic_key_of(key);
-        if (topic_key.empty())
-            return fmt::format("{}: not a broker key that this version acts on", key);
-        if (const auto why = model::set_topic_key(c.topic_defaults, topic_key, value))
-            return fmt::format("{}: {}", key, *why);
+        if (const auto why = set_key(c, key, value))
+            return BadConfig{fmt::format("{}/{}", at, pointer_token(key)), *why};
     }
     return std::nullopt;
 }
@@ -81,22 +88,29 @@ std::vector<broker::VoterConfig> voters_of(const ClusterSpec& cluster) {
         voters.push_back({NodeId{id}, {host, kControllerPort}});
     };
     // Nodes are numbered in the order in which the run adds them: brokers, then controllers.
-    for (std::int32_t i = 1; i <= cluster.controllers; ++i)
-        add(cluster.brokers + i, fmt::format("c{}", i));
+    const std::int32_t voting = cluster.voters > 0 ? cluster.voters : cluster.controllers;
+    for (std::int32_t i = 1; i <= voting; ++i) add(cluster.brokers + i, fmt::format("c{}", i));
     for (std::int32_t i = 1; cluster.controllers == 0 && i <= std::min(cluster.brokers, 3); ++i)
         add(i, fmt::format("n{}", i));
     return voters;
 }
 
-std::optional<std::string> check_config(const ClusterSpec& cluster) {
+std::optional<BadConfig> bad_config(const Scenario& scenario) {
     broker::BrokerConfig scratch;
-    if (auto why = configure(scratch, cluster.config)) return "/cluster/config: " + *why;
-    for (const TopicSpec& topic : cluster.topics) {
+    const ClusterSpec& cluster = scenario.cluster;
+    if (auto bad = configure(scratch, "/cluster/config", cluster.config)) return bad;
+    for (std::size_t i = 0; i < cluster.topics.size(); ++i) {
         model::TopicConfig config = scratch.topic_defaults;
-        for (const auto& [key, value] : topic.config) {
+        for (const auto& [key, value] : cluster.topics[i].config) {
             if (const auto why = model::set_topic_key(config, key, value))
-                return fmt::format("/cluster/topics: {}: {}", topic.name, *why);
+                return BadConfig{fmt::format("/cluster/topics/{}/config/{}", i, pointer_token(key)),
+                                 *why};
         }
+    }
+    for (std::size_t i = 0; i < scenario.faults.size(); ++i) {
+        broker::BrokerConfig changed = scratch;
+        const std::string at = fmt::format("/faults/{}/config", i);
+        if (auto bad = configure(changed, at, scenario.faults[i].config)) return bad;
     }
     return std::nullopt;
 }
@@ -109,7 +123,10 @@ void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
     config.voters = voters_of(cluster);
     const bool votes =
         std::ranges::any_of(config.voters, [&](const auto& v) { return v.id == env.node; });
-    if (votes) config.controller_bind = Endpoint{"", kControllerPort};
+    if (votes || !config.is_broker) config.controller_bind = Endpoint{"", kControllerPort};
+    // Who may come to vote says where it listens: the voters in the log have addresses.
+    if (cluster.voters > 0 && !config.is_broker)
+        config.controller_advertised = Endpoint{host, kControllerPort};
     if (config.is_broker)
         config.listeners.push_back({"PLAINTEXT", {"", kBrokerPort}, {host, kBrokerPort}});
     for (const NodeSpec& place : cluster.nodes) {
@@ -119,7 +136,7 @@ void run_broker(Env& env, fiber::StopToken stop, const ClusterSpec& cluster,
     config.tiny_segments = true;
     for (std::int32_t i = 2; i <= cluster.log_dirs; ++i)
         config.log_dirs.push_back(fmt::format("data{}", i));
-    FL_ASSERT(!configure(config, cluster.config));  // check_config() was asked before
+    FL_ASSERT(!configure(config, "", cluster.config));  // bad_config() was asked before
     config.given = {cluster.config.begin(), cluster.config.end()};
     const auto served = broker::run_broker(env, std::move(config), stop);
     if (!served.ok()) env.log.error("the broker stopped: {}", to_string(served.error()));

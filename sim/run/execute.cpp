@@ -242,13 +242,22 @@ private:
             if (info(what.kind).group != FaultClass::operation) continue;
             std::vector<std::int32_t> replicas;
             for (const std::string& name : what.replicas) replicas.push_back(names_.at(name).v);
-            operators_[i] =
-                add(fmt::format("op-{}", what.id), 1, NodeRole::client,
-                    [this, i, replicas](Env& env, fiber::StopToken stop) {
-                        if (run_operator(env, stop, context_, scenario_.faults[i], replicas))
-                            world_.faults().effect(i, env.node, "it was accepted");
-                    });
+            operators_[i] = add(fmt::format("op-{}", what.id), 1, NodeRole::client,
+                                [this, i, replicas](Env& env, fiber::StopToken stop) {
+                                    if (operate(env, stop, i, replicas))
+                                        world_.faults().effect(i, env.node, "it was accepted");
+                                });
         }
+    }
+
+    bool operate(Env& env, fiber::StopToken stop, FaultId fault,
+                 const std::vector<std::int32_t>& replicas) {
+        const FaultSpec& what = scenario_.faults[fault];
+        if (!changes_voters(what.kind)) return run_operator(env, stop, context_, what, replicas);
+        std::vector<ControllerPlace> places;
+        for (const NodeId node : operated_.at(fault))
+            places.push_back({node, {world_.name(node), kControllerPort}});
+        return run_voter_operator(env, stop, context_, what, places);
     }
 
     NodeId add(const std::string& name, unsigned shards, NodeRole role, World::Main main) {
@@ -281,7 +290,10 @@ private:
             [this](NodeId node, const auto& changes) {
                 for (const auto& [key, value] : changes) brokers_.at(node).config[key] = value;
             },
-            [this](FaultId fault) { world_.start(operators_.at(fault)); });
+            [this](FaultId fault, const std::vector<NodeId>& nodes) {
+                operated_[fault] = nodes;
+                world_.start(operators_.at(fault));
+            });
         recorder_.add_listener(*roles_);
         recorder_.add_listener(*injector_);
         for (const auto& [node, spec] : brokers_) world_.start(node);
@@ -383,7 +395,8 @@ private:
     NodeId admin_, auditor_;
     std::vector<NodeId> clients_, churners_;
     std::map<FaultId, NodeId> operators_;
-    std::map<NodeId, ClusterSpec> brokers_;  // what each reads at its next start
+    std::map<FaultId, std::vector<NodeId>> operated_;  // whom the operation is about
+    std::map<NodeId, ClusterSpec> brokers_;            // what each reads at its next start
     std::optional<Roles> roles_;
     std::optional<Injector> injector_;
     std::vector<FaultReport> reports_;

@@ -16,8 +16,8 @@ class Injector final : public Listener {
 public:
     // All must outlive the injector. `reconfigure` changes what a broker's next start reads.
     using Reconfigure = std::function<void(NodeId, const std::map<std::string, std::string>&)>;
-    // `operate` lets an operator do what the fault of that number says.
-    using Operate = std::function<void(FaultId)>;
+    // `operate` lets an operator do what the fault of that number says, to these nodes.
+    using Operate = std::function<void(FaultId, const std::vector<NodeId>&)>;
     Injector(World& world, const Scenario& scenario, const Roles& roles, Reconfigure reconfigure,
              Operate operate);
     Injector(const Injector&) = delete;

@@ -17,7 +17,7 @@ std::optional<std::string> load_scenario(const std::string& file, const std::vec
     const auto text = read_text(file);
     if (!text) return fmt::format("{}: cannot be read; name a scenario file", file);
     if (const auto e = parse_scenario(file, *text, set, out)) return e->text;
-    if (const auto why = check_config(out.cluster)) return fmt::format("{}: {}", file, *why);
+    if (const auto bad = bad_config(out)) return error_at(file, *text, bad->pointer, bad->what);
     return std::nullopt;
 }
 }  // namespace faultline::sim

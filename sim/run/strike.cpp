@@ -46,7 +46,7 @@ void Injector::strike(FaultId id) {
         case FaultClass::clock:
             for (const NodeId node : state.nodes) strike_clock(id, node);
             break;
-        case FaultClass::operation: operate_(id); break;
+        case FaultClass::operation: operate_(id, state.nodes); break;
         case FaultClass::count_: FL_UNREACHABLE();
     }
     other_fault(id, Trigger::Stage::strikes);

@@ -24,6 +24,10 @@ void cluster(Fields& f, ClusterSpec& c) {
     f.integer("brokers", c.brokers, 1, 200, "Nodes n1, n2, ...");
     f.integer("controllers", c.controllers, 0, 9,
               "Nodes c1, c2, ... that are the quorum; 0: the first three brokers are it too.");
+    f.integer("voters", c.voters, 0, 9,
+              "Of the controllers the first so many vote at the start, and an operator may change "
+              "that; 0: all of them, for good.");
+    if (c.voters > c.controllers) f.fail("voters", "is above controllers");
     f.integer("shards", c.shards, 1, 16, "Of each broker.");
     f.integer("log_dirs", c.log_dirs, 1, 8, "Of each broker: data, data2, ...");
     f.config("config", c.config, "Broker keys as Kafka names them.");

@@ -198,6 +198,11 @@ void clock_fault(Fields& f, FaultSpec& s) {
 }
 
 void operation(Fields& f, FaultSpec& s) {
+    if (changes_voters(s.kind)) {
+        f.require("node");
+        f.names("node", s.nodes, "Selectors: the controllers, one after the other.");
+        return;
+    }
     f.require("partition");
     f.string("partition", s.partition, "TOPIC/PARTITION.");
     switch (s.kind) {

@@ -51,6 +51,8 @@ constexpr FaultInfo kFaults[] = {
     {reassign, kOperator, "reassign", "An operator moves the replicas of a partition, or cancels that."},
     {elect, kOperator, "elect", "An operator asks for the preferred leader of a partition, or for any."},
     {delete_records, kOperator, "delete_records", "An operator deletes the oldest records of a partition."},
+    {add_voter, kOperator, "add_voter", "An operator lets a controller vote in the quorum (KIP-853)."},
+    {remove_voter, kOperator, "remove_voter", "An operator takes the vote away from a controller, which goes on as an observer."},
 };
 // clang-format on
 static_assert(std::size(kFaults) == static_cast<std::size_t>(count_));

@@ -50,6 +50,8 @@ enum class FaultKind : std::uint8_t {
     reassign,
     elect,
     delete_records,
+    add_voter,
+    remove_voter,
     count_
 };
 
@@ -69,5 +71,9 @@ struct FaultInfo {
 std::span<const FaultInfo> fault_kinds();
 const FaultInfo& info(FaultKind kind);
 std::string_view to_string(FaultKind kind);
+// Of an operator who changes who votes in the quorum.
+constexpr bool changes_voters(FaultKind kind) {
+    return kind == FaultKind::add_voter || kind == FaultKind::remove_voter;
+}
 std::string_view to_string(FaultClass group);
 }  // namespace faultline::sim

@@ -29,7 +29,8 @@ class Checker {
 public:
     explicit Checker(const Scenario& s) : s_(s) {
         for (int i = 1; i <= s.cluster.brokers; ++i) nodes_.insert(fmt::format("n{}", i));
-        for (int i = 1; i <= s.cluster.controllers; ++i) nodes_.insert(fmt::format("c{}", i));
+        for (int i = 1; i <= s.cluster.controllers; ++i) controllers_.insert(fmt::format("c{}", i));
+        nodes_.insert(controllers_.begin(), controllers_.end());
     }
 
     std::optional<BadReference> run() {
@@ -146,11 +147,28 @@ private:
             if (!f.to.empty()) selectors(at + "/to", f.to);
             trigger(at + "/when", f);
             if (info(f.kind).group != FaultClass::operation) continue;
+            if (changes_voters(f.kind)) {
+                voters_change(at + "/node", f);
+                continue;
+            }
             partition_text(at + "/partition", f.partition);
             for (const std::string& replica : f.replicas) {
                 if (!nodes_.contains(replica) || !replica.starts_with('n'))
                     bad(at + "/replicas", not_there("broker", replica, nodes_));
             }
+        }
+    }
+
+    void voters_change(const std::string& at, const FaultSpec& f) {
+        if (s_.cluster.voters == 0) bad(at, "can change nothing; needs /cluster/voters");
+        using Part = Selector::Part;
+        for (const std::string& text : f.nodes) {
+            std::string why;
+            const auto s = parse_selector(text, why);
+            if (!s) return;  // selectors() has said so
+            const bool controller = s->part == Part::controller || s->part == Part::standby ||
+                                    (s->part == Part::name && controllers_.contains(s->name));
+            if (!controller) bad(at, not_there("controller", text, controllers_));
         }
     }
 
@@ -196,7 +214,7 @@ private:
     }
 
     const Scenario& s_;
-    Names topics_, nodes_, racks_, dcs_, faults_;
+    Names topics_, nodes_, controllers_, racks_, dcs_, faults_;
     std::optional<BadReference> bad_;
 };
 }  // namespace

@@ -118,6 +118,13 @@ const std::vector<std::string>& event_words() {
     return words;
 }
 
+std::string error_at(std::string_view file, std::string_view text, const std::string& pointer,
+                     const std::string& what) {
+    Document document{.file = file, .positions = json_positions(text), .error = {}};
+    document.fail(pointer, what);
+    return std::move(document.error);
+}
+
 std::optional<ScenarioError> parse_scenario(std::string_view file, std::string_view text,
                                             const std::vector<Override>& overrides, Scenario& out) {
     Json json;

@@ -33,6 +33,7 @@ struct NodeSpec {
 struct ClusterSpec {
     std::int32_t brokers = 1;      // nodes n1, n2, ...
     std::int32_t controllers = 0;  // nodes c1, c2, ...; 0: the first three brokers are both
+    std::int32_t voters = 0;       // of the controllers, at first; 0: all, and it stays so
     unsigned shards = 2;
     std::int32_t log_dirs = 1;
     std::map<std::string, std::string> config;  // broker keys, as Kafka names them
@@ -181,6 +182,11 @@ struct ScenarioError {
 struct Override {
     std::string pointer, value;
 };
+
+// "FILE:LINE:COLUMN: POINTER: WHAT": an error of a value in the text of a scenario that parses.
+// What an override made has the place of what it was put into.
+std::string error_at(std::string_view file, std::string_view text, const std::string& pointer,
+                     const std::string& what);
 
 // `file` is for messages only. On an error `out` is unspecified.
 std::optional<ScenarioError> parse_scenario(std::string_view file, std::string_view text,

@@ -65,11 +65,14 @@ bool named(const std::vector<std::string>& words, const FaultInfo& i) {
 }
 
 // Kinds that this run may use: allowed by the scenario, and not left out by the seed.
-std::vector<FaultKind> draw_kinds(const RandomSpec& r, const Rng& root) {
+std::vector<FaultKind> draw_kinds(const RandomSpec& r, bool voters_change, const Rng& root) {
     std::vector<FaultKind> kinds, allowed;
     for (const FaultInfo& i : fault_kinds()) {
         const bool may = r.kinds.empty() ? !i.breaks_contract : named(r.kinds, i);
-        if (!may || named(r.except, i) || i.group == FaultClass::operation) continue;
+        if (!may || named(r.except, i)) continue;
+        // Of what operators do only this is drawn, where the quorum can do it.
+        if (i.group == FaultClass::operation && !(changes_voters(i.kind) && voters_change))
+            continue;
         allowed.push_back(i.kind);
         const bool group_out = root.fork("class").fork(to_string(i.group)).chance(1, 2);
         const bool kind_out = root.fork("kind").fork(i.word).chance(1, 2);
@@ -96,7 +99,7 @@ Scenario draw_swarm(const Scenario& scenario, std::uint64_t seed) {
     if (r.network) draw_network(s.network, root.fork("network"));
     if (r.schedule) draw_schedule(s.schedule, root.fork("schedule"));
     s.perturb = r.perturb && root.fork("perturb").chance(1, 2);
-    const std::vector<FaultKind> kinds = draw_kinds(r, root);
+    const std::vector<FaultKind> kinds = draw_kinds(r, s.cluster.voters > 0, root);
     if (kinds.empty()) return s;
     const auto n = root.fork("faults").between(r.min_faults, r.max_faults);
     for (std::int64_t i = 0; i < n; ++i) {

@@ -82,6 +82,12 @@ std::string some_controller(const Scenario& s, Rng& rng) {
     return fmt::format("{}{}", role, 1 + rng.below(quorum_size(s)));
 }
 
+// Who is to vote, by name; who is to vote no more may be the leader, whoever that is then.
+std::string some_change(FaultKind kind, const Scenario& s, Rng& rng) {
+    if (kind == FaultKind::remove_voter && rng.chance(1, 2)) return "controller";
+    return fmt::format("c{}", 1 + rng.below(static_cast<std::uint64_t>(s.cluster.controllers)));
+}
+
 std::string some_broker(const Scenario& s, Rng& rng) {
     if (rng.chance(1, 3) && !s.cluster.topics.empty()) {
         const TopicSpec& topic = s.cluster.topics[rng.below(s.cluster.topics.size())];
@@ -230,13 +236,14 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
         if (!client && s.cluster.brokers > 1 && rng.chance(1, 4))
             f.nodes = {some_controller(s, rng)};
     }
+    if (changes_voters(kind)) f.nodes = {some_change(kind, s, rng)};
     draw_trigger(f, s, rng);
     switch (info(kind).group) {
         case FaultClass::process: draw_process(f, rng); break;
         case FaultClass::network: draw_network(f, rng); break;
         case FaultClass::disk: draw_disk(f, rng); break;
         case FaultClass::clock: draw_clock(f, rng); break;
-        case FaultClass::operation: break;  // not drawn
+        case FaultClass::operation: break;  // its nodes are all
         case FaultClass::count_: break;
     }
     // Time-outs pass one after the other until somebody else decides.

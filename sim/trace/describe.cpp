@@ -35,6 +35,9 @@ const std::map<std::string_view, std::string_view>& sentences() {
         {"BrokerRegistered", "{node} is registered with broker epoch {epoch}"},
         {"ControllerActive", "{node} is the active controller of epoch {epoch}"},
         {"MetadataApplied", "{node} applied metadata up to {end}"},
+        {"VotersChanged",
+         "at offset {at} of {partition} on {node} the voters {before} become {members} in epoch "
+         "{epoch}"},
         {"ProduceAnswered", "{node} answers a produce to {partition}: offsets {first} to {last}"},
         {"ConnectionShut", "{node} shut a connection for reason {reason}"},
         {"ProduceSent", "{node} sends {count} records from {first_record} on to {partition}"},
@@ -100,6 +103,7 @@ public:
             return std::string(recorder_.partition_name(static_cast<probe::PartitionKey>(word)));
         }
         if (name == "fault") return std::to_string(word + 1);  // people count from one
+        if (is_id_set(name)) return id_set(word);
         if constexpr (std::is_unsigned_v<T>) return std::to_string(word);
         return std::to_string(static_cast<std::int64_t>(word));
     }
@@ -153,6 +157,14 @@ std::string sentence(const NodeId* node, const E& event, const TraceHead& head,
     return writer.finish(EventInfo<E>::name);
 }
 }  // namespace
+
+std::string id_set(std::uint64_t bits) {
+    std::string ids;
+    for (unsigned id = 0; id < 64; ++id) {
+        if ((bits >> id & 1U) != 0) ids += fmt::format("{}{}", ids.empty() ? "" : ",", id);
+    }
+    return "{" + ids + "}";
+}
 
 std::string_view sentence_pattern(std::string_view type) {
     const auto it = sentences().find(type);

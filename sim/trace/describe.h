@@ -15,6 +15,11 @@ std::string describe(NodeId node, const probe::Event& event, const TraceHead& he
                      const Recorder& recorder);
 std::string describe(const SimEvent& event, const TraceHead& head, const Recorder& recorder);
 
+// "{1,2,3}", of one bit per node id: the members of an ISR, the voters of the quorum.
+std::string id_set(std::uint64_t bits);
+// Whether a field of this name is such a set.
+constexpr bool is_id_set(std::string_view field) { return field == "members" || field == "before"; }
+
 // The sentence for an event of this type, with {field} where a value goes; "" for an unknown one.
 std::string_view sentence_pattern(std::string_view type);
 

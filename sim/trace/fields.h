@@ -126,6 +126,7 @@ FL_EVENT(probe, ProduceFailed, partition, client, first_record, count, error, ma
 FL_EVENT(probe, RecordDelivered, partition, consumer, at, client, record)
 FL_EVENT(probe, LogRemoved, partition)
 FL_EVENT(probe, RecordsDeleted, partition, low_watermark)
+FL_EVENT(probe, VotersChanged, partition, epoch, at, before, members)
 
 FL_EVENT(sim, NodeStarted, node, incarnation)
 FL_EVENT(sim, NodeStopped, node, clean)

@@ -355,14 +355,29 @@ void StoryTeller::on_probe(MonoTime at, NodeId node, const probe::Event& event) 
     of_cluster(at, node, event);
 }
 
+// "c1, c2 and c4"
+std::string StoryTeller::names_of(std::uint64_t bits) const {
+    std::vector<std::string> names;
+    for (std::int32_t id = 0; id < 64; ++id) {
+        if ((bits >> static_cast<unsigned>(id) & 1U) != 0) names.push_back(name(NodeId{id}));
+    }
+    return joined(names);
+}
+
+void StoryTeller::leads(MonoTime at, NodeId node, const probe::LeaderChanged& e) {
+    const std::string where = partition(e.partition);
+    if (where.starts_with("__cluster_metadata")) quorum_leaders_[e.epoch] = node;
+    // A first leader is expected, and one that leads again: another changes the course.
+    const auto [led, first] = led_.try_emplace(e.partition, node);
+    const bool other = !first && e.epoch.v > 0 && led->second != node;
+    led->second = node;
+    say(at, fmt::format("{} leads {} in epoch {}.", name(node), where, e.epoch.v),
+        other ? Rank::event : Rank::routine);
+}
+
 void StoryTeller::of_cluster(MonoTime at, NodeId node, const probe::Event& event) {
     std::visit(
-        Match{[&](const probe::LeaderChanged& e) {
-                  say(at,
-                      fmt::format("{} leads {} in epoch {}.", name(node), partition(e.partition),
-                                  e.epoch.v),
-                      Rank::routine);
-              },
+        Match{[&](const probe::LeaderChanged& e) { leads(at, node, e); },
               [&](const probe::ReplicaTruncated& e) {
                   turn();
                   say(at, fmt::format("{} cut {} from offset {} back to {}: its leader does not "
@@ -382,6 +397,13 @@ void StoryTeller::of_cluster(MonoTime at, NodeId node, const probe::Event& event
               [&](const probe::BrokerRegistered& e) {
                   turn();
                   say(at, fmt::format("{} is {}.", name(node), e.fenced ? "fenced" : "unfenced"));
+              },
+              [&](const probe::VotersChanged& e) {
+                  const auto leader = quorum_leaders_.find(e.epoch);
+                  if (leader == quorum_leaders_.end() || leader->second != node) return;
+                  turn();
+                  say(at, fmt::format("{} makes {} the voters of the quorum, who were {}.",
+                                      name(node), names_of(e.members), names_of(e.before)));
               },
               [&](const probe::ControllerActive& e) {
                   turn();

@@ -87,6 +87,8 @@ private:
     void crashed(MonoTime at, const NodeCrashed& e);
     void paused(MonoTime at, const NodePaused& e);
     void ready(MonoTime at, NodeId node);
+    void leads(MonoTime at, NodeId node, const probe::LeaderChanged& e);
+    std::string names_of(std::uint64_t bits) const;
     void opened(NodeId node, const probe::LogOpened& e);
 
     const Recorder& recorder_;
@@ -98,6 +100,8 @@ private:
     std::map<NodeId, MonoTime> paused_;
     std::map<NodeId, int> full_;  // shards that found the disk full
     std::map<std::uint32_t, std::pair<Label, std::int64_t>> faults_;  // what, effects
+    std::map<probe::PartitionKey, NodeId> led_;                       // by whom last
+    std::map<Epoch, NodeId> quorum_leaders_;                          // by epoch
     struct Conn {
         NodeId to;
         std::int64_t waiting = 0;  // requests without an answer

@@ -55,6 +55,18 @@ void run_admin(Env& env, fiber::StopToken stop, const WorkloadContext& context,
 bool run_operator(Env& env, fiber::StopToken stop, const WorkloadContext& context,
                   const FaultSpec& what, const std::vector<std::int32_t>& replicas);
 
+// A controller, and where it listens as one.
+struct ControllerPlace {
+    NodeId node;
+    Endpoint endpoint;
+};
+// Of add_voter and remove_voter: one controller after the other votes, or does not any more. Each
+// is asked for until it is so or refused for good; where the voters stand in the configuration,
+// they are moved into the metadata log first. False: refused, nothing to change, or `stop` was
+// requested.
+bool run_voter_operator(Env& env, fiber::StopToken stop, const WorkloadContext& context,
+                        const FaultSpec& what, const std::vector<ControllerPlace>& controllers);
+
 // Reads every partition of `topics` from its beginning until `stop` is requested. Emits
 // RecordDelivered; `consumer` is the consumer's number.
 void run_consumer(Env& env, fiber::StopToken stop, const WorkloadContext& context,

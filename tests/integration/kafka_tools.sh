@@ -4,60 +4,25 @@
 # verifiable-producer, cluster, api-versions, dump-log.
 # Last a data directory that Apache Kafka has written is given to the daemon.
 #   kafka_tools.sh [BIN-DIR]      ends with a verdict line; exit 0 or 1, 77 where there is no Java or no Kafka
-# The jars: $FL_KAFKA_LIBS, else libs/ of $FL_KAFKA_HOME (default ~/.cache/faultline-reference-kafka).
 set -uo pipefail
-bin=${1:-build/release/bin}
-libs=${FL_KAFKA_LIBS:-${FL_KAFKA_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/faultline-reference-kafka}/libs}
-command -v java >/dev/null || { echo "kafka-tools: skipped, there is no java"; exit 77; }
-compgen -G "$libs/kafka-tools-*.jar" >/dev/null || { echo "kafka-tools: skipped, there is no Kafka in $libs"; exit 77; }
-dir=$(mktemp -d "${TMPDIR:-/tmp}/faultline-kafka-tools-XXXXXX")
-daemon=0 kafka=0 boot=''
+. "$(dirname "${BASH_SOURCE[0]}")/lib/kafka.sh" kafka-tools "${1:-}"
+boot=''
 
-say() { printf '%s\n' "$*"; }
-finish() {
-    ((daemon)) && kill -9 "$daemon" 2>/dev/null
-    ((kafka)) && kill -9 "$kafka" 2>/dev/null
-    wait 2>/dev/null
-    rm -rf "$dir"
-}
-trap finish EXIT
-fail() {
-    say "FAILED: $*"
-    [[ -s $dir/out ]] && { say "the tool said:"; head -c 2000 "$dir/out"; }
-    [[ -s $dir/log ]] && { say "the daemon's log ends with:"; tail -15 "$dir/log"; }
-    exit 1
+start() {  # [PORT [DATA]]
+    start_daemon daemon --dev --data "${2:-$dir/data}" --port "${1:-0}"
+    boot=$(sed -n 's/.*listeners=PLAINTEXT:\/\/\([^ ,]*\).*/\1/p' "$dir/daemon.ready")
 }
 
-start() {
-    : >"$dir/ready"
-    "$bin/faultlined" --dev --data "${2:-$dir/data}" --port "${1:-0}" >"$dir/ready" 2>>"$dir/log" </dev/null &
-    daemon=$!
-    for ((i = 0; i < 600; i++)); do
-        grep -q '^faultlined ready ' "$dir/ready" && break
-        kill -0 "$daemon" 2>/dev/null || fail "the daemon ended before it was ready"
-        sleep 0.05
-    done
-    grep -q '^faultlined ready ' "$dir/ready" || fail "no ready line within 30 s"
-    boot=$(sed -n 's/.*listeners=PLAINTEXT:\/\/\([^ ,]*\).*/\1/p' "$dir/ready")
-}
-
-# jvm CLASS ARGS...: what it printed is in $dir/out.
-jvm() {
-    timeout 120 java -Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.apache.logging.log4j.level=OFF \
-        -Dlog4j2.StatusLogger.level=OFF -cp "$libs/*" "$@" >"$dir/out" 2>&1
-}
 tool() { # CLASS ARGS...
     local class=$1; shift
     jvm "org.apache.kafka.tools.$class" --bootstrap-server "$boot" "$@"
 }
 configs() { jvm kafka.admin.ConfigCommand --bootstrap-server "$boot" "$@"; }
-wants() { grep -qE -- "$1" "$dir/out" || fail "$2: no line with $1"; }
 # The offsets of topic t at a time, as one line.
 offsets() {
     tool GetOffsetShell --topic t --time "$1" || fail "get-offsets --time $1"
     tr '\n' ' ' <"$dir/out"
 }
-equal() { [[ $1 == "$2" ]] || fail "$3: '$1', not '$2'"; }
 
 start
 tool TopicCommand --create --topic t --partitions 2 || fail "topics --create"
@@ -70,7 +35,7 @@ wants 'The topic t currently has 4 partition\(s\); 3 would not be an increase.' 
 say "topics: made with 2 partitions, grown to 4, not made smaller"
 
 put() { printf '%s\n' "${@:2}" | timeout 60 kcat -P -b "$boot" -t t -p "$1" -X acks=all -X enable.idempotence=true \
-    -X batch.num.messages=1 2>>"$dir/log" || fail "kcat could not produce"; }
+    -X batch.num.messages=1 2>>"$dir/kcat.log" || fail "kcat could not produce"; }
 put 0 a b c d e
 put 3 x y z
 equal "$(offsets latest)" "t:0:5 t:1:0 t:2:0 t:3:3 " "get-offsets latest"
@@ -87,7 +52,7 @@ tool DeleteRecordsCommand --offset-json-file "$dir/delete.json" || fail "delete-
 wants 't-0.*low_watermark: 2' "delete-records"
 wants 't-3.*low_watermark: 3' "delete-records"
 wants 't-1.*OffsetOutOfRange' "delete-records"
-kill -9 "$daemon"; wait "$daemon" 2>/dev/null; daemon=0
+kill_daemon daemon
 start "${boot##*:}"
 equal "$(offsets earliest)" "t:0:2 t:1:0 t:2:0 t:3:3 " "get-offsets earliest after kill -9"
 say "delete-records: the logs start where they were told to, after kill -9 too"
@@ -143,8 +108,7 @@ wants 'compresscodec: zstd crc: [0-9]+ isvalid: true' "dump-log"
 grep -q 'isvalid: false' "$dir/out" && fail "dump-log finds a damaged batch"
 say "dump-log: reads what the daemon wrote"
 
-kill -TERM "$daemon"
-wait "$daemon"; code=$?; daemon=0
+stop_daemon daemon; code=$?
 ((code == 0)) || fail "the daemon's exit code after SIGTERM is $code"
 # Kafka's node 1, with a free port of each kind.
 read -r port other < <(python3 -c 'import socket
@@ -162,19 +126,18 @@ P
 jvm kafka.tools.StorageTool format -t AAAAAAAAQACAAAAAAAAAAQ -c "$dir/server.properties" || fail "Kafka's storage format"
 java -Xmx256m -XX:+UseSerialGC -Dorg.apache.logging.log4j.level=OFF -Dlog4j2.StatusLogger.level=OFF -cp "$libs/*" \
     kafka.Kafka "$dir/server.properties" >"$dir/out" 2>&1 </dev/null &
-kafka=$!
+daemon[kafka]=$!
 for ((i = 0; i < 600; i++)); do kcat -L -b "127.0.0.1:$port" -m 1 >/dev/null 2>&1 && break; sleep 0.1; done
 for z in none gzip snappy lz4 zstd; do
-    seq 2000 | timeout 60 kcat -P -b "127.0.0.1:$port" -t "old-$z" -z $z 2>>"$dir/log" || fail "Kafka takes no records"
+    seq 2000 | timeout 60 kcat -P -b "127.0.0.1:$port" -t "old-$z" -z $z 2>>"$dir/kcat.log" || fail "Kafka takes no records"
 done
-kill -TERM "$kafka"; wait "$kafka" 2>/dev/null; kafka=0
+stop_daemon kafka
 start 0 "$dir/kafka"
 for z in none gzip snappy lz4 zstd; do
     echo new | kcat -P -b "$boot" -t "old-$z" -X acks=all || fail "old-$z takes no record"
     equal "$(kcat -C -b "$boot" -t "old-$z" -o beginning -e -q -X check.crcs=true | cksum)" "$( (seq 2000; echo new) | cksum)" "old-$z"
 done
-kill -TERM "$daemon"
-wait "$daemon"; code=$?; daemon=0
+stop_daemon daemon; code=$?
 ((code == 0)) || fail "the daemon's exit code after SIGTERM is $code"
 say "a directory that Kafka wrote: its topics are served, with all their records, and take new ones"
 say "kafka-tools: holds"

@@ -3,34 +3,9 @@
 # that are added and removed, features, snapshots that kafka-dump-log reads, and the loss of the first controller.
 #   quorum_tools.sh [BIN-DIR]      ends with a verdict line; exit 0 or 1, 77 where there is no Java or no Kafka
 set -uo pipefail
-bin=${1:-build/release/bin}
-libs=${FL_KAFKA_LIBS:-${FL_KAFKA_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/faultline-reference-kafka}/libs}
-command -v java >/dev/null || { echo "quorum-tools: skipped, there is no java"; exit 77; }
-compgen -G "$libs/kafka-tools-*.jar" >/dev/null || { echo "quorum-tools: skipped, there is no Kafka in $libs"; exit 77; }
-dir=$(mktemp -d "${TMPDIR:-/tmp}/faultline-quorum-tools-XXXXXX")
-declare -A daemon=()
+. "$(dirname "${BASH_SOURCE[0]}")/lib/kafka.sh" quorum-tools "${1:-}"
 
-say() { printf '%s\n' "$*"; }
-finish() {
-    for n in "${!daemon[@]}"; do kill -9 "${daemon[$n]}" 2>/dev/null; done
-    wait 2>/dev/null
-    rm -rf "$dir"
-}
-trap finish EXIT
-fail() {
-    say "FAILED: $*"
-    [[ -s $dir/out ]] && { say "the tool said:"; head -c 2000 "$dir/out"; }
-    for n in 1 2 3; do [[ -s $dir/$n.log ]] && { say "node $n's log ends with:"; tail -8 "$dir/$n.log"; }; done
-    exit 1
-}
-tool() { # CLASS ARGS...: what it printed is in $dir/out
-    local class=$1; shift
-    timeout 180 java -Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.apache.logging.log4j.level=OFF \
-        -Dlog4j2.StatusLogger.level=OFF -cp "$libs/*" "$class" "$@" >"$dir/out" 2>&1
-}
-quorum() { tool org.apache.kafka.tools.MetadataQuorumCommand --bootstrap-server "$boot" "$@"; }
-wants() { grep -qE -- "$1" "$dir/out" || fail "$2: no line with $1"; }
-never() { ! grep -qE -- "$1" "$dir/out" || fail "$2: a line with $1"; }
+quorum() { jvm org.apache.kafka.tools.MetadataQuorumCommand --bootstrap-server "$boot" "$@"; }
 
 read -r b1 c1 c2 c3 < <(python3 - <<'PY'
 import socket
@@ -58,17 +33,7 @@ metadata.log.max.record.bytes.between.snapshots=2000
 metadata.max.retention.bytes=4000
 END
 done
-start() {
-    : >"$dir/$1.ready"
-    "$bin/faultlined" --config "$dir/$1.properties" >"$dir/$1.ready" 2>>"$dir/$1.log" </dev/null &
-    daemon[$1]=$!
-    for ((i = 0; i < 1200; i++)); do
-        grep -q '^faultlined ready ' "$dir/$1.ready" && return
-        kill -0 "${daemon[$1]}" 2>/dev/null || fail "node $1 ended before it was ready"
-        sleep 0.05
-    done
-    fail "node $1: no ready line within 60 s"
-}
+start() { start_daemon "$1" --config "$dir/$1.properties"; }
 
 # --- formatting
 "$bin/faultlined" --config "$dir/1.properties" >"$dir/out" 2>&1 && fail "a directory that is not formatted was taken"
@@ -84,7 +49,7 @@ for n in 2 3; do
 done
 "$bin/faultline" storage info -c "$dir/1.properties" >"$dir/out" 2>&1 || fail "storage info"
 wants "cluster.id=$cluster node.id=1" "storage info"
-tool kafka.tools.StorageTool info -c "$dir/1.properties" || fail "kafka-storage info"
+jvm kafka.tools.StorageTool info -c "$dir/1.properties" || fail "kafka-storage info"
 wants "$cluster" "kafka-storage info"
 start 1
 start 2
@@ -104,10 +69,10 @@ quorum describe --replication || fail "describe --replication"
 wants "^2[[:space:]]+$(directory 2)[[:space:]].*Follower" "describe --replication"
 
 # --- features
-tool org.apache.kafka.tools.FeatureCommand --bootstrap-server "$boot" describe || fail "features describe"
+jvm org.apache.kafka.tools.FeatureCommand --bootstrap-server "$boot" describe || fail "features describe"
 wants 'kraft.version.*FinalizedVersionLevel: 1' "features describe"
 wants 'metadata.version.*FinalizedVersionLevel: 4.3' "features describe"
-tool org.apache.kafka.tools.FeatureCommand --bootstrap-server "$boot" downgrade --feature kraft.version=0 && fail "kraft.version went back"
+jvm org.apache.kafka.tools.FeatureCommand --bootstrap-server "$boot" downgrade --feature kraft.version=0 && fail "kraft.version went back"
 wants 'kraft.version' "features downgrade"
 
 # --- snapshots
@@ -122,14 +87,14 @@ for ((i = 0; i < 100; i++)); do
 done
 [[ -n $snapshot ]] || fail "node 2 wrote no snapshot"
 cp "$snapshot" "$dir/${snapshot##*/}"
-tool org.apache.kafka.tools.DumpLogSegments --cluster-metadata-decoder --files "$dir/${snapshot##*/}" || fail "dump-log"
+jvm org.apache.kafka.tools.DumpLogSegments --cluster-metadata-decoder --files "$dir/${snapshot##*/}" || fail "dump-log"
 wants 'SnapshotHeader' "dump-log"
 wants 'KRaftVoters' "dump-log"
 wants 'TOPIC_RECORD' "dump-log"
 wants 'SnapshotFooter' "dump-log"
 
 # --- a node that comes back to a log that begins above its own, and the loss of a controller
-kill -9 "${daemon[3]}" && wait "${daemon[3]}" 2>/dev/null
+kill_daemon 3
 for ((i = 12; i < 40; i++)); do
     "$bin/faultline" topic create "topic-$i" --bootstrap "$boot" >"$dir/out" 2>&1 || fail "topic create"
 done
@@ -144,10 +109,10 @@ wants 'VoterNotFound' "remove-controller 2, again"
 quorum describe --replication || fail "describe --replication"
 wants "^2[[:space:]]+$(directory 2)[[:space:]].*Observer" "describe --replication"
 wants "^3[[:space:]]+$(directory 3)[[:space:]].*Follower" "describe --replication"
-kill -9 "${daemon[1]}" && wait "${daemon[1]}" 2>/dev/null
+kill_daemon 1
 start 1
 quorum describe --status || fail "describe --status after a restart"
-tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$boot" --list || fail "topics --list"
+jvm org.apache.kafka.tools.TopicCommand --bootstrap-server "$boot" --list || fail "topics --list"
 [[ $(grep -c '^topic-' "$dir/out") == 40 ]] || fail "topics --list: not 40"
 for n in 1 2 3; do kill "${daemon[$n]}"; done
 for n in 1 2 3; do wait "${daemon[$n]}" || fail "node $n did not stop in order"; unset "daemon[$n]"; done

@@ -42,7 +42,14 @@ one_error_line topic 'topic.json:3:48: /workload/1/consumer: no topic "tt", did 
 expect missing 2 "$dir/nowhere.json"
 one_error_line missing 'cannot be read'
 expect key 2 "$dir/good.json" --set '/cluster/config/log.retentoin.ms=5'
-one_error_line key 'retentoin'
+one_error_line key 'good.json:2:.*: /cluster/config/log.retentoin.ms: is not a broker key'
+# Keys and values that only the broker knows to be wrong: their places too.
+sed 's/{"name": "t"}/{"name": "t", "config": {"retention.ms": "soon"}}/' "$dir/good.json" >"$dir/value.json"
+expect value 2 "$dir/value.json"
+one_error_line value 'value.json:2:50: /cluster/topics/0/config/retention.ms: '
+sed 's/"consumer": "t"}\]/&, "faults": [{"do": "reconfigure", "at": "1s", "config": {"log.roll.sometimes": "1"}}]/' "$dir/good.json" >"$dir/later.json"
+expect later 2 "$dir/later.json"
+one_error_line later 'later.json:3:.*: /faults/0/config/log.roll.sometimes: is not a broker key'
 
 # A fault that strikes nothing proves nothing.
 expect vacuous 3 "$dir/good.json" --set '/faults/0={"do": "bit_rot", "path": "*nothing*", "at": "1s"}'

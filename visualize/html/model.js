@@ -164,7 +164,15 @@ function fieldText(m, f, value) {
     case 'label': return m.meta.labels[v];
     case 'choice': return f.choices[v];
   }
+  if (f.name === 'members' || f.name === 'before') return idSet(v);
   return f.name === 'api_key' ? m.apiName(v) : String(value);
+}
+
+// "{1,2,3}" of one bit per node id.
+function idSet(bits) {
+  const ids = [];
+  for (let i = 0; bits >= 1; i++, bits = Math.floor(bits / 2)) if (bits % 2 === 1) ids.push(i);
+  return '{' + ids.join(',') + '}';
 }
 
 function describe(m, e) {

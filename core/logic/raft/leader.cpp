@@ -5,6 +5,14 @@
 #include "core/logic/raft/raft.h"
 
 namespace faultline::logic::raft {
+namespace {
+// Whether what is asked in an epoch is for this replica, in its own.
+RaftError judge(Epoch asked, Epoch own, bool leads) {
+    if (asked < own) return RaftError::fenced_leader_epoch;
+    if (asked > own) return RaftError::unknown_leader_epoch;
+    return leads ? RaftError::none : RaftError::not_leader;
+}
+}  // namespace
 
 void Raft::become_leader(MonoTime now) {
     QuorumState reign = state_;
@@ -98,13 +106,8 @@ std::optional<FetchResponse> Raft::refuse(const FetchRequest& q) const {
     r.epoch = state_.epoch;
     r.leader = state_.leader;
     r.high_watermark = high_watermark_;
-    if (q.epoch < state_.epoch) {
-        r.error = RaftError::fenced_leader_epoch;
-    } else if (q.epoch > state_.epoch) {
-        r.error = RaftError::unknown_leader_epoch;
-    } else if (!leads()) {
-        r.error = RaftError::not_leader;
-    } else {
+    r.error = judge(q.epoch, state_.epoch, leads());
+    if (r.error == RaftError::none) {
         const auto match = log_.match(q.at);
         if (match && match->same) return {};
         if (match) {
@@ -138,15 +141,8 @@ void Raft::on(MonoTime now, NodeId from, const FetchRequest& q) {
 FetchSnapshotResponse Raft::serve_snapshot(MonoTime now, NodeId from,
                                            const FetchSnapshotRequest& q) {
     FetchSnapshotResponse r{RaftError::none, state_.epoch, state_.leader, q.id};
-    if (q.epoch < state_.epoch) {
-        r.error = RaftError::fenced_leader_epoch;
-    } else if (q.epoch > state_.epoch) {
-        r.error = RaftError::unknown_leader_epoch;
-    } else if (!leads()) {
-        r.error = RaftError::not_leader;
-    } else {
-        note_progress(now, from, q.replica);
-    }
+    r.error = judge(q.epoch, state_.epoch, leads());
+    if (r.error == RaftError::none) note_progress(now, from, q.replica);
     return r;
 }
 

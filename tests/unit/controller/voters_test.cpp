@@ -58,6 +58,16 @@ TEST_CASE("quorum: a static list of voters is moved into the log, and stays ther
         CHECK(voters.all() == std::vector{self});
         REQUIRE(voters.addresses(NodeId{1}) != nullptr);
         CHECK(voters.addresses(NodeId{1})->front().host == "c1");
+        // What oracles and pictures are told of it: the same voter, and that it is committed.
+        const auto changes = world.sink.all<probe::VotersChanged>();
+        REQUIRE(changes.size() == 1);
+        CHECK(changes[0].at == rig.quorum->raft().voters().current_offset());
+        CHECK(changes[0].before == 0b10);
+        CHECK(changes[0].members == 0b10);
+        const auto watermarks = world.sink.all<probe::HighWatermark>();
+        REQUIRE(watermarks.size() > 2);
+        CHECK(watermarks.front().hw == Offset{0});
+        CHECK(watermarks.back().hw == rig.quorum->raft().high_watermark());
         // Whom nobody knows cannot be added, the last one not be removed.
         const raft::ReplicaKey stranger{NodeId{2}, {.hi = 2, .lo = 2}};
         const auto added = rig.quorum->add_voter(stranger, {}, world.clock.in(100ms));

@@ -32,6 +32,15 @@ public:
         probe(node, probe::BatchAppended{q, Epoch{epoch}, Offset{offset}, Offset{offset}, 7});
         return *this;
     }
+    History& commits(int node, std::int64_t end, std::int32_t epoch) {
+        probe(node, probe::HighWatermark{q, Epoch{epoch}, Offset{end}});
+        return *this;
+    }
+    History& votes(int node, std::int64_t at, std::int32_t epoch, std::uint64_t before,
+                   std::uint64_t members) {
+        probe(node, probe::VotersChanged{q, Epoch{epoch}, Offset{at}, before, members});
+        return *this;
+    }
     History& applies(int node, std::int64_t end) {
         probe(node, probe::MetadataApplied{Offset{end}, 77});
         return *this;
@@ -74,9 +83,15 @@ TEST_CASE("own-epoch: records of an earlier epoch are committed alone", "[oracle
     {
         // Together with one of its own, or what it knew before.
         History h(154);
-        h.elected(1, 4, 10).applies(1, 10).appends(1, 12, 4).applies(1, 13).applies(1, 20);
+        h.elected(1, 4, 10).applies(1, 10).appends(1, 12, 4).commits(1, 13, 4).applies(1, 20);
         CHECK(h.verdict() == 0);
         CHECK(h.premises() == 2);
+    }
+    {
+        // What it commits later does not count as known before.
+        History h(154);
+        h.elected(1, 4, 10).appends(1, 12, 4).commits(1, 12, 4).applies(1, 12);
+        CHECK(h.verdict() == 154);
     }
     {
         // A follower learns of what others commit.
@@ -133,6 +148,60 @@ TEST_CASE("resigns: time counts only where the old controller could notice", "[o
         h.cast.faults.push_back(FaultKind::hung_disk);
         h.elected(1, 4).at(5s).world(FaultEffect{2, NodeId{1}, Label{}});
         h.elected(2, 5).active(2, 5).at(12s).applies(2, 5);
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("voters-by-one: a log holds a change of two", "[oracle]") {
+    {
+        History h(156);
+        h.votes(3, 8, 4, 0b1110, 0b1111'0000);
+        CHECK(h.verdict() == 156);
+        CHECK(h.sentence() ==
+              "the voters {1,2,3} became {4,5,6,7} at offset 8 in the log of n3: more than one "
+              "comes or goes");
+    }
+    {
+        // One comes, one goes, or they are told better.
+        History h(156);
+        h.votes(3, 8, 4, 0b1110, 0b11110).votes(3, 9, 4, 0b11110, 0b11100);
+        h.votes(3, 10, 4, 0b11100, 0b11100);
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 3);
+    }
+}
+
+TEST_CASE("voters-by-one: a leader changes the voters before it may", "[oracle]") {
+    {
+        History h(156);
+        h.elected(1, 4, 10).appends(1, 12, 4).commits(1, 13, 4);
+        h.votes(1, 13, 4, 0b1110, 0b11110).votes(1, 14, 4, 0b11110, 0b111110);
+        CHECK(h.verdict() == 156);
+        CHECK(h.sentence() ==
+              "n1, which leads the quorum in epoch 4, changes the voters at offset 14, but its "
+              "change at 13 is not committed: only what is below 13 is");
+    }
+    {
+        History h(156);
+        h.elected(1, 4, 10).appends(1, 12, 4).votes(1, 13, 4, 0b1110, 0b11110);
+        CHECK(h.verdict() == 156);
+        CHECK(h.sentence() ==
+              "n1, which leads the quorum in epoch 4, changes the voters at offset 13, but its "
+              "first record at 12 is not committed: only what is below 10 is");
+    }
+    {
+        History h(156);
+        h.elected(1, 4, 10).appends(1, 12, 4).commits(1, 13, 4);
+        h.votes(1, 13, 4, 0b1110, 0b11110).commits(1, 14, 4);
+        h.votes(1, 14, 4, 0b11110, 0b111110);
+        // What a follower appends its leader has decided.
+        h.votes(2, 13, 4, 0b1110, 0b11110).votes(2, 14, 4, 0b11110, 0b111110);
+        CHECK(h.verdict() == 0);
+    }
+    {
+        // Its reign is over; what stood in its queue is of the next leader.
+        History h(156);
+        h.elected(1, 4, 10).appends(1, 12, 4).resigns(1, 5).votes(1, 13, 5, 0b1110, 0b11110);
         CHECK(h.verdict() == 0);
     }
 }

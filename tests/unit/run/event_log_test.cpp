@@ -81,6 +81,12 @@ TEST_CASE("a sentence holds every field") {
     const auto key = recorder.intern("orders", PartitionIndex{2});
     CHECK(describe(NodeId{1}, probe::BatchAppended{key, Epoch{4}, Offset{10}, Offset{12}, 99}, head,
                    recorder) == "n1 appended offsets 10 to 12 to orders-2 (epoch 4, crc 99)");
+    // Nodes, not the bits that stand for them.
+    CHECK(describe(NodeId{1}, probe::IsrChanged{key, Epoch{4}, 7, 0b1110}, head, recorder) ==
+          "n1 has the ISR {1,2,3} of orders-2 in epoch 4 (partition_epoch 7)");
+    CHECK(
+        describe(NodeId{1}, probe::VotersChanged{key, Epoch{4}, Offset{9}, 0, 1}, head, recorder) ==
+        "at offset 9 of orders-2 on n1 the voters {} become {0} in epoch 4");
     const Label path = recorder.intern("data/x.log");
     CHECK(describe(DiskDone{NodeId{1}, DiskOp::sync, path, 0, 512, 5}, head, recorder) ==
           "the disk of n1 finished sync of data/x.log at 0, 512 bytes (sys 5)");

@@ -45,6 +45,8 @@ Scenario every_fault() {
     Scenario s;
     s.name = "all";
     s.cluster.topics.push_back({.name = "orders", .partitions = 2, .config = {}});
+    s.cluster.brokers = 3;
+    s.cluster.controllers = s.cluster.voters = 1;
     for (const FaultInfo& i : fault_kinds()) {
         FaultSpec f;
         f.kind = i.kind;
@@ -57,6 +59,7 @@ Scenario every_fault() {
         f.bandwidth = 9;
         f.ppm = -5;
         f.config = {{"log.segment.bytes", "2000"}};
+        if (changes_voters(i.kind)) f.nodes = {"c1"};
         s.faults.push_back(f);
     }
     complete(s);

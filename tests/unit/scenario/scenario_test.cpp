@@ -72,7 +72,7 @@ TEST_CASE("scenario: errors name file, line, column, pointer, what is allowed, n
           "short_reads, short_writes, cut_each_byte, drop_response, reorder, sync_error, "
           "read_error, write_error, latent_sector, bit_rot, misdirected_write, lying_sync, "
           "disk_capacity, slow_disk, hung_disk, lose_log_dir, clock_jump, clock_drift, "
-          "clock_freeze, reassign, elect, delete_records");
+          "clock_freeze, reassign, elect, delete_records, add_voter, remove_voter");
     CHECK(error_of(replaced("\"rate\": 100", "\"rat\": 100"))
               .starts_with(
                   "x.json:11:28: /workload/0/rat: is not known here, did you mean \"rate\"?"));
@@ -138,4 +138,28 @@ TEST_CASE("scenario: any damage of the text gives one line, never a crash", "[sc
         flipped[n] = flipped[n] == '7' ? '{' : '7';
         REQUIRE(error_of(flipped).find('\n') == std::string::npos);
     }
+}
+
+TEST_CASE("scenario: who votes is changed of controllers, where it can be changed", "[scenario]") {
+    const auto text = [](std::string_view cluster, std::string_view fault) {
+        return "{\"name\": \"v\", \"cluster\": {\"brokers\": 3, " + std::string(cluster) +
+               "\"topics\": [{\"name\": \"t\"}]}, \"workload\": [{\"producer\": \"t\"}], "
+               "\"faults\": [{" +
+               std::string(fault) + "}]}";
+    };
+    constexpr std::string_view kFive = "\"controllers\": 5, \"voters\": 3, ";
+    for (const char* node : {"\"c5\"", "\"controller\"", "[\"standby(1)\", \"c1\"]"}) {
+        const std::string fault = std::string("\"do\": \"add_voter\", \"node\": ") + node;
+        CHECK(error_of(text(kFive, fault)).empty());
+        CHECK(error_of(text("\"controllers\": 5, ", fault))
+                  .ends_with("/faults/0/node: can change nothing; needs /cluster/voters"));
+    }
+    CHECK(
+        error_of(text(kFive, "\"do\": \"remove_voter\", \"node\": \"n1\""))
+            .ends_with("/faults/0/node: no controller \"n1\", did you mean \"c1\"?; there are c1, "
+                       "c2, c3, c4, c5"));
+    CHECK(error_of(text(kFive, "\"do\": \"remove_voter\""))
+              .ends_with("/faults/0: \"node\" is missing; it must be given"));
+    CHECK(error_of(text("\"controllers\": 2, \"voters\": 3, ", "\"do\": \"crash\""))
+              .ends_with("/cluster/voters: is above controllers"));
 }

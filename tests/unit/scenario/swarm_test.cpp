@@ -57,6 +57,27 @@ TEST_CASE("swarm: every drawn scenario is a legal one, and the same for the same
     CHECK(*sizes.rbegin() > 6);
 }
 
+TEST_CASE("swarm: changes of the voters are drawn where the quorum can change", "[swarm]") {
+    Scenario s = base(R"({"kinds": ["crash", "add_voter", "remove_voter"], "max_faults": 6})");
+    const auto changes = [&] {
+        int n = 0;
+        for (std::uint64_t seed = 0; seed < 200; ++seed) {
+            for (const FaultSpec& f : draw_swarm(s, seed).faults) {
+                if (!changes_voters(f.kind)) continue;
+                ++n;
+                REQUIRE(f.nodes.size() == 1);
+                CHECK((f.nodes[0] == "controller" || f.nodes[0].starts_with('c')));
+            }
+        }
+        return n;
+    };
+    CHECK(changes() == 0);
+    s.cluster.brokers = 3;
+    s.cluster.controllers = 5;
+    s.cluster.voters = 3;
+    CHECK(changes() > 50);
+}
+
 TEST_CASE("swarm: only what may be drawn is drawn", "[swarm]") {
     const Scenario some =
         base(R"({"kinds": ["crash", "clock"], "except": ["clock_drift"], "min_faults": 3})");
