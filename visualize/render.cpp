@@ -34,6 +34,13 @@ constexpr Form kForms[] = {
     {"pftrace", pftrace},
 };
 
+// Without the dot; "" when there is none.
+std::string extension_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/'), dot = path.rfind('.');
+    const bool has = dot != std::string::npos && (slash == std::string::npos || dot > slash);
+    return has ? path.substr(dot + 1) : "";
+}
+
 std::expected<const Form*, std::string> form_of(std::string_view extension) {
     std::string all;
     for (const Form& form : kForms) {
@@ -119,11 +126,13 @@ std::expected<std::string, std::string> render(std::string_view trace_bytes,
     return draw(*trace, **form, filter, full);
 }
 
+std::string bad_output(const std::string& output) {
+    const auto form = form_of(extension_of(output));
+    return form ? "" : form.error();
+}
+
 std::expected<Rendered, std::string> render(const RenderOptions& options) {
-    const std::size_t slash = options.output.rfind('/'), dot = options.output.rfind('.');
-    const bool has_extension =
-        dot != std::string::npos && (slash == std::string::npos || dot > slash);
-    const auto form = form_of(has_extension ? options.output.substr(dot + 1) : std::string());
+    const auto form = form_of(extension_of(options.output));
     if (!form) return std::unexpected(form.error());
     if (!options.compare.empty() && (*form)->extension != "html") {
         return std::unexpected("only .html shows two runs; name the output so");

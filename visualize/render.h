@@ -22,6 +22,8 @@ struct Rendered {
     std::string note;  // "", or a line for each trace that just ends
 };
 std::expected<Rendered, std::string> render(const RenderOptions& options);
+// What render() would say of this output's name before it has looked at anything; "" when nothing.
+std::string bad_output(const std::string& output);
 
 // The same from bytes to bytes; `extension` without the dot.
 std::expected<std::string, std::string> render(std::string_view trace_bytes,

@@ -75,6 +75,11 @@ public:
     Rng& rng() noexcept { return rng_; }
     // Parks for the back-off of a retry; at most until `deadline`. cancelled, timed_out.
     Result<void> back_off(std::uint32_t attempt, Deadline deadline, fiber::StopToken stop);
+    // When a retry may be made, after `attempt` failures.
+    MonoTime retry_at(std::uint32_t attempt) {
+        return env_.clock.in(config_.retry.wait(attempt, rng_)).at;
+    }
+    MonoTime now() const { return env_.clock.now(); }
     // The earlier of `deadline` and a request's time-out from now.
     Deadline request_deadline(Deadline deadline) const;
     // Closes every connection. Parks. Nobody may be inside another call.

@@ -11,6 +11,7 @@
 
 #include "core/client/cluster.h"
 #include "core/fiber/sync.h"
+#include "core/logic/client/in_flight.h"
 #include "core/logic/client/partitioner.h"
 #include "core/wire/record_batch.h"
 #include "gen/wire/produce_response.h"
@@ -26,6 +27,10 @@ struct ProducerConfig {
     Duration delivery_timeout = std::chrono::seconds(120);  // from send() to the answer
     // No duplicates by retries (KIP-98), when acks is -1 and the broker serves InitProducerId.
     bool idempotence = true;
+    // Batches of one partition under way at once, as max.in.flight.requests.per.connection, since
+    // each request carries one batch; at most 5 with idempotence. Without idempotence more than one
+    // may change their order when one is retried.
+    std::size_t in_flight = 5;
 };
 
 // Views need to stay valid during send() only.
@@ -48,13 +53,13 @@ struct Delivery {
     bool maybe_written = false;
 };
 
-// One fiber per partition: it has one batch under way, and what comes meanwhile gathers into the
-// next ones, so the order of a partition is the order of send(), whatever is retried. For fibers of
-// one shard.
+// One fiber per partition: it has a few batches under way (core/logic/client/in_flight.h says which
+// may go), and what comes meanwhile gathers into the next ones. With idempotence the order of a
+// partition is the order of send(), whatever is retried. For fibers of one shard.
 class Producer {
 public:
-    // Called once for each record that send() took, from a fiber of the producer, in the order of
-    // the partition. May not park.
+    // Called once for each record that send() took, from a fiber of the producer. A batch's answer
+    // may come before that of an earlier one which is sent again. May not park.
     using OnDelivery = std::function<void(const Delivery&)>;
     Producer(Env& env, ClientConfig client, ProducerConfig config, OnDelivery on_delivery = {});
     // Requires close() before, unless the fibers were killed.
@@ -82,31 +87,36 @@ private:
         std::vector<std::uint64_t> tags;
         std::size_t bytes = 0;
         MonoTime opened{}, expires{};
-        // Of the lane's producer id, where numbers were given to it before it was split.
-        std::int64_t producer_id = -1;
-        std::int32_t sequence = -1;
+        wire::KafkaError last = wire::KafkaError::request_timed_out;  // what its failure is called
     };
-    struct Lane;  // a partition
-    struct Attempt {
-        wire::KafkaError error = wire::KafkaError::none;
-        std::int64_t offset = -1;
-        bool sent = true;      // false: surely not in the log
-        bool unclear = false;  // no answer: may be in the log
-        bool retry = false;
-    };
+    struct Sending;  // a batch that was sent
+    struct Lane;     // a partition
+    using Id = InFlight::Id;
+    bool numbers_wanted() const { return config_.idempotence && config_.acks == -1; }
     Lane& lane(const std::string& topic, std::int32_t partition);
     void run(Lane& lane, fiber::StopToken stop);
-    bool ready(const Lane& lane) const;
-    void deliver(Lane& lane, Batch batch, fiber::StopToken stop);
-    // Gives the batch its numbers and its final form.
-    Result<IoBuf> seal(Lane& lane, Batch& batch, const Leader& leader, Deadline deadline,
-                       fiber::StopToken stop);
-    void split(Lane& lane, const Batch& batch, const IoBuf& bytes, fiber::StopToken stop);
+    // A batch needs no more company.
+    bool full(const Lane& lane) const;
+    bool may_go(const Lane& lane) const;
+    Deadline next_event(const Lane& lane) const;
+    // True when some batch was sent, or may be now. Parks.
+    bool send_next(Lane& lane, fiber::StopToken stop);
+    void no_leader(Lane& lane, Errc why);
+    void identify(Lane& lane, const Leader& leader, Deadline deadline, fiber::StopToken stop);
+    Id take(Lane& lane);
+    void transmit(Lane& lane, Id id, const Leader& leader, fiber::StopToken stop);
+    // What has come of those under way. True when there was something.
+    bool take_answers(Lane& lane);
+    // True: the lane should pause before it sends again.
+    bool answered(Lane& lane, Id id, BatchAnswer meaning, std::int64_t offset);
+    bool not_answered(Lane& lane, Id id, Error error);
+    void pause(Lane& lane);
+    void expire(Lane& lane, MonoTime now);
+    void give_up_late(Lane& lane, MonoTime now);
+    void abandon(Lane& lane);
+    void fail(Lane& lane, Id id, BatchVerdict verdict);
+    void split(Lane& lane, Id id);
     void answer(const Lane& lane, const Batch& batch, const Delivery& result);
-    Attempt try_once(Lane& lane, const Leader& leader, const IoBuf& bytes, Deadline deadline,
-                     fiber::StopToken stop);
-    Attempt judge(const Lane& lane, const wire::ProduceResponse& response) const;
-    Result<void> init_producer_id(Lane& lane, Deadline deadline, fiber::StopToken stop);
 
     Cluster cluster_;
     ProducerConfig config_;

@@ -30,6 +30,26 @@ ClientConn::ClientConn(fiber::Scheduler& scheduler, ConnectionPtr connection,
 
 ClientConn::~ClientConn() = default;
 
+void ClientConn::Pending::give(Result<IoBuf> result) {
+    answer.emplace(std::move(result));
+    const fiber::Semaphore::Units freed = std::move(place);
+    waiter.wake();
+    if (changed != nullptr) changed->notify_all();
+}
+
+void ClientConn::Posted::forget() noexcept {
+    if (pending_ != nullptr) pending_->changed = nullptr;
+    pending_.reset();
+}
+
+ClientConn::Posted& ClientConn::Posted::operator=(Posted&& other) noexcept {
+    if (this == &other) return *this;
+    forget();
+    pending_ = std::move(other.pending_);
+    version_ = other.version_;
+    return *this;
+}
+
 Result<void> ClientConn::start(Deadline deadline, fiber::StopToken stop) {
     group_.spawn({.name = "rpc.client_reader"},
                  [this](fiber::StopToken reader_stop) { read_answers(reader_stop); });
@@ -84,8 +104,9 @@ Result<void> ClientConn::negotiate(Deadline deadline, fiber::StopToken stop) {
 }
 
 Result<void> ClientConn::write(wire::ApiKey key, wire::Version version,
-                               const wire::MessageInfo& info, const void* request, Pending* pending,
-                               Deadline deadline, fiber::StopToken stop) {
+                               const wire::MessageInfo& info, const void* request,
+                               const std::shared_ptr<Pending>& pending, Deadline deadline,
+                               fiber::StopToken stop) {
     const Error unusable{Errc::busy, 0, "rpc.unusable"};
     if (broken_) return unusable;
     wire::RequestHeader header;
@@ -113,30 +134,37 @@ Result<void> ClientConn::write(wire::ApiKey key, wire::Version version,
     return written;
 }
 
+Result<std::shared_ptr<ClientConn::Pending>> ClientConn::begin(
+    wire::ApiKey key, wire::Version version, const wire::MessageInfo& info, const void* request,
+    fiber::Condition* changed, Deadline deadline, fiber::StopToken stop) {
+    auto place = in_flight_.acquire(1, deadline, stop);
+    if (!place.ok()) return Error{Errc::busy, 0, "rpc.in_flight"};
+    auto pending = std::make_shared<Pending>();
+    pending->place = *std::move(place);
+    // Listened for once it is written: until then this fiber hears of a failure here.
+    FL_CHECK(write(key, version, info, request, pending, deadline, stop));
+    pending->changed = changed;
+    return pending;
+}
+
 Result<IoBuf> ClientConn::exchange(wire::ApiKey key, wire::Version version,
                                    const wire::MessageInfo& info, const void* request,
                                    Deadline deadline, fiber::StopToken stop) {
-    auto place = in_flight_.acquire(1, deadline, stop);
-    if (!place.ok()) return Error{Errc::busy, 0, "rpc.in_flight"};
-    Pending pending;
-    struct Leave {  // also when this fiber is killed while it waits
-        std::deque<Pending*>& queue;
-        Pending* self;
-        ~Leave() { std::erase(queue, self); }
-    } leave{pending_, &pending};
-    FL_CHECK(write(key, version, info, request, &pending, deadline, stop));
-    if (!pending.answer) {
-        switch (pending.waiter.park(deadline, stop)) {
+    FL_TRY(const auto pending, begin(key, version, info, request, nullptr, deadline, stop));
+    if (!pending->answer) {
+        switch (pending->waiter.park(deadline, stop)) {
             case fiber::Wake::signalled: break;
-            case fiber::Wake::timed_out:
-                probe_.reached(probe::Site::client_call_timed_out);
-                fail({Errc::timed_out, 0, "rpc.call"});
-                break;
+            case fiber::Wake::timed_out: give_up(); break;
             case fiber::Wake::cancelled: fail({Errc::cancelled, 0, "rpc.call"}); break;
         }
     }
-    FL_ASSERT(pending.answer.has_value());
-    return *std::move(pending.answer);
+    FL_ASSERT(pending->answer.has_value());
+    return *std::move(pending->answer);
+}
+
+void ClientConn::give_up() {
+    probe_.reached(probe::Site::client_call_timed_out);
+    fail({Errc::timed_out, 0, "rpc.call"});
 }
 
 Result<void> ClientConn::decode(const IoBuf& frame, wire::ApiKey key, wire::Version version,
@@ -161,10 +189,9 @@ void ClientConn::read_answers(fiber::StopToken stop) {
         if (!reader.ok() || pending_.empty() || pending_.front()->correlation != correlation) {
             return fail({Errc::corrupt, 0, "rpc.correlation"});
         }
-        Pending* first = pending_.front();
+        const std::shared_ptr<Pending> first = std::move(pending_.front());
         pending_.pop_front();
-        first->answer.emplace(*std::move(frame));
-        first->waiter.wake();
+        first->give(*std::move(frame));
     }
 }
 
@@ -173,10 +200,6 @@ void ClientConn::fail(Error error) noexcept {
         broken_ = true;
         connection_->abort();
     }
-    for (Pending* p : pending_) {
-        p->answer.emplace(error);
-        p->waiter.wake();
-    }
-    pending_.clear();
+    for (const auto& p : std::exchange(pending_, {})) p->give(error);
 }
 }  // namespace faultline::rpc

@@ -8,6 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "runtime/daemon/option_words.h"
+
 namespace faultline::daemon {
 namespace {
 
@@ -93,7 +95,9 @@ std::optional<Options> parse_command_line(int argc, char** argv, int* exit_code)
         if (help) {
             fmt::print("{}", app.help());
         } else {
-            fmt::print(stderr, "faultlined: {}; see faultlined --help\n", error.what());
+            std::string what = unknown_option(app, argc, argv);
+            if (what.empty()) what = error.what();
+            fmt::print(stderr, "faultlined: {}; see faultlined --help\n", what);
         }
         return std::nullopt;
     }

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "core/base/text.h"
+#include "runtime/daemon/option_words.h"
 #include "runtime/faultline/commands.h"
 
 using namespace faultline;
@@ -64,6 +65,9 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
+        const std::string line = daemon::unknown_option(app, argc, argv);
+        if (dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr && !line.empty())
+            return tools::bad_input("faultline: " + line);
         return app.exit(e) == 0 ? tools::kOk : tools::kBadInput;
     }
     for (const tools::Command& command : commands) {

@@ -59,6 +59,10 @@ std::string up_words(const sim::Scenario& s, const ScenarioOptions& o) {
 }
 
 std::optional<std::string> load(const ScenarioOptions& o, sim::Scenario& scenario) {
+    for (const std::string& out : o.timelines) {
+        if (const std::string why = visualize::bad_output(out); !why.empty())
+            return fmt::format("faultline: --timeline {}: {}", out, why);
+    }
     std::vector<sim::Override> set;
     for (const std::string& pair : o.set) {
         const auto equals = pair.find('=');

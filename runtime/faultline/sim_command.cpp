@@ -33,6 +33,10 @@ int run(SimOptions& o) {
         }
         o.run.set.push_back({pair.substr(0, equals), pair.substr(equals + 1)});
     }
+    for (const std::string& out : o.run.timelines) {
+        if (const std::string why = visualize::bad_output(out); !why.empty())
+            return tools::bad_input(fmt::format("faultline: --timeline {}: {}", out, why));
+    }
     o.run.render = draw;
     sim::apply_perturbation();
     return sim::run_command(o.run);

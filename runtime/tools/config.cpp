@@ -45,6 +45,22 @@ std::string_view source_name(std::int8_t source) {
     }
 }
 
+// A broker's configuration is asked of the broker itself.
+int no_such_broker(client::Admin& admin, const std::string& what, const std::string& name) {
+    std::string ids;
+    for (const auto& [id, info] : admin.cluster().view().brokers())
+        ids += fmt::format("{}{}", ids.empty() ? "" : ", ", id);
+    fmt::print(stderr,
+               "faultline: {}: there is no broker {}; alive are {}; default names all of them\n",
+               what, name, ids.empty() ? "none" : ids);
+    return kFailed;
+}
+
+bool is_missing_broker(const ConfigResource& resource, Errc why) {
+    return resource.kind == ConfigResource::Kind::broker && !resource.name.empty() &&
+           why == Errc::not_found;
+}
+
 void print_entry(const client::ConfigEntry& e) {
     const std::string value = e.sensitive ? "(hidden)" : e.value.value_or("(none)");
     fmt::print("{}={}{}\n", e.name, value,
@@ -58,6 +74,8 @@ int describe(const ConfigOptions& o) {
         o.target, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
             const std::string what = fmt::format("config describe {} {}", o.kind, o.name);
             const auto got = admin.describe_configs(*resource, deadline, stop);
+            if (!got.ok() && is_missing_broker(*resource, got.code()))
+                return no_such_broker(admin, what, o.name);
             if (!got.ok()) return complain(what, got.error(), o.target);
             if (!got->answer.ok()) return complain(what, got->answer.error, got->answer.message);
             auto all = nlohmann::ordered_json::array();
@@ -83,15 +101,18 @@ int change(const ConfigOptions& o, const std::string& verb,
            const std::vector<client::ConfigChange>& changes) {
     const auto resource = resource_of(o);
     if (!resource) return kBadInput;
-    return with_admin(o.target, [&](client::Admin& admin, Deadline deadline,
-                                    fiber::StopToken stop) {
-        const int code = settle(fmt::format("config {} {} {}", verb, o.kind, o.name),
-                                admin.alter_configs(*resource, changes, deadline, stop), o.target);
-        if (code == kOk)
-            fmt::print("changed {} key{} of {} {}\n", changes.size(),
-                       changes.size() == 1 ? "" : "s", o.kind, o.name);
-        return code;
-    });
+    return with_admin(
+        o.target, [&](client::Admin& admin, Deadline deadline, fiber::StopToken stop) {
+            const std::string what = fmt::format("config {} {} {}", verb, o.kind, o.name);
+            const auto answer = admin.alter_configs(*resource, changes, deadline, stop);
+            if (!answer.ok() && is_missing_broker(*resource, answer.code()))
+                return no_such_broker(admin, what, o.name);
+            const int code = settle(what, answer, o.target);
+            if (code == kOk)
+                fmt::print("changed {} key{} of {} {}\n", changes.size(),
+                           changes.size() == 1 ? "" : "s", o.kind, o.name);
+            return code;
+        });
 }
 
 int set(const ConfigOptions& o) {

@@ -292,6 +292,7 @@ int produce(const ProduceOptions& options) {
         config.acks = -1;
     } else if (options.acks == "0" || options.acks == "1") {
         config.acks = options.acks == "1" ? 1 : 0;
+        config.in_flight = 1;  // lines stay in their order, whatever is sent again
     } else {
         return bad_input(fmt::format("faultline: --acks {}: one of 0, 1, all", options.acks));
     }

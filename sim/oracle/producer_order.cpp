@@ -1,6 +1,7 @@
 // INV-84 producer-order: in a partition's log the records of one producer stand in the order in
 // which it sent them, and once. Without idempotence a retry may write a record again; a record that
-// stands there for the first time must still not come after a later one. With acks=0 neither holds.
+// stands there for the first time must still not come after a later one, unless more than one batch
+// may be under way. With acks=0 neither holds.
 #include <set>
 
 #include <fmt/format.h>
@@ -33,7 +34,7 @@ public:
         // Nobody tells such a producer that its connection was cut: what the old one still holds
         // may arrive behind what the next one brings.
         if (p.acks == Acks::none) return;
-        if (again && !p.idempotence) return;
+        if (!p.idempotence && (again || p.most_in_flight() > 1)) return;
         violate(at, fmt::format("record {} of {} stands at offset {} of {}, but record {} already "
                                 "stood before it at offset {}{}",
                                 d->record, p.id, d->at.v, partition_name(d->partition), seen.last,

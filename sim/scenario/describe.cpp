@@ -100,6 +100,9 @@ void producer(Fields& f, ProducerSpec& p) {
     if (p.acks != Acks::all && !f.has("idempotence")) p.idempotence = false;
     f.boolean("idempotence", p.idempotence, "No duplicates by retries; needs acks all.");
     if (p.idempotence && p.acks != Acks::all) f.fail("idempotence", "needs acks \"all\"");
+    f.integer("in_flight", p.in_flight, 0, 5,
+              "Batches of one partition under way at once; 0: 5 with idempotence, else 1. Without "
+              "idempotence a retry may change the order of more.");
     f.word("compression", p.compression, kCodecs, "Of its batches.");
     f.integer("keys", p.keys, 0, 1'000'000, "Distinct keys; 0: no key.");
     f.duration("linger", p.linger, "How long a batch waits for company.");

@@ -93,6 +93,10 @@ struct ProducerSpec {
     std::uint32_t size = 100;   // bytes of the value
     Acks acks = Acks::all;
     bool idempotence = true;
+    // Batches of a partition under way at once; 0: 5 with idempotence, else 1, which keeps the
+    // order.
+    std::uint32_t in_flight = 0;
+    std::uint32_t most_in_flight() const { return in_flight > 0 ? in_flight : idempotence ? 5 : 1; }
     std::string compression = "none";
     std::int32_t keys = 0;  // distinct keys; 0: no key, sticky partitions
     Duration linger = 5ms;

@@ -35,6 +35,10 @@ void draw_producer(ProducerSpec& p, Rng rng) {
     constexpr std::string_view codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
     if (rng.chance(1, 4)) p.acks = rng.chance(3, 4) ? Acks::leader : Acks::none;
     p.idempotence = p.acks == Acks::all && (p.idempotence || rng.chance(1, 2)) && !rng.chance(1, 8);
+    // Without idempotence only one at a time keeps an order that can be judged.
+    Rng under_way = rng.fork("in_flight");
+    if (p.idempotence || under_way.chance(1, 4))
+        p.in_flight = static_cast<std::uint32_t>(1 + under_way.below(5));
     if (rng.chance(1, 3)) p.compression = codecs[rng.below(std::size(codecs))];
     if (rng.chance(1, 2)) p.keys = static_cast<std::int32_t>(1 + rng.below(20));
     if (rng.chance(1, 2)) p.size = static_cast<std::uint32_t>(log_uniform(rng, 40, 4000));

@@ -34,7 +34,8 @@ public:
                      .linger = spec.linger,
                      .batch_bytes = spec.batch_size,
                      .delivery_timeout = spec.delivery_timeout,
-                     .idempotence = spec.idempotence},
+                     .idempotence = spec.idempotence,
+                     .in_flight = spec.most_in_flight()},
                     [this](const client::Delivery& d) { answered(d); }) {}
 
     void run(fiber::StopToken stop) {

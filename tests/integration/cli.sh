@@ -83,6 +83,10 @@ fl config describe topic h --json | python3 -c 'import json, sys
 [e] = json.load(sys.stdin)
 assert (e["name"], e["value"], e["source"]) == ("retention.ms", "7200000", "topic"), e' || fail "config describe --json"
 says 'topic or broker' tool config describe tropic h
+says 'there is no broker 99; alive are 1;' tool config describe broker 99
+says 'no such option; did you mean --compression?' tool produce h --compresion zstd
+says 'no such option; did you mean --partitions?' tool topic create h --partitons=3
+says 'did you mean --port?' "$bin/faultlined" --dev --prot 1
 fl cluster info >"$dir/info" || fail "cluster info"
 grep -q "^  broker 1 .*${boot##*:}" "$dir/info" && grep -q '^quorum leader 1 ' "$dir/info" && grep -q '^  voter 1 ' "$dir/info" ||
     fail "cluster info: $(cat "$dir/info")"

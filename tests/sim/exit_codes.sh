@@ -29,6 +29,11 @@ grep -Eq '^verdict=holds seed=5 hash=[0-9a-f]{32} sim_s=[0-9]+\.[0-9]{3} wall_s=
 expect json 0 "$dir/good.json" --json
 python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); assert d["verdict"]=="holds" and len(d["hash"])==32' "$dir/out" || failed=1
 
+# The picture's form is asked about before the run, not after it.
+expect form 2 "$dir/good.json" --timeline "$dir/x.foo"
+one_error_line form 'no timeline form'
+[[ -s $dir/out ]] && { echo "form: there was a run: $(tail -1 "$dir/out")"; failed=1; }
+
 sed 's/"consumer"/"consumr"/' "$dir/good.json" >"$dir/typo.json"
 expect typo 2 "$dir/typo.json"
 one_error_line typo 'typo.json:3:47: /workload/1'

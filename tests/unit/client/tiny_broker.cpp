@@ -67,6 +67,28 @@ wire::MetadataResponse answer(TinyBroker& b, Env&, const wire::MetadataRequest& 
     return r;
 }
 
+// Answers for a batch that is not to be appended; takes note of one that is.
+bool refused_by_numbers(TinyBroker& b, const wire::BatchHeader& header,
+                        wire::ProduceResponse::PartitionProduceResponse& p) {
+    const logic::ProducerBatch batch{header.producer_id, header.producer_epoch,
+                                     header.base_sequence, header.count};
+    const auto verdict = b.numbers.check(batch);
+    switch (verdict.check) {
+        case logic::ProducerCheck::append: break;
+        case logic::ProducerCheck::duplicate: p.base_offset = verdict.first.v; return true;
+        case logic::ProducerCheck::out_of_order_sequence:
+            p.error_code = KafkaError::out_of_order_sequence_number;
+            return true;
+        case logic::ProducerCheck::invalid_producer_epoch:
+            p.error_code = KafkaError::invalid_producer_epoch;
+            return true;
+    }
+    b.ends.resize(static_cast<std::size_t>(b.partitions));
+    const Offset first{b.ends[0]};
+    b.numbers.appended(batch, first, first + (header.count - 1), 0, {});
+    return false;
+}
+
 wire::ProduceResponse answer(TinyBroker& b, Env& env, const wire::ProduceRequest& q) {
     ++b.produces;
     if (b.produce_delay.count() > 0) env.fibers.sleep_until(env.clock.in(b.produce_delay));
@@ -85,11 +107,13 @@ wire::ProduceResponse answer(TinyBroker& b, Env& env, const wire::ProduceRequest
     }
     const Slice flat = data.records.bytes().coalesce_copy();
     if (flat.size() > b.largest_batch) {
-        p.error_code = KafkaError::message_too_large;
+        p.error_code = b.refusal_of_size;
         return r;
     }
     auto header = wire::parse_batch_header(flat.bytes());
+    if (b.keeps_numbers && refused_by_numbers(b, header, p)) return r;
     b.sequences.push_back(header.base_sequence);
+    b.epochs.push_back(header.producer_epoch);
     b.ends.resize(static_cast<std::size_t>(b.partitions));
     std::int64_t& end = b.ends[static_cast<std::size_t>(data.index)];
     header.base_offset = p.base_offset = end;

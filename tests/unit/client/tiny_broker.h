@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/env/env.h"
+#include "core/logic/producer/producer_state.h"
 #include "core/rpc/frame_io.h"
 #include "core/wire/reader.h"
 #include "core/wire/record_batch.h"
@@ -19,11 +20,13 @@ struct TinyBroker {
     std::int16_t newest_api_versions = 4;  // older than asked: error 35 in version 0
     bool serves_init_producer_id = false;
     std::deque<wire::KafkaError> produce_errors;  // of the next Produce requests; none: append
-    int swallow_produce = 0;  // appends, then closes the connection without an answer
+    bool keeps_numbers = false;  // refuses and recognises batches by their numbers, as KIP-98 says
+    int swallow_produce = 0;     // appends, then closes the connection without an answer
     int fetch_out_of_range = 0;
     bool corrupt_fetch = false;
     Duration produce_delay{0};
-    std::size_t largest_batch = SIZE_MAX;  // bytes; larger ones are MESSAGE_TOO_LARGE
+    std::size_t largest_batch = SIZE_MAX;  // bytes; larger ones are refused
+    wire::KafkaError refusal_of_size = wire::KafkaError::message_too_large;
     // What every Fetch answer says was aborted, as producer id and first offset.
     std::vector<std::pair<std::int64_t, std::int64_t>> aborted;
     // The leader epoch of every partition, and where each epoch but the first began (KIP-320). At
@@ -44,6 +47,8 @@ struct TinyBroker {
     int connections = 0, produces = 0, metadatas = 0;
     std::vector<std::int16_t> api_versions_asked;
     std::vector<std::int32_t> sequences;
+    std::vector<std::int16_t> epochs;  // of the batches in the log
+    logic::ProducerStates numbers;     // of all partitions
     int epochs_asked = 0;
 
     // A node's main.
