@@ -88,10 +88,13 @@ void Producer::run(Lane& lane, fiber::StopToken stop) {
         (void)take_answers(lane);
         expire(lane, now);
         if (send_next(lane, stop)) continue;
-        (void)lane.changed.wait(next_event(lane), stop, [&] {
+        const Deadline until = next_event(lane);
+        (void)lane.changed.wait(until, stop, [&] {
             const auto heard = [](const auto& s) { return s.second.call.answered(); };
+            // A record that comes has a linger and an end of its own.
             return std::ranges::any_of(lane.sending, heard) ||
-                   (lane.paused_until <= cluster_.now() && may_go(lane));
+                   (lane.paused_until <= cluster_.now() && may_go(lane)) ||
+                   next_event(lane).at < until.at;
         });
     }
     abandon(lane);

@@ -90,6 +90,31 @@ TEST_CASE("an error for good fails its own batch; the others are numbered anew a
     REQUIRE(rig.broker.values(0) == want);
 }
 
+TEST_CASE("a record alone leaves after its linger, whatever was there before") {
+    Rig rig;
+    rig.broker.serves_init_producer_id = rig.broker.keeps_numbers = true;
+    std::vector<Duration> took;
+    rig.run([&](Env& env, fiber::StopToken stop) {
+        MonoTime sent{};
+        Producer producer(env, rig.config(), {.linger = 20ms}, [&](const Delivery& d) {
+            REQUIRE(d.error == KafkaError::none);
+            took.push_back(env.clock.now() - sent);
+        });
+        for (std::size_t i = 0; i < 4; ++i) {
+            OutRecord record;
+            record.topic = "t";
+            record.partition = 0;
+            record.value = as_bytes("v");
+            sent = env.clock.now();
+            REQUIRE(producer.send(record, env.clock.in(10s), stop).ok());
+            env.fibers.sleep_until(env.clock.in(1s), stop);
+            REQUIRE(took.size() == i + 1);
+        }
+        producer.close(env.clock.in(10s));
+    });
+    for (std::size_t i = 1; i < took.size(); ++i) CHECK(took[i] < 40ms);
+}
+
 TEST_CASE("a batch over the segment's size is split, with others under way behind it") {
     Rig rig;
     rig.broker.serves_init_producer_id = rig.broker.keeps_numbers = true;
