@@ -33,8 +33,6 @@ struct PartitionContext {
     // Who should be read by the consumer that asks; -1: the leader. Empty: always the leader.
     std::function<std::int32_t(const logic::LeaderState&, const FetchPart&)> read_replica{};
     std::function<bool(NodeId)> alive{};  // a broker that is not fenced
-    // Brings the starts of all logs of this node to disk. Parks.
-    std::function<Result<void>()> write_log_starts{};
     // Of this shard: for what replicas that are not in sync take from here, and take elsewhere.
     logic::ThrottleBucket leader_throttle{}, follower_throttle{};
     // Until then the controller believes this node alive; afterwards another may lead.
@@ -98,6 +96,11 @@ public:
     // What came of that. Appends, or cuts what the leader does not have. False: try again later.
     // Parks until it is written, not until it is durable.
     bool take_fetched(const NextFetch& asked, const wire::FetchResponse::PartitionData& data);
+    // Deleted records do not come back with the next leader, not after a power loss either: the
+    // leader is told where the log starts when that is on disk. This is what is to be brought
+    // there, since the leader said so; start_written() says that it was. Neither parks.
+    std::optional<Offset> unwritten_start() const { return unwritten_start_; }
+    void start_written(Offset start);
     // Parks until all that was taken is as safe as its acknowledgement needs.
     void wait_safe(fiber::StopToken stop);
 
@@ -179,8 +182,11 @@ private:
     bool following_ = false;
     bool caught_up_ = false;                                            // as the leader said last
     bool throttled_as_leader_ = false, throttled_as_follower_ = false;  // KIP-73
-    int deleting_ = 0;       // requests that wait for followers to delete records
-    Offset written_start_;   // as a follower: where the log starts on disk, too
+    int deleting_ = 0;  // requests that wait for followers to delete records
+    // As a follower: where the log starts on disk, too; and where it starts since the leader said
+    // so.
+    Offset written_start_;
+    std::optional<Offset> unwritten_start_;
     MonoTime held_until_{};  // appends wait: hold_appends()
     // It ceased to lead while they did, and all that it had appended was committed.
     bool settled_ = false;

@@ -44,6 +44,7 @@ bool Partition::take_fetched(const NextFetch& asked,
         if (!log_->truncate_fully_and_start_at(start).ok()) return false;
         producers_ = {};
         high_watermark_ = written_start_ = start;
+        unwritten_start_.reset();
         return true;
     }
     if (data.error_code != KafkaError::none) return false;
@@ -123,17 +124,19 @@ bool Partition::follow_high_watermark(const wire::FetchResponse::PartitionData& 
     return deleted;
 }
 
-// Deleted records do not come back with the next leader, not after a power loss either: where the
-// log starts is on disk before the leader is told. False: tried again with the next answer.
+// False: tried again with the next answer.
 bool Partition::follow_log_start(Offset start) {
     if (start <= written_start_ || start > log_->log_end()) return true;
     context_.probe.reached(probe::Site::follower_takes_log_start);
     if (start > log_->log_start() && !log_->delete_records_before(start).ok()) return false;
     high_watermark_ = std::max(high_watermark_, log_->log_start());
-    const Offset now = log_->log_start();
-    if (context_.write_log_starts && !context_.write_log_starts().ok()) return false;
-    written_start_ = now;
+    unwritten_start_ = log_->log_start();
     return true;
+}
+
+void Partition::start_written(Offset start) {
+    if (unwritten_start_ == start) unwritten_start_.reset();
+    if (!leader_ && log_->log_start() >= start) written_start_ = std::max(written_start_, start);
 }
 
 void Partition::wait_safe(fiber::StopToken stop) {

@@ -54,10 +54,7 @@ DeleteAnswer Partition::wait_deleted(std::int64_t wanted, Deadline deadline,
         answer = {KafkaError::not_leader_or_follower, -1, -1};
     } else {
         answer.low_watermark = low_watermark();
-        if (!waited.ok()) {
-            context_.probe.reached(probe::Site::delete_timed_out);
-            answer.error = wire::to_kafka_error(waited.code());
-        }
+        if (!waited.ok()) answer.error = wire::to_kafka_error(waited.code());
     }
     return answer;
 }

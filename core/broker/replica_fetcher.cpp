@@ -182,6 +182,21 @@ void ReplicaFetcher::take(const wire::FetchResponse& response, const AskedOf& as
                 put_off(followed->second, data.error_code);
         }
     }
+    for (const auto& partition : taken)
+        starts_moved_ = starts_moved_ || partition->unwritten_start().has_value();
+    if (starts_moved_) write_starts();
     for (const auto& partition : taken) partition->wait_safe(stop);
+}
+
+// One checkpoint for all that an answer has moved. What fails comes again with the next answer.
+void ReplicaFetcher::write_starts() {
+    std::vector<std::pair<std::shared_ptr<Partition>, Offset>> moved;
+    for (const auto& [tp, f] : partitions_) {
+        if (const auto start = f.partition->unwritten_start())
+            moved.emplace_back(f.partition, *start);
+    }
+    if (!moved.empty() && config_.write_log_starts && !config_.write_log_starts().ok()) return;
+    starts_moved_ = false;
+    for (const auto& [partition, start] : moved) partition->start_written(start);
 }
 }  // namespace faultline::broker

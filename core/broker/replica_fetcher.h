@@ -22,6 +22,8 @@ struct FetcherConfig {
     std::int32_t partition_max_bytes = 1 << 20;         // replica.fetch.max.bytes
     // The leader is to tell a higher high watermark at once: consumers read this replica (KIP-392).
     bool hurry_high_watermark = false;
+    // Brings the starts of all logs of this node to disk. Parks.
+    std::function<Result<void>()> write_log_starts{};
 };
 
 // Held by shared_ptr: its fiber keeps it until it has ended.
@@ -60,6 +62,7 @@ private:
     using AskedOf = std::map<model::PartitionId, Asked>;
     wire::FetchRequest request(AskedOf& asked);
     void take(const wire::FetchResponse& response, const AskedOf& asked, fiber::StopToken stop);
+    void write_starts();
     void put_off(Followed& followed, wire::KafkaError error);
     MonoTime next_due() const;
 
@@ -76,5 +79,6 @@ private:
     std::optional<fiber::StopSource> interrupt_;  // of the fetch under way
     std::optional<MonoTime> asked_at_;            // the fetch under way
     bool stopping_ = false;
+    bool starts_moved_ = false;  // of some partition since they were written
 };
 }  // namespace faultline::broker

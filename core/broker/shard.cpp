@@ -104,7 +104,6 @@ Shard::Shard(Env& env, SharedRef shared)
       quorum_budget_(shared_->config.request_bytes_per_shard, SIZE_MAX),
       fetch_sessions_(session_limits(shared_->config, env)) {
     context_.alive = [this](NodeId id) { return alive(id); };
-    context_.write_log_starts = [this] { return write_log_starts(); };
     if (shared_->config.replica_selector == logic::ReplicaSelector::rack_aware) {
         context_.read_replica = [this](const logic::LeaderState& leader, const FetchPart& part) {
             return read_replica(leader, part);
@@ -181,7 +180,7 @@ Result<void> Shard::lower_at_primary(const TopicPartition& partition, Offset to)
 }
 
 Result<void> Shard::match_logs(const KnownTopics& known) {
-    std::vector<TopicPartition> deleted, strays;
+    std::vector<TopicPartition> deleted, strays, unknown;
     for (const TopicPartition& tp : logs_->partitions()) {
         const Uuid id = logs_->topic_id(tp);
         // Without an id it was killed while it was made.
@@ -191,9 +190,13 @@ Result<void> Shard::match_logs(const KnownTopics& known) {
             if (!is_replica(*topic, tp.index, shared_->config.node)) strays.push_back(tp);
             continue;
         }
-        // What a snapshot does not hold any more was deleted, as in Kafka.
-        if (known.since_snapshot || known.removed->contains(id)) {
+        if (known.removed->contains(id)) {
             deleted.push_back(tp);
+            continue;
+        }
+        // Deleted before the snapshot, most likely: but nothing says so.
+        if (known.since_snapshot) {
+            unknown.push_back(tp);
             continue;
         }
         env_.log.error(
@@ -209,6 +212,15 @@ Result<void> Shard::match_logs(const KnownTopics& known) {
     for (const TopicPartition& tp : deleted) {
         env_.probe.reached(probe::Site::deleted_topic_found);
         FL_CHECK(logs_->remove(tp));
+    }
+    for (const TopicPartition& tp : unknown) {
+        env_.probe.reached(probe::Site::stray_log_set_aside);
+        const Uuid id = logs_->topic_id(tp);
+        FL_TRY(const std::string kept, logs_->set_aside(tp));
+        env_.log.warn(
+            "{}-{} is of a topic that the metadata does not know (id {}): its log is kept as {}, "
+            "where nobody reads it; remove it when it is not needed",
+            tp.topic, tp.index.v, to_string(id), kept);
     }
     for (const TopicPartition& tp : strays) {
         env_.probe.reached(probe::Site::stray_replica_removed);

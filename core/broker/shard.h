@@ -55,9 +55,10 @@ public:
 
     // --- life cycle, in this shard's fibers ------------------------------------------------------
     Result<void> open_logs(std::vector<storage::LogDirState> states);
-    // Before the first apply(): removes the logs of topics that are deleted. corrupt: there is a
-    // log of a topic that the metadata log neither has nor has removed, so it has lost records;
-    // nothing is touched then. Parks.
+    // Before the first apply(): removes the logs of topics that are deleted. A topic that the
+    // metadata neither has nor has removed: when they began from a snapshot its log is set aside,
+    // as Kafka does (...-stray); else they have lost records, and the answer is corrupt, nothing is
+    // touched. Parks.
     Result<void> match_logs(const KnownTopics& known);
     // Makes, opens and drops partitions so that they are what `image` says, and gives each its
     // part; only those of topics that changed, but for the first time. Parks. Partitions that
@@ -146,6 +147,7 @@ private:
                         std::int32_t index);
     void accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop);
     void serve(ConnectionPtr connection, controller::Controller* controller, fiber::StopToken stop);
+    Result<ConnectionSlots::Answer> ask_for_slot(const std::string& host);
     bool take_slot(const std::string& host, fiber::StopToken stop);
     void give_slot_back(const std::string& host);
     void data_arrived();

@@ -7,6 +7,7 @@ namespace {
 // Connections that wait for max.connections: how often they look, and how many a listener takes.
 constexpr Duration kSlotLook = std::chrono::milliseconds(20);
 constexpr std::size_t kMostWaiting = 128;
+constexpr Duration kSlotAnswer = 5s;  // of shard 0, which may be busy; then it is asked again
 }  // namespace
 
 Result<std::vector<Endpoint>> Shard::listen(const std::vector<Endpoint>& at) {
@@ -91,6 +92,29 @@ void Shard::serve(ConnectionPtr connection, controller::Controller* controller,
         stop);
 }
 
+// Late is never: what the first shard would grant after that it keeps.
+Result<ConnectionSlots::Answer> Shard::ask_for_slot(const std::string& host) {
+    struct Ask {  // touched on the first shard alone
+        bool given_up = false, granted = false;
+    };
+    const auto ask = std::make_shared<Ask>();
+    const auto answer = env_.shards.call(
+        ShardId{0}, env_.clock.in(kSlotAnswer), [shared = shared_, host, ask](Env& env) {
+            if (ask->given_up) return ConnectionSlots::Answer::full;
+            const auto taken = shared->at(env).slots_.take(host);
+            ask->granted = taken == ConnectionSlots::Answer::granted;
+            return taken;
+        });
+    if (!answer.ok() && answer.code() == Errc::timed_out) {
+        (void)env_.shards.post(ShardId{0}, [shared = shared_, host, ask](Env& env) {  // going down
+            ask->given_up = true;
+            Shard* const first = shared->shards[env.shard.v];
+            if (ask->granted && first != nullptr) first->slots_.give_back(host);
+        });
+    }
+    return answer;
+}
+
 bool Shard::take_slot(const std::string& host, fiber::StopToken stop) {
     using Answer = ConnectionSlots::Answer;
     bool told = false;
@@ -99,9 +123,8 @@ bool Shard::take_slot(const std::string& host, fiber::StopToken stop) {
         if (env_.shard.v == 0) {
             answer = slots_.take(host);
         } else {
-            const auto asked = env_.shards.call(
-                ShardId{0}, Deadline::never(),
-                [shared = shared_, host](Env& env) { return shared->at(env).slots_.take(host); });
+            const auto asked = ask_for_slot(host);
+            if (!asked.ok() && asked.code() == Errc::timed_out) continue;
             if (!asked.ok()) return false;  // going down
             answer = *asked;
         }

@@ -13,6 +13,8 @@ using wire::KafkaError;
 namespace {
 constexpr Duration kSuspicion = 1s;
 constexpr Duration kLook = 200ms;
+// A wait on another shard is this long at a time, and its answer so much longer under way at most.
+constexpr Duration kStopSlice = 1s, kAnswerTravel = 5s;
 }  // namespace
 
 void Shard::unfollow(const TopicPartition& partition) {
@@ -48,6 +50,7 @@ void Shard::follow_leader(const model::MetadataImage& image, const std::shared_p
         config.backoff = std::chrono::milliseconds(shared_->config.replica_fetch_backoff_ms);
         config.hurry_high_watermark =
             shared_->config.replica_selector != logic::ReplicaSelector::leader;
+        config.write_log_starts = [this] { return write_log_starts(); };
         const auto broker_epoch = [this] {
             const model::BrokerImage* self = image_->broker(shared_->config.node);
             return self == nullptr ? -1 : self->epoch;
@@ -186,19 +189,30 @@ void Shard::share_throttles(const model::MetadataImage& image) {
 
 DeleteAnswer Shard::wait_deleted(const TopicPartition& partition, std::int64_t wanted,
                                  Deadline deadline, fiber::StopToken stop) {
-    const auto wait = [partition, wanted, deadline](Shard& shard, fiber::StopToken token) {
+    const auto wait = [partition, wanted](Shard& shard, Deadline until, fiber::StopToken token) {
         DeleteAnswer answer;
         if (const auto p = shard.find(partition, answer.error))
-            answer = p->wait_deleted(wanted, deadline, token);
+            answer = p->wait_deleted(wanted, until, token);
         return answer;
     };
     const ShardId shard = owner(partition);
-    if (shard == env_.shard) return wait(*this, stop);
-    const auto answer = env_.shards.call(shard, deadline, [shared = shared_, wait](Env& env) {
-        Shard& there = shared->at(env);
-        return wait(there, there.background_.token());
-    });
-    return answer.ok() ? *answer : DeleteAnswer{wire::to_kafka_error(answer.code()), -1, -1};
+    if (shard == env_.shard) return wait(*this, deadline, stop);
+    // A stop of this shard does not reach the other one, which may go on long after it: so it is
+    // asked again and again, each time for no longer than a stop may take.
+    while (true) {
+        const Deadline until = std::min(deadline, env_.clock.in(kStopSlice));
+        const auto answer =
+            env_.shards.call(shard, std::min(deadline, env_.clock.in(kStopSlice + kAnswerTravel)),
+                             [shared = shared_, wait, until](Env& env) {
+                                 Shard& there = shared->at(env);
+                                 return wait(there, until, there.background_.token());
+                             });
+        const KafkaError error = answer.ok() ? answer->error : wire::to_kafka_error(answer.code());
+        const bool again = error == KafkaError::request_timed_out &&
+                           env_.clock.now() < deadline.at && !stop.stop_requested();
+        if (again) continue;
+        return answer.ok() ? *answer : DeleteAnswer{error, -1, -1};
+    }
 }
 
 std::int32_t Shard::read_replica(const logic::LeaderState& leader, const FetchPart& part) const {

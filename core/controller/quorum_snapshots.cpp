@@ -33,7 +33,7 @@ Result<raft::VoterSet> Quorum::open_snapshots(raft::LogView& view, raft::VoterSe
     if (log.log_start() > Offset{0} || (at != nullptr && at->id.end == Offset{0})) {
         if (at == nullptr) return Error{Errc::corrupt, 0, "quorum.no_snapshot"};
         if (log.log_start() < at->id.end) FL_CHECK(log.delete_records_before(at->id.end));
-        FL_CHECK(logs_->checkpoint_log_starts());
+        FL_CHECK(logs_->checkpoint_own_log_starts());
         view.snapshot = at->id;
         FL_TRY(const MetadataSnapshot oldest, snapshots_.load(at->id));
         if (oldest.voters) first = *oldest.voters;
@@ -125,7 +125,7 @@ Result<void> Quorum::trim_log() {
         const SnapshotId id = next->id;
         raft_->trimmed(id);
         FL_CHECK(log.delete_records_before(id.end));
-        FL_CHECK(logs_->checkpoint_log_starts());
+        FL_CHECK(logs_->checkpoint_own_log_starts());
         FL_CHECK(snapshots_.remove_before(id.end));
     }
 }
@@ -218,7 +218,7 @@ Result<void> Quorum::install(const MetadataSnapshot& snapshot) {
     const auto replaced = [&]() -> Result<void> {
         FL_CHECK(snapshots_.publish());
         FL_CHECK(log_.log().truncate_fully_and_start_at(snapshot.id.end));
-        return logs_->checkpoint_log_starts();
+        return logs_->checkpoint_own_log_starts();
     }();
     replacing_ = false;
     if (!replaced.ok()) return replaced;

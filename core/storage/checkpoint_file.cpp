@@ -156,9 +156,9 @@ std::optional<TopicPartition> parse_partition_dir(std::string_view name) {
     return out;
 }
 
-std::string deleted_dir(const TopicPartition& p, const Uuid& unique) {
+std::string moved_dir(const TopicPartition& p, const Uuid& unique, std::string_view why) {
     const std::string suffix =
-        fmt::format("-{}.{:016x}{:016x}-delete", p.index.v, unique.hi, unique.lo);
+        fmt::format("-{}.{:016x}{:016x}-{}", p.index.v, unique.hi, unique.lo, why);
     return p.topic.substr(0, 255 - suffix.size()) + suffix;
 }
 

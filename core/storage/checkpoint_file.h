@@ -46,7 +46,8 @@ std::int64_t parse_clean_shutdown(std::string_view text);
 std::string partition_dir(const TopicPartition&);
 // Empty when `name` is not a partition's directory (also "...-delete" and "...-future").
 std::optional<TopicPartition> parse_partition_dir(std::string_view name);
-// "<topic>-<partition>.<32 hex>-delete", cut to 255 characters as Kafka does.
-std::string deleted_dir(const TopicPartition&, const Uuid& unique);
+// "<topic>-<partition>.<32 hex>-<why>", cut to 255 characters as Kafka does; `why` is "delete" of a
+// log that is removed, "stray" of one whose topic is not known.
+std::string moved_dir(const TopicPartition&, const Uuid& unique, std::string_view why);
 bool is_deleted_dir(std::string_view name);
 }  // namespace faultline::storage

@@ -328,7 +328,17 @@ Result<LogRef> LogManager::create(const TopicPartition& partition, const Uuid& t
     return log;
 }
 
-Result<void> LogManager::remove(const TopicPartition& named) {
+Result<void> LogManager::remove(const TopicPartition& partition) {
+    FL_TRY(const std::string dead, move_away(partition, "delete"));
+    removals_.spawn({.name = "log.remove"}, [this, dead](fiber::StopToken) { remove_files(dead); });
+    return {};
+}
+
+Result<std::string> LogManager::set_aside(const TopicPartition& partition) {
+    return move_away(partition, "stray");
+}
+
+Result<std::string> LogManager::move_away(const TopicPartition& named, std::string_view why) {
     const TopicPartition partition = named;  // the caller's may be part of what goes
     if (!busy_.insert(partition).second) return Error{Errc::busy, 0, "log_manager.remove"};
     struct Busy {
@@ -351,17 +361,17 @@ Result<void> LogManager::remove(const TopicPartition& named) {
         return Error{Errc::not_found, 0, "log_manager.remove"};
     }
     LogDir& dir = *dirs_[index].health;
-    const std::string dead = dir.path() + "/" + deleted_dir(partition, fresh_uuid());
+    const std::string dead = dir.path() + "/" + moved_dir(partition, fresh_uuid(), why);
     const auto steps = [&]() -> Result<void> {
         FL_CHECK(context_.disk.rename(dir.path() + "/" + partition_dir(partition), dead));
         return context_.disk.sync_dir(dir.path());
     };
     if (auto renamed = steps(); !renamed.ok()) return dir.note(renamed.error());
-    removals_.spawn({.name = "log.remove"}, [this, dead](fiber::StopToken) { remove_files(dead); });
     context_.probe.emit(
         [&] { return probe::LogRemoved{context_.probe.intern(partition.topic, partition.index)}; });
     // A partition of the same name must not find the old one's offsets.
-    return forget_checkpoints(index, partition);
+    FL_CHECK(forget_checkpoints(index, partition));
+    return dead;
 }
 
 // From what was written last: asking the other shards is not allowed everywhere.
@@ -441,6 +451,19 @@ void LogManager::run_cleaner(fiber::StopToken stop) {
 Result<void> LogManager::checkpoint_recovery_points() { return write_all({true, false, false}); }
 Result<void> LogManager::checkpoint_log_starts() { return write_all({false, true, false}); }
 
+// From what the other shards said last: they need not be asked for what is not theirs.
+Result<void> LogManager::checkpoint_own_log_starts() {
+    FL_ASSERT(options_.primary);
+    Result<void> result;
+    for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+        if (dirs_[i].health->failed()) continue;
+        const auto guard = checkpoint_mutex_.lock();
+        if (auto wrote = write_checkpoints_of(i, {false, true, false}, {}); !wrote.ok())
+            result = wrote;
+    }
+    return result;
+}
+
 LogDirState LogManager::collect(std::uint32_t index) {
     LogDirState state;
     const LogDirState& known = states_[index];
@@ -482,16 +505,20 @@ Result<void> LogManager::write_checkpoints(std::uint32_t index, Which which) {
         if (peers_) others = peers_(index);
         const auto guard = checkpoint_mutex_.lock();
         // While they were asked one of them may have cut a log.
-        if (seen == lowerings_) return write_checkpoints_of(index, which, std::move(others));
+        if (seen != lowerings_) continue;
+        const bool silent = others.empty() && options_.owns && peers_;
+        dirs_[index].peers_unclean = silent || std::ranges::any_of(others, &LogDirState::failed);
+        FL_CHECK(write_checkpoints_of(index, which, std::move(others)));
+        // What those who were not heard wanted to be written is not.
+        if (silent) return Error{Errc::timed_out, 0, "log_manager.peers"};
+        return {};
     }
 }
 
 Result<void> LogManager::write_checkpoints_of(std::uint32_t index, Which which,
                                               std::vector<LogDirState> others) {
     LogDirState state = collect(index);
-    dirs_[index].peers_unclean = others.empty() && options_.owns && peers_;
     for (LogDirState& other : others) {
-        dirs_[index].peers_unclean |= other.failed;
         state.recovery_points.merge(other.recovery_points);
         state.log_starts.merge(other.log_starts);
         state.cleaned.merge(other.cleaned);

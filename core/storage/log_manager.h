@@ -93,6 +93,9 @@ public:
     // Renames the directory away (durable when it returns) and removes its files in the
     // background; also of an offline partition. Readers keep what they hold. not_found. Parks.
     Result<void> remove(const TopicPartition&);
+    // The same, but its files stay, in a directory that no start opens: returns its path. For the
+    // log of a topic that nobody knows, as Kafka does. Parks.
+    Result<std::string> set_aside(const TopicPartition&);
 
     // How far retention may go for a partition; without it, up to durable_end.
     void set_retention_limit(std::function<Offset(const PartitionLog&)> limit);
@@ -107,8 +110,12 @@ public:
     // One pass of each keeping fiber, for those who cannot wait. Parks.
     void run_retention();
     void run_cleaner(fiber::StopToken stop = {});
+    // Of the logs of all shards. timed_out: another shard did not answer; of its logs what it said
+    // last was written.
     Result<void> checkpoint_recovery_points();
     Result<void> checkpoint_log_starts();
+    // The same where only logs of this manager have moved: nobody else is asked. On the primary.
+    Result<void> checkpoint_own_log_starts();
     // Before offsets at and above `to` of a partition are written again: the checkpoints stop
     // promising more than `to`. Parks.
     Result<void> lower_checkpoints(const TopicPartition&, Offset to);
@@ -154,6 +161,7 @@ private:
     Result<void> write_all(Which which);
     void keep(std::string_view name, std::function<std::int64_t()> every_ms,
               std::function<void(fiber::StopToken)> pass);
+    Result<std::string> move_away(const TopicPartition&, std::string_view why);
     void remove_files(const std::string& path);
     std::vector<LogRef> snapshot() const;
     Uuid fresh_uuid();

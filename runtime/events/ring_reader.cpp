@@ -62,8 +62,12 @@ bool whole(const Entry& e, std::uint64_t number) {
 void take_ring(const std::vector<Entry>& ring, std::uint64_t before, std::uint64_t after,
                RingFile::Shard& out) {
     const std::uint64_t size = ring.size();
-    // What was written while it was read may have taken the place of what was there before.
-    const std::uint64_t first = after > size ? after - size : 0;
+    // What was written while it was read may have taken the place of what was there before. The one
+    // that comes after the last is no exception: it may have been half there when its place was
+    // copied, under the number of the one before, so a ring that is full begins one later. A place
+    // is written anew only when its counter tells of the entry before (event_rings.cpp), so those
+    // that are left lay still from the first look at the counter to the second.
+    const std::uint64_t first = after >= size ? after - size + 1 : 0;
     out.forgotten += first;
     for (std::uint64_t number = first + 1; number <= before; ++number) {
         const Entry& e = ring[(number - 1) % size];

@@ -42,6 +42,8 @@ void wait_for_followers(Shard& shard, Work& work, Deadline deadline, fiber::Stop
         DeleteAnswer& answer = work.answers[i];
         if (answer.error == KafkaError::none && answer.low_watermark < answer.wanted)
             answer = shard.wait_deleted(work.parts[i].partition, answer.wanted, deadline, stop);
+        if (answer.error == KafkaError::request_timed_out)
+            shard.env().probe.reached(probe::Site::delete_timed_out);
     }
 }
 

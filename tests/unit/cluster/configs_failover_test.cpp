@@ -1,59 +1,19 @@
 // Configuration in a cluster: what was answered holds on every broker, whoever leads the quorum,
 // and acts while records are written.
-#include "core/client/admin.h"
 #include "core/client/producer.h"
 #include "gen/wire/describe_cluster_request.h"
 #include "gen/wire/describe_cluster_response.h"
 #include "gen/wire/describe_configs_request.h"
 #include "gen/wire/describe_configs_response.h"
+#include "gen/wire/describe_topic_partitions_request.h"
+#include "gen/wire/describe_topic_partitions_response.h"
 #include "gen/wire/incremental_alter_configs_request.h"
 #include "gen/wire/incremental_alter_configs_response.h"
-#include "tests/unit/broker/bench.h"
+#include "tests/unit/cluster/three_brokers.h"
 
 namespace faultline::broker::test {
 namespace {
 using wire::KafkaError;
-
-struct Cluster {
-    explicit Cluster(std::uint64_t seed) : world(seed, recorder) {
-        for (int i = 1; i <= 3; ++i) {
-            const std::string host = "n" + std::to_string(i);
-            nodes.push_back(world.add_node(host, 1, [i, host](Env& env, fiber::StopToken stop) {
-                BrokerConfig config;
-                config.node = NodeId{i};
-                for (int k = 1; k <= 3; ++k)
-                    config.voters.push_back({NodeId{k}, {"n" + std::to_string(k), 9093}});
-                config.controller_bind = Endpoint{"", 9093};
-                config.listeners = {{"PLAINTEXT", {"", 9092}, {host, 9092}}};
-                config.log_dirs = {"data"};
-                (void)run_broker(env, config, stop);
-            }));
-            world.start(nodes.back());
-        }
-    }
-    void run(std::function<void(Env&)> body) {
-        bool finished = false;
-        const NodeId node =
-            world.add_node("c" + std::to_string(++clients), 1, [&](Env& env, fiber::StopToken) {
-                body(env);
-                finished = true;
-                world.halt();
-            });
-        world.start(node);
-        world.run_until(world.now() + 600s);
-        REQUIRE(finished);
-    }
-    static client::ClientConfig client(std::vector<std::string> hosts) {
-        client::ClientConfig config;
-        for (auto& h : hosts) config.bootstrap.push_back({h, 9092});
-        config.request_timeout = 5s;
-        return config;
-    }
-    sim::Recorder recorder;
-    sim::World world;
-    std::vector<NodeId> nodes;
-    int clients = 0;
-};
 
 // Sets a key and asks again until there is an answer, whoever gives it.
 void set(Env& env, client::Cluster& cluster, std::int8_t type, std::string name, std::string key,
@@ -159,5 +119,63 @@ TEST_CASE("configuration: it changes under load while the controller fails, and 
         c.run(all_show);
         for (const NodeId node : c.nodes) c.world.crash(node);
     }
+}
+
+TEST_CASE(
+    "configuration: the controller decides by the cluster's defaults after a start from a "
+    "snapshot") {
+    Cluster c(1, [](BrokerConfig& config) {
+        config.snapshot_record_bytes = 500;
+        config.metadata_retention_bytes = 0;
+    });
+    c.run([&](Env& env) {
+        client::Admin admin(env, Cluster::client({"n1", "n2", "n3"}));
+        REQUIRE(admin.create_topic({"t", 1, 2, {}}, env.clock.in(120s)).ok());
+        set(env, admin.cluster(), 4, "", "unclean.leader.election.enable", "true");
+        // So that a snapshot holds it, and the log no more, nor any other change of a key.
+        for (int i = 0; i < 30; ++i)
+            REQUIRE(
+                admin.create_topic({"u" + std::to_string(i), 1, 1, {}}, env.clock.in(60s)).ok());
+        admin.close();
+    });
+    for (const NodeId node : c.nodes) c.world.crash(node);
+    for (const NodeId node : c.nodes) c.world.start(node);
+    c.run([&](Env& env) {
+        client::Admin admin(env, Cluster::client({"n1", "n2", "n3"}));
+        wire::DescribeTopicPartitionsRequest q;
+        q.topics.emplace_back().name = "t";
+        const auto described = [&] {
+            wire::DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponsePartition none;
+            const auto conn = admin.cluster().any(env.clock.in(30s));
+            if (!conn.ok()) return none;
+            const auto r =
+                (*conn)->call<wire::DescribeTopicPartitionsResponse>(q, env.clock.in(5s));
+            if (!r.ok() || r->topics.empty() || r->topics[0].partitions.empty()) return none;
+            return r->topics[0].partitions[0];
+        };
+        const auto until = [&](auto holds) {
+            for (int i = 0; i < 600 && !holds(described()); ++i)
+                env.fibers.sleep_until(env.clock.in(100ms));
+            return described();
+        };
+        // One of two replicas dies, comes back when the other has died, and may lead: that is the
+        // default of the cluster, not that of the file.
+        const auto whole = until([](const auto& p) { return p.isr_nodes.size() == 2; });
+        REQUIRE(whole.isr_nodes.size() == 2);
+        const std::int32_t last = whole.leader_id;
+        const std::int32_t other =
+            whole.replica_nodes[0] == last ? whole.replica_nodes[1] : whole.replica_nodes[0];
+        const auto node = [&c](std::int32_t id) {
+            return c.nodes.at(static_cast<std::size_t>(id - 1));
+        };
+        c.world.at(c.world.now(), [&c, n = node(other)] { c.world.crash(n); });
+        const auto fewer = until([](const auto& p) { return p.isr_nodes.size() == 1; });
+        REQUIRE(fewer.isr_nodes == std::vector{last});
+        c.world.at(c.world.now(), [&c, n = node(last)] { c.world.crash(n); });
+        c.world.at(c.world.now() + 1ms, [&c, n = node(other)] { c.world.start(n); });
+        CHECK(until([&](const auto& p) { return p.leader_id == other; }).leader_id == other);
+        admin.close();
+    });
+    for (const NodeId node : c.nodes) c.world.crash(node);
 }
 }  // namespace faultline::broker::test

@@ -84,11 +84,11 @@ TEST_CASE("event rings: the newest are kept, and routine does not push out what 
     const auto read = read_ring_file(dir.file());
     REQUIRE(read.has_value());
     const auto& shard = read->shards[0];
-    CHECK(shard.forgotten == 1000 - 64);
-    REQUIRE(shard.entries.size() == 65);
+    CHECK(shard.forgotten == 1000 - 63);
+    REQUIRE(shard.entries.size() == 64);
     CHECK(std::holds_alternative<probe::ControllerActive>(shard.entries[0].event));
-    CHECK(std::get<probe::LogFlushed>(shard.entries[1].event).durable_end == Offset{936});
-    CHECK(std::get<probe::LogFlushed>(shard.entries[64].event).durable_end == Offset{999});
+    CHECK(std::get<probe::LogFlushed>(shard.entries[1].event).durable_end == Offset{937});
+    CHECK(std::get<probe::LogFlushed>(shard.entries[63].event).durable_end == Offset{999});
 }
 
 TEST_CASE("event rings: the file outlives its process, and the next one's stands beside it") {
@@ -155,4 +155,31 @@ TEST_CASE("event rings: an entry that is half written, or of no known kind, is l
     REQUIRE(read.has_value());
     REQUIRE(read->shards[0].entries.size() == 1);
     CHECK(std::get<probe::BrokerReady>(read->shards[0].entries[0].event).port == 0);
+}
+
+TEST_CASE("event rings: the place that is written next is not read, whatever its number says") {
+    const Directory dir;
+    const auto entry = [](std::size_t n) {
+        return static_cast<std::streamoff>(page_up(sizeof(Header)) + sizeof(Section) +
+                                           sizeof(Entry) * n);
+    };
+    for (const std::int64_t written : {63, 64, 65, 150}) {
+        {
+            auto rings = EventRings::open(options(dir.file(), 64));
+            REQUIRE(rings.ok());
+            for (std::int64_t i = 0; i < written; ++i)
+                put(*(*rings)->sink(ShardId{0}), 100 + i, probe::LogFlushed{0, Offset{i}});
+        }
+        // As a reader finds it who copied the number before the writer took the place, and the rest
+        // while the writer was at it.
+        const auto next = static_cast<std::size_t>(written % 64);
+        overwrite(dir.file(), entry(next) + static_cast<std::streamoff>(offsetof(Entry, at)),
+                  std::string(8, '\0'));
+        const auto read = read_ring_file(dir.file());
+        REQUIRE(read.has_value());
+        const auto& entries = read->shards[0].entries;
+        CHECK(entries.size() == 63);
+        CHECK(read->shards[0].forgotten == static_cast<std::uint64_t>(written - 63));
+        for (const Entry& e : entries) CHECK(e.at.ns >= 100);
+    }
 }

@@ -187,8 +187,10 @@ TEST_CASE("checkpoints: Kafka's text, and nothing else", "[storage]") {
     for (const char* bad :
          {"a", "-1", "a-", "a-x", "a-1-delete", "a/b-1", "a--1x", "a-1.0af-delete"})
         CHECK(!parse_partition_dir(bad));
-    CHECK(is_deleted_dir(deleted_dir({std::string(249, 't'), PartitionIndex{5}}, Uuid{1, 2})));
-    CHECK(deleted_dir({std::string(249, 't'), PartitionIndex{5}}, Uuid{1, 2}).size() == 255);
+    CHECK(is_deleted_dir(
+        moved_dir({std::string(249, 't'), PartitionIndex{5}}, Uuid{1, 2}, "delete")));
+    CHECK(moved_dir({std::string(249, 't'), PartitionIndex{5}}, Uuid{1, 2}, "delete").size() ==
+          255);
     const MetaProperties meta{Uuid{1, 2}, NodeId{7}, Uuid{3, 4}};
     const auto back = parse_meta(print_meta(meta));
     REQUIRE(back);

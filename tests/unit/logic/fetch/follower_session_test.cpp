@@ -93,6 +93,24 @@ TEST_CASE("follower session: a quiet follower of 5,000 partitions names none of 
     require_same(leader.wanted(), wanted);
 }
 
+TEST_CASE(
+    "follower session: a high watermark that rose is told, or the leader goes on telling it") {
+    Leader leader;
+    FollowerSession session;
+    auto wanted = all_of(2, 3);
+    wire::FetchRequest q;
+    session.ask(wanted, q);
+    CHECK(session.answered(leader.answer(q)));
+    wanted[{topic(1), 2}].high_watermark = 5;
+    session.ask(wanted, q);
+    REQUIRE(named(q) == 1);
+    CHECK(q.topics[0].partitions[0].high_watermark == 5);
+    CHECK(session.answered(leader.answer(q)));
+    CHECK((leader.wanted()[{topic(1), 2}].high_watermark) == 5);
+    session.ask(wanted, q);
+    CHECK(named(q) == 0);
+}
+
 TEST_CASE("follower session: the leader always knows what is wanted") {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         Rng rng(seed);
