@@ -4,7 +4,7 @@
 
 namespace faultline::broker {
 namespace {
-// Connections that wait for max.connections: how often they look, and how many a listener takes.
+// Connections that wait for their turn: how often they look, and how many a listener takes.
 constexpr Duration kSlotLook = std::chrono::milliseconds(20);
 constexpr std::size_t kMostWaiting = 128;
 }  // namespace
@@ -97,11 +97,12 @@ bool Shard::take_slot(const std::string& host, fiber::StopToken stop) {
     while (!stop.stop_requested()) {
         Answer answer = Answer::full;
         if (env_.shard.v == 0) {
-            answer = slots_.take(host);
+            answer = slots_.take(host, env_.clock.now());
         } else {
-            const auto asked = env_.shards.call(
-                ShardId{0}, Deadline::never(),
-                [shared = shared_, host](Env& env) { return shared->at(env).slots_.take(host); });
+            const auto asked =
+                env_.shards.call(ShardId{0}, Deadline::never(), [shared = shared_, host](Env& env) {
+                    return shared->at(env).slots_.take(host, env.clock.now());
+                });
             if (!asked.ok()) return false;  // going down
             answer = *asked;
         }
@@ -111,7 +112,9 @@ bool Shard::take_slot(const std::string& host, fiber::StopToken stop) {
             return false;
         }
         if (!std::exchange(told, true))
-            env_.log.warn("a connection of {} waits: max.connections is reached", host);
+            env_.log.warn(
+                "a connection of {} waits: {} is reached", host,
+                answer == Answer::full ? "max.connections" : "max.connection.creation.rate");
         env_.fibers.sleep_until(env_.clock.in(kSlotLook), stop);
     }
     return false;
