@@ -58,7 +58,8 @@ struct BrokerConfig {
     std::int32_t max_request_partitions = 2000;  // max.request.partition.size.limit
     std::size_t fetch_session_slots = 1000;      // max.incremental.fetch.session.cache.slots
     // Of the node: its shards share them.
-    std::size_t max_connections = INT32_MAX;   // max.connections
+    std::size_t max_connections = INT32_MAX;         // max.connections
+    std::size_t connections_per_second = INT32_MAX;  // max.connection.creation.rate
     std::size_t most_connections = INT32_MAX;  // that the system has room for, whatever is set
     std::size_t max_connections_per_ip = INT32_MAX;         // max.connections.per.ip
     std::map<std::string, std::size_t> max_connections_of;  // by address: ...per.ip.overrides

@@ -22,6 +22,7 @@ void lay_over(DynamicConfig& out, const model::ConfigMap& config) {
     };
     number("producer.id.expiration.ms", out.producer_id_expiration_ms);
     number("max.connections", out.max_connections);
+    number("max.connection.creation.rate", out.connections_per_second);
     number("log.cleaner.backoff.ms", out.cleaner.backoff_ms);
     number("log.cleaner.dedupe.buffer.size", out.cleaner.dedupe_bytes);
     const auto rate = config.find("log.cleaner.io.max.bytes.per.second");
@@ -32,7 +33,7 @@ void lay_over(DynamicConfig& out, const model::ConfigMap& config) {
 
 DynamicConfig dynamic_config(const BrokerConfig& config, const model::MetadataImage& image) {
     DynamicConfig out{config.topic_defaults, config.producer_id_expiration_ms,
-                      config.max_connections, config.cleaner};
+                      config.max_connections, config.connections_per_second, config.cleaner};
     out.cleaner.backoff_ms = config.cleaner_backoff_ms;
     lay_over(out, image.broker_defaults);
     lay_over(out, of_node(config, image));

@@ -9,6 +9,7 @@ struct DynamicConfig {
     model::TopicConfig topic_defaults;  // of topics that set nothing themselves
     std::int64_t producer_id_expiration_ms = 0;
     std::size_t max_connections = 0;
+    std::size_t connections_per_second = 0;
     storage::CleanerOptions cleaner;  // of the node
 };
 

@@ -339,6 +339,7 @@ void Shard::apply_partition(const model::MetadataImage& image, const TopicPartit
 void Shard::configure(const model::MetadataImage& image) {
     dynamic_ = dynamic_config(shared_->config, image);
     slots_.allow(dynamic_.max_connections);
+    slots_.allow_per_second(dynamic_.connections_per_second);
     logs_->tune_cleaner(cleaner_share(dynamic_.cleaner, env_));
 }
 

@@ -4,7 +4,7 @@
 
 namespace faultline::broker {
 namespace {
-// Connections that wait for max.connections: how often they look, and how many a listener takes.
+// Connections that wait for their turn: how often they look, and how many a listener takes.
 constexpr Duration kSlotLook = std::chrono::milliseconds(20);
 constexpr std::size_t kMostWaiting = 128;
 constexpr Duration kSlotAnswer = 5s;  // of shard 0, which may be busy; then it is asked again
@@ -101,7 +101,7 @@ Result<ConnectionSlots::Answer> Shard::ask_for_slot(const std::string& host) {
     const auto answer = env_.shards.call(
         ShardId{0}, env_.clock.in(kSlotAnswer), [shared = shared_, host, ask](Env& env) {
             if (ask->given_up) return ConnectionSlots::Answer::full;
-            const auto taken = shared->at(env).slots_.take(host);
+            const auto taken = shared->at(env).slots_.take(host, env.clock.now());
             ask->granted = taken == ConnectionSlots::Answer::granted;
             return taken;
         });
@@ -121,7 +121,7 @@ bool Shard::take_slot(const std::string& host, fiber::StopToken stop) {
     while (!stop.stop_requested()) {
         Answer answer = Answer::full;
         if (env_.shard.v == 0) {
-            answer = slots_.take(host);
+            answer = slots_.take(host, env_.clock.now());
         } else {
             const auto asked = ask_for_slot(host);
             if (!asked.ok() && asked.code() == Errc::timed_out) continue;
@@ -134,7 +134,9 @@ bool Shard::take_slot(const std::string& host, fiber::StopToken stop) {
             return false;
         }
         if (!std::exchange(told, true))
-            env_.log.warn("a connection of {} waits: max.connections is reached", host);
+            env_.log.warn(
+                "a connection of {} waits: {} is reached", host,
+                answer == Answer::full ? "max.connections" : "max.connection.creation.rate");
         env_.fibers.sleep_until(env_.clock.in(kSlotLook), stop);
     }
     return false;

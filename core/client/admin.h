@@ -28,7 +28,8 @@ struct NewTopic {
 
 // What has a configuration of its own.
 struct ConfigResource {
-    enum class Kind : std::int8_t { topic = 2, broker = 4 };  // Kafka's numbers
+    // Kafka's numbers.
+    enum class Kind : std::int8_t { topic = 2, broker = 4, client_metrics = 16, group = 32 };
     Kind kind = Kind::topic;
     std::string name;  // a broker's is its id; empty: the default of all brokers
 };

@@ -182,7 +182,7 @@ constexpr ConfigKey kKeys[] = {
     {"log.roll.ms", int64, kNull, "", cluster_wide, acts},
     {"log.segment.bytes", int32, "1073741824", "1048576..", cluster_wide, acts},
     {"log.segment.delete.delay.ms", int64, "60000", "0..", cluster_wide},
-    {"max.connection.creation.rate", int32, "2147483647", "0..", cluster_wide},
+    {"max.connection.creation.rate", int32, "2147483647", "0..", cluster_wide, acts},
     {"max.connections", int32, "2147483647", "0..", cluster_wide, acts},
     {"max.connections.per.ip", int32, "2147483647", "0..", cluster_wide, acts},
     {"max.connections.per.ip.overrides", string, "", "", cluster_wide, acts},

@@ -130,6 +130,12 @@ ConfigEntry broker_entry(std::string_view name, const BrokerLayers& broker) {
 }
 }  // namespace
 
+std::vector<ConfigSynonym> broker_synonyms(std::string_view name, const BrokerLayers& broker) {
+    return synonyms_of(name, broker, false);
+}
+
+std::string document_of(const ConfigKey& key) { return document(key, ""); }
+
 const ConfigKey* find_any_broker_key(std::string_view name) {
     const ConfigKey* key = find_broker_or_listener_key(name);
     return key != nullptr ? key : find_dynamic_only_key(name);

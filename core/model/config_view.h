@@ -19,6 +19,8 @@ enum class ConfigSource : std::int8_t {
     static_broker = 4,    // from the broker's file
     preset = 5,
     logger = 6,
+    client_metrics = 7,  // set on the subscription
+    group = 8,           // set on the group
 };
 
 struct ConfigSynonym {
@@ -54,6 +56,11 @@ std::vector<ConfigEntry> describe_topic(const ConfigMap& own, const TopicConfig&
 std::vector<ConfigEntry> describe_broker(const BrokerLayers& broker);
 // Of what is set for all brokers.
 std::vector<ConfigEntry> describe_broker_defaults(const ConfigMap& cluster);
+
+// What counts of a broker's key that is no secret, the strongest first.
+std::vector<ConfigSynonym> broker_synonyms(std::string_view name, const BrokerLayers& broker);
+// What is said of a key to whom asks for documentation.
+std::string document_of(const ConfigKey& key);
 
 // The key of a broker's setting: of Kafka's, a listener's own, or of those that only a dynamic
 // change may set. Nothing when it is none: then its value is taken for a secret.

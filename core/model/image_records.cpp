@@ -2,7 +2,8 @@
 
 namespace faultline::model {
 namespace {
-constexpr std::int8_t kTopicResource = 2, kBrokerResource = 4;
+constexpr std::int8_t kTopicResource = 2, kBrokerResource = 4, kMetricsResource = 16,
+                      kGroupResource = 32;
 
 // Where what a type of record says stands in a snapshot. A new type does not compile until it is
 // said here, and image_records() writes it.
@@ -97,6 +98,10 @@ std::vector<MetadataRecord> image_records(const MetadataImage& image) {
     add_config(kBrokerResource, "", image.broker_defaults, out);
     for (const auto& [id, config] : image.broker_configs)
         add_config(kBrokerResource, std::to_string(id), config, out);
+    for (const auto& [name, config] : image.client_metrics)
+        add_config(kMetricsResource, name, config, out);
+    for (const auto& [name, config] : image.group_configs)
+        add_config(kGroupResource, name, config, out);
     if (image.next_producer_id > 0) {
         wire::ProducerIdsRecord r;
         r.broker_id = -1;

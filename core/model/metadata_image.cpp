@@ -4,7 +4,8 @@
 
 namespace faultline::model {
 namespace {
-constexpr std::int8_t kTopicResource = 2, kBrokerResource = 4;
+constexpr std::int8_t kTopicResource = 2, kBrokerResource = 4, kMetricsResource = 16,
+                      kGroupResource = 32;
 
 void set_config(ConfigMap& config, const wire::ConfigRecord& r) {
     if (r.value) {
@@ -151,6 +152,13 @@ void MetadataImage::on(const wire::ConfigRecord& r, ImageChanges* changes) {
         if (changes != nullptr) changes->topics.insert(r.resource_name);
         return;
     }
+    if (r.resource_type == kGroupResource || r.resource_type == kMetricsResource) {
+        auto& all = r.resource_type == kGroupResource ? group_configs : client_metrics;
+        const auto own = all.try_emplace(r.resource_name).first;
+        set_config(own->second, r);
+        if (own->second.empty()) all.erase(own);
+        return;
+    }
     if (r.resource_type != kBrokerResource) return;
     if (r.resource_name.empty()) return set_config(broker_defaults, r);
     std::int32_t id = 0;
@@ -254,6 +262,13 @@ Uuid MetadataImage::digest() const {
     for (const auto& [id, config] : broker_configs) {
         d.add(static_cast<std::int64_t>(id));
         add(d, config);
+    }
+    for (const auto* all : {&group_configs, &client_metrics}) {
+        for (const auto& [name, config] : *all) {
+            d.add(name);
+            add(d, config);
+        }
+        d.add(static_cast<std::int64_t>(all->size()));
     }
     return d.value();
 }

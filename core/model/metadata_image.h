@@ -88,6 +88,8 @@ struct MetadataImage {
     std::map<std::string, std::int16_t> features;
     ConfigMap broker_defaults;  // cluster-wide configuration
     std::map<std::int32_t, ConfigMap> broker_configs;
+    // Of those that something is set of, by name.
+    std::map<std::string, ConfigMap, std::less<>> group_configs, client_metrics;
     std::int64_t next_producer_id = 0;
     // All records below it are in here. Set before a batch's records are applied, to its end.
     Offset applied{0};

@@ -284,6 +284,7 @@ private:
         out_.max_request_partitions = number("max.request.partition.size.limit");
         out_.fetch_session_slots = number("max.incremental.fetch.session.cache.slots");
         out_.max_connections = number("max.connections");
+        out_.connections_per_second = number("max.connection.creation.rate");
         out_.connections_max_idle_ms = settings_.number("connections.max.idle.ms");
         out_.max_connections_per_ip = number("max.connections.per.ip");
         overrides();

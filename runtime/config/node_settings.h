@@ -66,6 +66,7 @@ struct NodeSettings {
     std::int32_t max_request_partitions = 0;
     std::int32_t fetch_session_slots = 0;
     std::int32_t max_connections = 0;
+    std::int32_t connections_per_second = 0;
     std::int64_t connections_max_idle_ms = 0;
     std::int32_t max_connections_per_ip = 0;
     std::map<std::string, std::int32_t> max_connections_of;  // by address

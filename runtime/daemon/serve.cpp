@@ -57,6 +57,7 @@ broker::BrokerConfig broker_config(const Configuration& configuration) {
     c.most_connections = posix::most_connections();
     c.max_connections =
         std::min(static_cast<std::size_t>(node.max_connections), c.most_connections);
+    c.connections_per_second = static_cast<std::size_t>(node.connections_per_second);
     c.max_connections_per_ip = static_cast<std::size_t>(node.max_connections_per_ip);
     for (const auto& [host, count] : node.max_connections_of)
         c.max_connections_of[host] = static_cast<std::size_t>(count);

@@ -18,8 +18,12 @@ struct ConfigOptions {
 
 std::optional<ConfigResource> resource_of(const ConfigOptions& o) {
     if (o.kind == "topic") return ConfigResource{ConfigResource::Kind::topic, o.name};
+    if (o.kind == "group") return ConfigResource{ConfigResource::Kind::group, o.name};
+    if (o.kind == "client-metrics")
+        return ConfigResource{ConfigResource::Kind::client_metrics, o.name};
     if (o.kind != "broker") {
-        bad_input(fmt::format("faultline: config: no kind \"{}\"; topic or broker", o.kind));
+        bad_input(fmt::format(
+            "faultline: config: no kind \"{}\"; topic, broker, group or client-metrics", o.kind));
         return std::nullopt;
     }
     if (o.name == "default") return ConfigResource{ConfigResource::Kind::broker, ""};
@@ -41,6 +45,8 @@ std::string_view source_name(std::int8_t source) {
         case 3: return "all brokers";
         case 4: return "file";
         case 5: return "default";
+        case 7: return "client metrics";
+        case 8: return "group";
         default: return "other";
     }
 }

@@ -7,6 +7,7 @@
 #include "core/logic/controller/configs.h"
 #include "core/model/config_value.h"
 #include "core/model/config_view.h"
+#include "core/model/resource_configs.h"
 #include "gen/wire/describe_configs_request.h"
 #include "gen/wire/describe_configs_response.h"
 #include "gen/wire/list_config_resources_request.h"
@@ -19,8 +20,6 @@ using wire::DescribeConfigsResponse;
 using wire::KafkaError;
 using Asked = DescribeConfigsRequest::DescribeConfigsResource;
 using Described = DescribeConfigsResponse::DescribeConfigsResult;
-
-constexpr std::int8_t kGroupConfigs = 32, kClientMetricsConfigs = 16;
 
 // What the shard knows of its broker's own configuration.
 class Layers {
@@ -129,6 +128,28 @@ void describe_logger(Shard& shard, const Asked& asked, const DescribeConfigsRequ
     add(asked, request, {root}, out);
     for (auto& entry : out.configs) entry.documentation.emplace();  // as Kafka, which has none
 }
+const model::ConfigMap& own_of(const std::map<std::string, model::ConfigMap, std::less<>>& all,
+                               const std::string& name) {
+    static const model::ConfigMap kNone;
+    const auto it = all.find(name);
+    return it == all.end() ? kNone : it->second;
+}
+
+// There are no groups and nobody subscribes; what is set of them is kept and shown.
+void describe_other(const Layers& layers, const Asked& asked, const DescribeConfigsRequest& request,
+                    Described& out) {
+    const bool group = asked.resource_type == logic::kGroupConfigs;
+    const std::string& name = asked.resource_name;
+    if (name.empty())
+        return refuse(out, KafkaError::invalid_request,
+                      group ? "Group name must not be empty"
+                            : "Client metrics subscription name must not be empty");
+    const auto& image = layers.image();
+    add(asked, request,
+        group ? model::describe_group(own_of(image.group_configs, name), layers.view())
+              : model::describe_client_metrics(own_of(image.client_metrics, name)),
+        out);
+}
 }  // namespace
 
 bool handle_describe_configs(Context& context, rpc::Request& r, rpc::Responder& responder) {
@@ -147,10 +168,13 @@ bool handle_describe_configs(Context& context, rpc::Request& r, rpc::Responder& 
             describe_broker(context.shard, layers, asked, request, out);
         } else if (asked.resource_type == logic::kLoggerConfigs) {
             describe_logger(context.shard, asked, request, out);
+        } else if (asked.resource_type == logic::kGroupConfigs ||
+                   asked.resource_type == logic::kClientMetricsConfigs) {
+            describe_other(layers, asked, request, out);
         } else {
             refuse(out, KafkaError::invalid_request,
                    fmt::format("Nothing of resource type {} can be described: topics are 2, "
-                               "brokers 4, loggers 8.",
+                               "brokers 4, loggers 8, client metrics 16, groups 32.",
                                asked.resource_type));
         }
     }
@@ -168,18 +192,22 @@ bool handle_list_config_resources(Context& context, rpc::Request& r, rpc::Respon
         resource.resource_name = std::move(name);
         resource.resource_type = type;
     };
-    // Version 0 asks for client metrics, which are not kept here.
-    std::vector<std::int8_t> types;
+    // Version 0 asks for client metrics.
+    std::vector<std::int8_t> types{logic::kClientMetricsConfigs};
     if (r.version.v > 0) types = request.resource_types;
     if (r.version.v > 0 && types.empty())
-        types = {kGroupConfigs, kClientMetricsConfigs, logic::kLoggerConfigs, logic::kBrokerConfigs,
-                 logic::kTopicConfigs};
+        types = {logic::kGroupConfigs, logic::kClientMetricsConfigs, logic::kLoggerConfigs,
+                 logic::kBrokerConfigs, logic::kTopicConfigs};
     for (const std::int8_t type : types) {
         if (type == logic::kTopicConfigs) {
             for (const auto& [name, topic] : image->topics) add(name, type);
         } else if (type == logic::kBrokerConfigs || type == logic::kLoggerConfigs) {
             for (const model::BrokerImage& b : image->brokers) add(std::to_string(b.id.v), type);
-        } else if (type != kGroupConfigs && type != kClientMetricsConfigs) {
+        } else if (type == logic::kGroupConfigs || type == logic::kClientMetricsConfigs) {
+            const auto& all =
+                type == logic::kGroupConfigs ? image->group_configs : image->client_metrics;
+            for (const auto& [name, config] : all) add(name, type);
+        } else {
             response.config_resources.clear();
             response.error_code = KafkaError::unsupported_version;
             break;

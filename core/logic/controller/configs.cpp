@@ -10,6 +10,7 @@
 #include "core/logic/controller/brokers.h"
 #include "core/model/config_value.h"
 #include "core/model/config_view.h"
+#include "core/model/resource_configs.h"
 
 namespace faultline::logic {
 namespace {
@@ -19,7 +20,6 @@ using wire::IncrementalAlterConfigsRequest;
 using wire::KafkaError;
 
 constexpr std::int8_t kSet = 0, kDelete = 1, kAppend = 2, kSubtract = 3;
-constexpr std::int8_t kClientMetrics = 16, kGroup = 32;
 
 // --- what both requests are made of --------------------------------------------------------------
 
@@ -73,6 +73,11 @@ ConfigMap configured(const model::MetadataImage& image, const Resource& r) {
         const model::TopicImage* topic = image.find(r.name);
         return topic == nullptr ? ConfigMap{} : topic->config;
     }
+    if (r.type == kGroupConfigs || r.type == kClientMetricsConfigs) {
+        const auto& all = r.type == kGroupConfigs ? image.group_configs : image.client_metrics;
+        const auto own = all.find(r.name);
+        return own == all.end() ? ConfigMap{} : own->second;
+    }
     if (r.name.empty()) return image.broker_defaults;
     const auto id = node_of(r.name);
     const auto it = id ? image.broker_configs.find(*id) : image.broker_configs.end();
@@ -81,6 +86,7 @@ ConfigMap configured(const model::MetadataImage& image, const Resource& r) {
 
 const model::ConfigKey* key_of(const Resource& r, std::string_view name) {
     if (r.type == kBrokerConfigs) return model::find_any_broker_key(name);
+    if (r.type != kTopicConfigs) return nullptr;  // Kafka's lists of these cannot be added to
     const model::TopicKey* key = model::find_topic_key(name);
     return key == nullptr ? nullptr : &key->key;
 }
@@ -190,12 +196,8 @@ EarlyAnswers judge_all(const std::vector<Resource>& resources, const model::Meta
             answers[i] = std::move(refusal);
         } else if (r.type == kBrokerConfigs) {
             answers[i] = judge_broker(r, image, self, incremental);
-        } else if (r.type == kClientMetrics || r.type == kGroup) {
-            answers[i] = invalid_request(
-                fmt::format("Resources of type {} cannot be configured in this version: there are "
-                            "no {}.",
-                            r.type, r.type == kGroup ? "groups" : "client metrics"));
-        } else if (r.type != kTopicConfigs && !(incremental && r.type == kLoggerConfigs)) {
+        } else if (r.type != kTopicConfigs && r.type != kGroupConfigs &&
+                   r.type != kClientMetricsConfigs && !(incremental && r.type == kLoggerConfigs)) {
             answers[i] = invalid_request(fmt::format("Unknown resource type {}", r.type));
         }
     }
@@ -232,6 +234,19 @@ std::optional<ConfigRefusal> judge_broker_name(const Resource& r) {
     return std::nullopt;
 }
 
+std::optional<ConfigRefusal> judge_other(const Resource& r, const ConfigMap& config) {
+    const bool group = r.type == kGroupConfigs;
+    if (r.name.empty()) {
+        return invalid_request(group ? "Default group resources are not allowed."
+                                     : "Subscription name can't be empty");
+    }
+    auto why =
+        group ? model::check_group_config(config) : model::check_client_metrics_config(config);
+    if (!why) return std::nullopt;
+    return why->invalid_request ? invalid_request(std::move(why->message))
+                                : invalid_config(std::move(why->message));
+}
+
 void write_changes(const Resource& r, const ConfigMap& before, const ConfigMap& after,
                    Records& records) {
     const auto write = [&](const std::string& name, std::optional<std::string> value) {
@@ -263,6 +278,8 @@ std::optional<ConfigRefusal> decide(const model::MetadataImage& image, const Res
             if (auto why = check_broker_config(after, r.name.empty()))
                 refusal = invalid_request(*std::move(why));
         }
+    } else if (r.type == kGroupConfigs || r.type == kClientMetricsConfigs) {
+        refusal = judge_other(r, after);
     } else {
         refusal = invalid_request(fmt::format("Unknown resource type {}", r.type));
     }

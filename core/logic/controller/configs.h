@@ -1,5 +1,6 @@
 // What is decided about configurations: IncrementalAlterConfigs (KIP-339) and AlterConfigs, of
-// topics and of brokers. Each resource is judged alone, in Kafka's order of checks. Pure.
+// topics, brokers, groups and client metrics. Each resource is judged alone, in Kafka's order of
+// checks. Pure.
 #pragma once
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ namespace faultline::logic {
 
 // Kafka's ConfigResource.Type.
 inline constexpr std::int8_t kTopicConfigs = 2, kBrokerConfigs = 4, kLoggerConfigs = 8;
+inline constexpr std::int8_t kClientMetricsConfigs = 16, kGroupConfigs = 32;
 
 struct ConfigRefusal {
     wire::KafkaError error = wire::KafkaError::invalid_request;

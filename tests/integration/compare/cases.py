@@ -152,6 +152,37 @@ def metadata(s):
     s.at("topic partitions no limit", "DescribeTopicPartitions", {"topics": [{"name": "plain7"}], "responsePartitionLimit": 0})
 
 
+def groups_and_metrics(s):
+    SET, DELETE, APPEND, _ = range(4)
+    session, beat = "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"
+    s.at("describe group", "DescribeConfigs", describe(32, "g1"))
+    s.one("describe no group", "DescribeConfigs", describe(32, ""))
+    s.at("alter group", "IncrementalAlterConfigs", lambda v: alter(32, "g1", (session, SET, f"{50000 + v}"), (beat, SET, "9000")))
+    for key, value in ((session, "x"), (session, "5"), (session, "99999999"), (beat, "60000"), ("nix", "1"), ("share.auto.offset.reset", "bad"),
+                       ("share.auto.offset.reset", "by_duration:PT1H"), ("share.isolation.level", "foo"), ("share.record.lock.duration.ms", "500"),
+                       ("share.record.lock.duration.ms", "90000"), ("share.delivery.count.limit", "100"), ("streams.num.standby.replicas", "10"),
+                       ("streams.session.timeout.ms", "10"), ("share.renew.acknowledge.enable", "maybe"), ("consumer.assignment.interval.ms", "-1")):
+        s.one(f"alter group {key} {value}", "IncrementalAlterConfigs", alter(32, "g1", (key, SET, value)))
+    s.one("alter group append", "IncrementalAlterConfigs", alter(32, "g1", (session, APPEND, "1")))
+    s.one("alter no group", "IncrementalAlterConfigs", alter(32, "", (session, SET, "50000")))
+    s.one("describe group altered", "DescribeConfigs", describe(32, "g1"))
+    s.one("replace group", "AlterConfigs", replace(32, "g1", ("share.isolation.level", "read_committed")))
+    s.one("describe group replaced", "DescribeConfigs", describe(32, "g1"))
+    s.at("describe metrics", "DescribeConfigs", describe(16, "m1"))
+    s.one("describe no metrics", "DescribeConfigs", describe(16, ""))
+    for key, value in (("interval.ms", "1000"), ("interval.ms", "50"), ("interval.ms", "x"), ("metrics", "a,a"), ("match", "client_id=.*"), ("match", "foo=1"),
+                       ("match", "client_id=["), ("match", "client_id"), ("nix", "1")):
+        s.one(f"alter metrics {key} {value}", "IncrementalAlterConfigs", alter(16, "m1", (key, SET, value)))
+    s.one("alter metrics append", "IncrementalAlterConfigs", alter(16, "m1", ("match", APPEND, "client_id=x")))
+    s.one("alter no metrics", "IncrementalAlterConfigs", alter(16, "", ("interval.ms", SET, "1000")))
+    s.one("describe metrics altered", "DescribeConfigs", describe(16, "m1"))
+    for kinds in ([], [16], [32]):
+        s.one(f"list while configured {kinds}", "ListConfigResources", {"resourceTypes": kinds})
+    s.one("list while configured v0", "ListConfigResources", {}, 0)
+    s.one("alter metrics back", "IncrementalAlterConfigs", alter(16, "m1", *[(k, DELETE, None) for k in ("interval.ms", "metrics", "match")]))
+    s.one("alter group back", "IncrementalAlterConfigs", alter(32, "g1", ("share.isolation.level", DELETE, None)))
+
+
 def configs(s):
     SET, DELETE, APPEND, SUBTRACT = range(4)
     on = lambda *ops, **more: alter(2, "plain7", *ops, **more)
@@ -206,6 +237,7 @@ def configs(s):
     s.one("replace by nothing", "AlterConfigs", replace(2, "tuned7"))
     s.one("describe emptied", "DescribeConfigs", describe(2, "tuned7"))
     s.one("replace unknown topic", "AlterConfigs", replace(2, "nope"))
+    groups_and_metrics(s)
     for kinds in ([], [2], [4], [8], [16], [32], [2, 4], [4, 2], [1], [0], [64]):
         s.one(f"list resources {kinds}", "ListConfigResources", {"resourceTypes": kinds})
     s.one("list resources v0", "ListConfigResources", {}, 0)

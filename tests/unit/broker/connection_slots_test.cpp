@@ -8,17 +8,44 @@
 
 namespace faultline::broker::test {
 namespace {
+using namespace std::chrono_literals;
 using Answer = ConnectionSlots::Answer;
 
 TEST_CASE("connection_slots: the bound may change, and what is over it stays") {
     const BrokerConfig config;
     ConnectionSlots slots(config);
-    for (int i = 0; i < 3; ++i) CHECK(slots.take("10.0.0.1") == Answer::granted);
+    for (int i = 0; i < 3; ++i) CHECK(slots.take("10.0.0.1", {}) == Answer::granted);
     slots.allow(2);
-    CHECK(slots.take("10.0.0.1") == Answer::full);
+    CHECK(slots.take("10.0.0.1", {}) == Answer::full);
     for (int i = 0; i < 2; ++i) slots.give_back("10.0.0.1");
-    CHECK(slots.take("10.0.0.1") == Answer::granted);
-    CHECK(slots.take("10.0.0.1") == Answer::full);
+    CHECK(slots.take("10.0.0.1", {}) == Answer::granted);
+    CHECK(slots.take("10.0.0.1", {}) == Answer::full);
+}
+
+TEST_CASE("connection_slots: new ones come at the rate that is set, a second's worth at once") {
+    const BrokerConfig config;
+    ConnectionSlots slots(config);
+    MonoTime now = MonoTime{} + 100s;
+    const auto granted = [&](int tries) {
+        int n = 0;
+        for (int i = 0; i < tries; ++i) n += slots.take("10.0.0.1", now) == Answer::granted;
+        return n;
+    };
+    CHECK(granted(50) == 50);  // no rate is set
+    slots.allow_per_second(10);
+    CHECK(granted(50) == 10);
+    CHECK(slots.take("10.0.0.1", now) == Answer::too_fast);
+    now = now + 100ms;
+    CHECK(granted(50) == 1);
+    now = now + 350ms;
+    CHECK(granted(50) == 3);
+    now = now + 1h;
+    CHECK(granted(50) == 10);
+    slots.allow_per_second(0);
+    now = now + 1h;
+    CHECK(granted(1) == 0);
+    slots.allow_per_second(INT32_MAX);
+    CHECK(granted(50) == 50);
 }
 
 TEST_CASE("connection_slots: a place in all, a share for each address, overrides first") {
@@ -27,18 +54,18 @@ TEST_CASE("connection_slots: a place in all, a share for each address, overrides
     config.max_connections_per_ip = 2;
     config.max_connections_of = {{"10.0.0.1", 3}, {"10.0.0.9", 0}};
     ConnectionSlots slots(config);
-    CHECK(slots.take("10.0.0.9") == Answer::too_many_of);
-    CHECK(slots.take("10.0.0.2") == Answer::granted);
-    CHECK(slots.take("10.0.0.2") == Answer::granted);
-    CHECK(slots.take("10.0.0.2") == Answer::too_many_of);
-    CHECK(slots.take("10.0.0.1") == Answer::granted);
-    CHECK(slots.take("10.0.0.1") == Answer::granted);
-    CHECK(slots.take("10.0.0.1") == Answer::full);
+    CHECK(slots.take("10.0.0.9", {}) == Answer::too_many_of);
+    CHECK(slots.take("10.0.0.2", {}) == Answer::granted);
+    CHECK(slots.take("10.0.0.2", {}) == Answer::granted);
+    CHECK(slots.take("10.0.0.2", {}) == Answer::too_many_of);
+    CHECK(slots.take("10.0.0.1", {}) == Answer::granted);
+    CHECK(slots.take("10.0.0.1", {}) == Answer::granted);
+    CHECK(slots.take("10.0.0.1", {}) == Answer::full);
     slots.give_back("10.0.0.2");
-    CHECK(slots.take("10.0.0.1") == Answer::granted);
-    CHECK(slots.take("10.0.0.2") == Answer::full);
+    CHECK(slots.take("10.0.0.1", {}) == Answer::granted);
+    CHECK(slots.take("10.0.0.2", {}) == Answer::full);
     slots.give_back("10.0.0.1");
-    CHECK(slots.take("10.0.0.2") == Answer::granted);
+    CHECK(slots.take("10.0.0.2", {}) == Answer::granted);
 }
 
 TEST_CASE("max.connections: the one too many waits, on every shard, and is served in the end") {

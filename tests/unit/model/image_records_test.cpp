@@ -78,7 +78,9 @@ MetadataRecord draw(Rng& rng) {
             if (rng.chance(1, 2)) r.removing_replicas = some_ids(rng);
             return r;
         }
-        case 3: return config_of(2, name, rng);
+        case 3:
+            if (rng.chance(1, 3)) return config_of(rng.chance(1, 2) ? 16 : 32, name, rng);
+            return config_of(2, name, rng);
         case 4: return config_of(4, rng.chance(1, 2) ? "" : std::to_string(broker), rng);
         case 5: {
             wire::ProducerIdsRecord r;
