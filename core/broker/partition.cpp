@@ -77,34 +77,6 @@ void Partition::update(const PartitionPlan& plan) {
     if (context_.advanced) context_.advanced();  // who waits at the old leader is told
 }
 
-Result<void> Partition::load() {
-    // Headers alone are looked at; a producer's newest five batches are what counts.
-    constexpr std::uint64_t kChunk = 4U << 20;
-    Offset at = log_->log_start();
-    while (at < log_->log_end()) {
-        FL_TRY(const storage::ReadResult read, log_->read({.from = at, .max_bytes = kChunk}));
-        if (read.bytes == 0) break;
-        for (const FileSlice& slice : read.slices) {
-            FL_TRY(const IoBuf bytes, slice.file->read(slice.off, slice.len));
-            for (const IoBuf& batch : wire::split_batches(bytes)) {
-                std::byte head[wire::kBatchHeader];
-                batch.copy_out(0, head);
-                const wire::BatchHeader h = wire::parse_batch_header(head);
-                if (h.control() || h.last_offset_delta == INT32_MAX) continue;
-                // Compaction takes records, not sequences: the last one may stand in an empty
-                // batch.
-                producers_.appended(
-                    {h.producer_id, h.producer_epoch, h.base_sequence, h.last_offset_delta + 1},
-                    Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp,
-                    context_.clock.wall());
-            }
-        }
-        at = read.next;
-    }
-    follow_log();
-    return {};
-}
-
 Offset Partition::held() const {
     return plan_.config.flush_before_ack ? log_->durable_end() : log_->log_end();
 }
@@ -189,7 +161,7 @@ std::optional<KafkaError> Partition::too_early(const logic::ProducerBatch& batch
                                                logic::ProducerCheck check) const {
     const bool out_of_turn =
         check == logic::ProducerCheck::out_of_order_sequence ||
-        (check == logic::ProducerCheck::append && !producers_.knows(batch.producer_id));
+        (check == logic::ProducerCheck::append && !log_->producers().knows(batch.producer_id));
     if (!out_of_turn) return std::nullopt;
     const auto why = refused_.behind(batch, context_.clock.now());
     if (!why) return std::nullopt;
@@ -220,7 +192,7 @@ ProduceAnswer Partition::take_produced(const IoBuf& records, std::int16_t acks) 
     }
     const logic::ProducerBatch identity{batch.header.producer_id, batch.header.producer_epoch,
                                         batch.header.base_sequence, batch.header.count};
-    const logic::ProducerVerdict verdict = producers_.check(identity);
+    const logic::ProducerVerdict verdict = log_->producers().check(identity);
     answer.log_start = log_->log_start().v;
     if (const auto why = too_early(identity, verdict.check)) {
         answer.error = *why;
@@ -252,8 +224,6 @@ ProduceAnswer Partition::take_produced(const IoBuf& records, std::int16_t acks) 
             context_.probe.reached(probe::Site::append_refused_disk_full);
         return refuse_storage(appended.error());
     }
-    producers_.appended(identity, appended->first, appended->last, batch.header.max_timestamp,
-                        context_.clock.wall());
     refused_.taken(identity);
     answer.base_offset = appended->first.v;
     answer.log_append_time = batch.log_append_time;

@@ -1,5 +1,5 @@
-// A partition that this node holds a replica of: its log, what it remembers of its producers, the
-// high watermark, and its part: leader or follower. Belongs to one shard.
+// A partition that this node holds a replica of: its log, the high watermark, and its part: leader
+// or follower. Belongs to one shard.
 #pragma once
 #include <functional>
 #include <memory>
@@ -52,8 +52,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 public:
     Partition(PartitionContext& context, storage::LogRef log, const PartitionPlan& plan);
 
-    // Rebuilds what is known of producers from the log. Parks.
-    Result<void> load();
+    // After the constructor, once somebody holds it. Never parks.
+    void begin() { follow_log(); }
     // Takes the part that the image gives to this node. Waits for an append under way: what it
     // wrote belongs to the epoch before. Parks.
     void update(const PartitionPlan& plan);
@@ -132,7 +132,7 @@ public:
     std::optional<MonoTime> syncing_since() const noexcept { return syncing_since_; }
     // What compaction must know of this partition (LogManager::set_cleaning_facts).
     storage::CleaningFacts cleaning_facts() const;
-    void expire_producers(Duration idle) { producers_.expire(context_.clock.wall(), idle); }
+    void expire_producers(Duration idle) { log_->expire_producers(idle); }
 
 private:
     wire::KafkaError check_epoch(std::int32_t asked_epoch) const;
@@ -170,7 +170,6 @@ private:
     storage::LogRef log_;
     PartitionPlan plan_;
     std::optional<logic::LeaderState> leader_;  // while this node leads
-    logic::ProducerStates producers_;
     logic::RefusedBatches refused_;
     // One check-and-append, cut or change of part at a time: what is known of producers, the epoch
     // and the log agree.

@@ -42,7 +42,6 @@ bool Partition::take_fetched(const NextFetch& asked,
         // All that this replica has is gone from the leader.
         context_.probe.reached(probe::Site::follower_starts_over);
         if (!log_->truncate_fully_and_start_at(start).ok()) return false;
-        producers_ = {};
         high_watermark_ = written_start_ = start;
         unwritten_start_.reset();
         return true;
@@ -68,7 +67,6 @@ Result<void> Partition::append_fetched(const IoBuf& records, Offset leaders_high
     IoBuf good;
     Offset next = log_->log_end();
     bool gap = false;
-    std::vector<wire::BatchHeader> headers;
     for (const IoBuf& batch : wire::split_batches(records)) {
         // The CRC is checked before anything is written: damage must not spread.
         const auto reader = wire::RecordReader::open(batch);
@@ -86,20 +84,12 @@ Result<void> Partition::append_fetched(const IoBuf& records, Offset leaders_high
         if (full) break;
         gap |= h.base_offset > next.v;
         next = Offset{h.last_offset() + 1};
-        headers.push_back(h);
         good.append(batch);
     }
     if (good.empty()) return Error{Errc::corrupt, 0, "partition.append_fetched"};
     if (gap) FL_CHECK(log_->allow_gaps_below(leaders_high_watermark));
     FL_TRY(const storage::AppendResult appended, log_->append_assigned(good));
     (void)appended;
-    for (const wire::BatchHeader& h : headers) {
-        if (h.control() || h.last_offset_delta == INT32_MAX) continue;
-        producers_.appended(
-            {h.producer_id, h.producer_epoch, h.base_sequence,
-             h.last_offset_delta + 1},  // of sequences, not of records that are left
-            Offset{h.base_offset}, Offset{h.last_offset()}, h.max_timestamp, context_.clock.wall());
-    }
     return {};
 }
 
@@ -112,9 +102,9 @@ Result<void> Partition::cut_to(Offset to) {
         return probe::ReplicaTruncated{key_, epoch(), from, log_->log_end()};
     });
     high_watermark_ = std::min(high_watermark_, log_->log_end());
-    producers_ = {};
     changed_.notify_all();
-    return load();
+    follow_log();
+    return {};
 }
 
 // After the cut, never before it (KAFKA-14704): what this replica has below it is the leader's.

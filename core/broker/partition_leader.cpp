@@ -28,7 +28,7 @@ void Partition::lead(const PartitionPlan& plan) {
     tell_isr();
     leader_->holds(held());
     advance(leader_->high_watermark());
-    // What it took as a follower may not be durable yet; load() does it for a new object.
+    // What it took as a follower may not be durable yet; begin() does it for a new object.
     if (!weak_from_this().expired()) follow_log();
     if (context_.isr_news) context_.isr_news(log_->partition());
 }

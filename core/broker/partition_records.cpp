@@ -61,7 +61,7 @@ DeleteAnswer Partition::wait_deleted(std::int64_t wanted, Deadline deadline,
 
 storage::CleaningFacts Partition::cleaning_facts() const {
     storage::CleaningFacts facts{high_watermark_, {}};
-    for (const auto& entry : producers_.entries()) {
+    for (const auto& entry : log_->producers().entries()) {
         auto& last = facts.active[entry.producer_id];
         last.producer_epoch = entry.producer_epoch;
         if (entry.last_offset.v >= 0) last.last_data = entry.last_offset;
@@ -70,6 +70,6 @@ storage::CleaningFacts Partition::cleaning_facts() const {
 }
 
 ProducersAnswer Partition::describe_producers() const {
-    return {KafkaError::none, producers_.entries()};
+    return {KafkaError::none, log_->producers().entries()};
 }
 }  // namespace faultline::broker

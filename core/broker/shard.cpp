@@ -264,11 +264,7 @@ void Shard::open_partition(const model::MetadataImage& image, const model::Topic
         return;
     }
     auto partition = std::make_shared<Partition>(context_, log, plan);
-    if (const auto loaded = partition->load(); !loaded.ok()) {
-        env_.log.error("{}-{} is offline: {}", topic.name, index, to_string(loaded.error()));
-        unavailable_[tp] = KafkaError::kafka_storage_error;
-        return;
-    }
+    partition->begin();
     unavailable_.erase(tp);
     partitions_[tp] = partition;
     follow_leader(image, partition);

@@ -97,6 +97,7 @@ void PartitionLog::Impl::lead(Turn& own) {
     queue.take_appends(group, kMaxGatherBytes);
     std::size_t done = 0;
     Result<void> result = writable();
+    if (result.ok() && !active().index_loaded()) result = load_index(active());
     while (result.ok() && done < group.size()) {
         std::size_t n = 0;
         std::uint64_t bytes = 0;
@@ -194,6 +195,7 @@ void PartitionLog::Impl::written(const BatchHeader& batch) {
     active().appended(batch, entry_now ? 1 : options.config.index_interval_bytes);
     active().last_append = ctx.clock.now();
     note_batch(batch);
+    note_producer(batch);
     log_end = batch.last() + 1;
     ctx.probe.emit([&] {
         return probe::BatchAppended{key, batch.epoch, batch.base, batch.last(), batch.crc};
@@ -215,8 +217,12 @@ Result<void> PartitionLog::Impl::roll_now() {
     const auto steps = [&]() -> Result<SegmentRef> {
         FL_TRY(FileRef file, active().file());
         FL_CHECK(file->sync(SyncMode::data));
+        FL_CHECK(load_index(active()));
         FL_CHECK(active().save_index(true));
         if (epochs_dirty) FL_CHECK(save_epochs());
+        // Durable with the new segment's name: when retention takes the old one, what its producers
+        // did is known from here.
+        FL_CHECK(take_snapshot({.segment = log_end}, true));
         auto fresh = std::make_shared<Segment>(ctx.disk, options.path, log_end, 0);
         fresh->dense_from = dense_from;
         FL_CHECK(fresh->create());

@@ -89,10 +89,10 @@ Result<void> LogManager::open(std::vector<LogDirState> states) {
     keep("log.flush", always(options_.flush_check_ms), [this](fiber::StopToken) {
         for (const LogRef& log : snapshot()) (void)log->flush_if_due();  // the directory notes it
     });
-    if (options_.primary) {
-        keep("log.checkpoint", always(options_.checkpoint_ms),
-             [this](fiber::StopToken) { (void)write_all({}); });
-    }
+    keep("log.checkpoint", always(options_.checkpoint_ms), [this](fiber::StopToken stop) {
+        mark_logs(stop);
+        if (options_.primary) (void)write_all({});
+    });
     return {};
 }
 
@@ -201,18 +201,25 @@ Result<void> LogManager::open_logs(std::uint32_t index) {
         if (!partition || (options_.owns && !options_.owns(*partition))) continue;
         found.push_back({e.name, *std::move(partition)});
     }
-    if (!states_[index].clean) {
-        // Many at once: disks take the syncs of many as fast as that of one.
-        for_each_bounded(context_.fibers, found.size(), kSyncFibers, [&](std::size_t i) {
-            if (auto synced = context_.disk.sync_dir(path + "/" + found[i].name); !synced.ok())
-                (void)dirs_[index].health->note(synced.error());
-        });
-        if (dirs_[index].health->failed()) return Error{Errc::io, 0, "log_manager.open"};
-    }
     for_each_bounded(context_.fibers, found.size(), options_.recovery_fibers_per_dir,
                      [&](std::size_t i) { open_one(index, found[i].name, found[i].partition); });
+    sync_names(index);
     if (dirs_[index].health->failed()) return Error{Errc::io, 0, "log_manager.open"};
     return {};
+}
+
+// After an unclean stop, before anybody writes. Many at once: disks take the syncs of many as fast
+// as that of one.
+void LogManager::sync_names(std::uint32_t index) {
+    std::vector<std::string> paths;
+    for (const auto& [partition, entry] : logs_) {
+        if (entry.log->dir()->index() == index && !entry.log->names_durable())
+            paths.push_back(entry.log->path());
+    }
+    for_each_bounded(context_.fibers, paths.size(), kSyncFibers, [&](std::size_t i) {
+        if (auto synced = context_.disk.sync_dir(paths[i]); !synced.ok())
+            (void)dirs_[index].health->note(synced.error());
+    });
 }
 
 void LogManager::open_one(std::uint32_t index, const std::string& name,
@@ -259,9 +266,10 @@ Result<LogRef> LogManager::open_log(std::uint32_t index, const TopicPartition& p
     o.path = dirs_[index].health->path() + "/" + partition_dir(partition);
     o.config = config;
     o.clean = clean;
-    o.names_durable = true;  // by open_logs(), or made by create() a moment ago
+    o.names_later = true;  // by sync_names(); of a new log all names are synced as they are made
     if (const auto at = state.recovery_points.find(partition); at != state.recovery_points.end()) {
         o.recovery_point = at->second;
+        o.checkpointed = true;
     }
     if (const auto at = state.log_starts.find(partition); at != state.log_starts.end()) {
         o.log_start = at->second;
@@ -431,6 +439,17 @@ void LogManager::run_retention() {
         auto removed = log->apply_retention(limit);
         if (!removed.ok() && removed.code() != Errc::closed && removed.code() != Errc::cancelled) {
             context_.log.warn("{}: retention: {}", log->path(), to_string(removed.error()));
+        }
+    }
+}
+
+// One after the other: they wait for the disk, and those who append to such a log with them.
+void LogManager::mark_logs(fiber::StopToken stop) {
+    for (const LogRef& log : snapshot()) {
+        if (stop.stop_requested()) return;
+        auto marked = log->checkpoint();
+        if (!marked.ok() && marked.code() == Errc::corrupt) {
+            context_.log.warn("{}: no checkpoint: {}", log->path(), to_string(marked.error()));
         }
     }
 }

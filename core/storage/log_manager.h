@@ -110,6 +110,7 @@ public:
     // One pass of each keeping fiber, for those who cannot wait. Parks.
     void run_retention();
     void run_cleaner(fiber::StopToken stop = {});
+    void mark_logs(fiber::StopToken stop = {});  // PartitionLog::checkpoint() of all
     // Of the logs of all shards. timed_out: another shard did not answer; of its logs what it said
     // last was written.
     Result<void> checkpoint_recovery_points();
@@ -146,6 +147,7 @@ private:
     Result<void> load_state(std::uint32_t index);
     Result<OffsetCheckpoint> load_checkpoint(const std::string& path);
     Result<void> open_logs(std::uint32_t index);
+    void sync_names(std::uint32_t index);
     void open_one(std::uint32_t index, const std::string& name, const TopicPartition&);
     Result<LogRef> open_log(std::uint32_t index, const TopicPartition&, const LogConfig&,
                             bool clean);

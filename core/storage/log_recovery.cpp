@@ -1,6 +1,7 @@
 // Opening a log: what is there, what a crash left, and where it ends.
 #include <algorithm>
 
+#include "core/base/crc32c.h"
 #include "core/logic/storage/recovery_plan.h"
 #include "core/storage/damage.h"
 #include "core/storage/partition_log_impl.h"
@@ -8,22 +9,27 @@
 namespace faultline::storage {
 namespace {
 constexpr std::size_t kEpochsLimit = 64U << 20U;
+
+bool holds(const std::vector<DirEntry>& entries, const std::string& path) {
+    return std::ranges::any_of(entries, [name = std::string_view(path).substr(path.rfind('/') + 1)](
+                                            const DirEntry& e) { return e.name == name; });
 }
+}  // namespace
 
 Result<void> PartitionLog::Impl::open() {
-    FL_CHECK(create_dirs(ctx.disk, options.path));
-    // A process that was killed may have made a segment and not come to sync the directory: what is
-    // seen here must also be there after the power is lost.
-    if (!options.clean && !options.names_durable) {
-        if (auto synced = ctx.disk.sync_dir(options.path); !synced.ok())
-            return dir->note(synced.error());
-    }
-    FL_TRY(auto entries, ctx.disk.list(options.path));
-    FL_CHECK(load_epochs());
-    FL_CHECK(load_gaps());
+    auto listed = ctx.disk.list(options.path);
+    if (!listed.ok() && listed.code() != Errc::not_found) return listed.error();
+    if (!listed.ok()) FL_CHECK(create_dirs(ctx.disk, options.path));
+    options.names_durable |= options.clean;
+    std::vector<DirEntry> entries = listed.ok() ? *std::move(listed) : std::vector<DirEntry>{};
+    // A broker has many logs: what is not there is not looked for.
+    if (holds(entries, epochs_path())) FL_CHECK(load_epochs());
+    if (holds(entries, gaps_path())) FL_CHECK(load_gaps());
     FL_CHECK(finish_swaps(entries));
     FL_CHECK(open_segments(entries));
     FL_CHECK(settle());
+    FL_CHECK(settle_producers(producers_known));
+    FL_CHECK(settle_names());
     last_sync = opened = ctx.clock.now();
     opened_wall = ctx.clock.wall();
     // A broker with many partitions uses few of them: who is idle has no file open.
@@ -43,22 +49,117 @@ Result<void> PartitionLog::Impl::open_segments(const std::vector<DirEntry>& entr
         FL_CHECK(ctx.disk.remove(options.path + "/" + name));
     }
     if (!plan.remove.empty()) FL_CHECK(ctx.disk.sync_dir(options.path));
+    if (plan.segments.empty()) {  // a new log; or nothing is left of what they told of
+        snapshots = plan.snapshots;
+        return drop_snapshots_above(Offset{-1});
+    }
     for (const auto& s : plan.segments) {
         segments.push_back(std::make_shared<Segment>(ctx.disk, options.path, s.base, s.bytes));
         segments.back()->created_ms = ctx.clock.wall().ms;
     }
     // Kafka keeps no account of gaps, and may have died before it wrote its checkpoint.
-    const bool foreign = options.compacted && !gaps_known && !segments.empty();
+    const bool foreign = options.compacted && !gaps_known;
     set_dense_from(foreign ? std::max(dense_from, active().base()) : dense_from);
+    const bool epochs_unreadable = epochs_dirty;  // they are learned from the batches
+    std::optional<StartMark> start;
+    FL_TRY(start, find_start(plan));
+    if (start && !epochs_unreadable) {
+        FL_TRY(producers_known, open_from(plan, *start));
+        if (producers_known) return {};
+        // What is there contradicts the snapshot: everything is looked at.
+        marked = Offset{-1};
+        segments[start->segment] = std::make_shared<Segment>(
+            ctx.disk, options.path, segments[start->segment]->base(), start->file_bytes);
+        segments[start->segment]->created_ms = ctx.clock.wall().ms;
+        set_dense_from(dense_from);
+    }
     for (std::size_t i = 0; i < plan.segments.size(); ++i) {
         const bool last = i + 1 == plan.segments.size();
-        if (plan.segments[i].scan) {
+        if (last && plan.segments[i].bytes == 0) {
+            segments[i]->open_empty();
+            log_end = segments[i]->base();
+        } else if (plan.segments[i].scan) {
             FL_CHECK(recover_segment(i, plan.segments[i].bytes, last));
         } else if (last) {
             FL_CHECK(open_clean_tail(plan.segments[i].bytes));
         }
     }
     return {};
+}
+
+// Reads what stands behind a snapshot. False: that contradicts it, and nothing was changed.
+Result<bool> PartitionLog::Impl::open_from(const logic::storage::RecoveryPlan& plan,
+                                           const StartMark& start) {
+    const std::size_t count = plan.segments.size();
+    const bool last = start.segment + 1 == count;
+    if (options.clean && !last) return false;  // older segments are not read after a clean stop
+    FL_TRY(const bool good, open_marked(start, last));
+    if (!good) return false;
+    if (marked == start.at) {  // our own: all that it tells of is durable
+        options.recovery_point = std::max(options.recovery_point, start.at);
+        started = start.mark;
+    }
+    for (std::size_t i = start.segment + 1; i < count; ++i) {
+        FL_CHECK(recover_segment(i, plan.segments[i].bytes, i + 1 == count));
+    }
+    return true;
+}
+
+Result<bool> PartitionLog::Impl::open_marked(const StartMark& start, bool last) {
+    Segment& segment = *segments[start.segment];
+    segment.restore(start.mark);
+    const auto position = static_cast<std::uint64_t>(start.mark.position);
+    if (start.file_bytes == position && last) return open_marked_tail(start);
+    if (options.clean) return false;
+    FL_TRY(FileRef file, segment.file());
+    // See recover_segment().
+    if (auto read_back = file->reload(); !read_back.ok()) return dir->note(read_back.error());
+    FL_TRY(const std::uint64_t file_bytes, file->size());
+    if (file_bytes < position) return false;
+    FL_TRY(const bool indexes, segment.resumable());
+    if (!indexes) return false;
+    Offset end = start.at;
+    FL_TRY(const auto damage, segment.scan_on(options.config.index_interval_bytes, file_bytes, end,
+                                              [&](const BatchAt& b) {
+                                                  end = b.header.last() + 1;
+                                                  note_recovered(b.header);
+                                              }));
+    // A torn tail may begin here; or this is not where a batch begins.
+    if (damage && damage->position == position) return false;
+    FL_CHECK(recovered(start.segment, damage, end, last));
+    return true;
+}
+
+// Nothing stands behind the mark. What stands behind the last index entry is checked, so that a
+// tail that is not what it was does not get new batches.
+Result<bool> PartitionLog::Impl::open_marked_tail(const StartMark& start) {
+    Segment& segment = active();
+    if (start.file_bytes == 0) {
+        log_end = start.at;
+        return true;
+    }
+    const auto from = static_cast<std::uint64_t>(start.mark.last_entry);
+    FL_TRY(FileRef file, segment.file());
+    BatchScan walk(std::move(file), from, start.file_bytes, BatchScan::Check::crc);
+    std::vector<BatchHeader> headers;
+    Offset end = segment.base();
+    for (;;) {
+        FL_TRY(const BatchScan::Step step, walk.next());
+        if (step == BatchScan::Step::end) break;
+        if (step != BatchScan::Step::batch || walk.header().base < end) return false;
+        end = walk.header().last() + 1;
+        headers.push_back(walk.header());
+    }
+    if (end != start.at) return false;
+    for (const BatchHeader& h : headers) epoch_scan.note(h.epoch, h.base);
+    segment.mark_verified(from, start.file_bytes);
+    log_end = end;
+    return true;
+}
+
+void PartitionLog::Impl::note_recovered(const BatchHeader& batch) {
+    epoch_scan.note(batch.epoch, batch.base);
+    note_producer(batch);
 }
 
 // Reads all of one segment; the last one may have a torn tail.
@@ -74,10 +175,17 @@ Result<void> PartitionLog::Impl::recover_segment(std::size_t i, std::uint64_t fi
     Offset end = segment.base();
     FL_TRY(const auto damage, segment.scan(options.config.index_interval_bytes, file_bytes, false,
                                            [&](const BatchAt& b) {
-                                               epoch_scan.note(b.header.epoch, b.header.base);
                                                end = b.header.last() + 1;
+                                               note_recovered(b.header);
                                            }));
     if (file_bytes > 0) ctx.probe.reached(probe::Site::index_rebuilt);
+    return recovered(i, damage, end, last);
+}
+
+Result<void> PartitionLog::Impl::recovered(std::size_t i,
+                                           const std::optional<Segment::Damage>& damage, Offset end,
+                                           bool last) {
+    Segment& segment = *segments[i];
     if (damage) FL_CHECK(repair(segment, *damage, last));
     // Behind a sealed segment's end must be the next one: bytes that end early were lost.
     if (!last && !segment.follows(end, segments[i + 1]->base())) {
@@ -170,11 +278,32 @@ Result<void> PartitionLog::Impl::load_gaps() {
 Result<void> PartitionLog::Impl::load_epochs() {
     auto text = read_file(ctx.disk, epochs_path(), kEpochsLimit);
     if (!text.ok() && text.code() != Errc::not_found) return text.error();
+    if (text.ok()) epochs_found = {static_cast<std::int64_t>(text->size()), crc32c(*text, 0)};
     if (text.ok() && !epochs.parse(text->copy_string())) {
         // Rebuilt from the batches that are read; what is older is unknown and stays so.
         ctx.log.warn("{} is not readable and is written anew", epochs_path());
         epochs_dirty = true;
     }
+    return {};
+}
+
+// A process that was killed may have made a segment and not come to sync the directory: what is
+// seen here must also be there after the power is lost. A start does not sync the directories of
+// all the logs that nobody has used.
+Result<void> PartitionLog::Impl::settle_names() {
+    if (options.names_durable) return {};
+    const logic::LogMark mark = started.value_or(logic::LogMark{});
+    logic::storage::Names names;
+    names.checkpointed = options.checkpointed;
+    names.untouched = segments.size() == 1 && log_end == Offset{0} && active().bytes() == 0;
+    names.marked_in_active = started && mark.segment == active().base() && mark.position > 0;
+    names.others_as_marked = segments.front()->base() == mark.first &&
+                             epochs_found == mark.epochs && dense_from == mark.dense_from;
+    options.names_durable = logic::storage::names_durable(names);
+    if (options.names_durable || options.names_later) return {};
+    if (auto synced = ctx.disk.sync_dir(options.path); !synced.ok())
+        return dir->note(synced.error());
+    options.names_durable = true;
     return {};
 }
 

@@ -87,14 +87,24 @@ Result<void> PartitionLog::Impl::save_epochs() {
     return saved;
 }
 
-Result<Offset> PartitionLog::Impl::checkpoint() {
+Result<void> PartitionLog::Impl::checkpoint() {
     FL_CHECK(writable());
+    // A topic that leaves its syncs to the operating system is not asked for one here.
+    const auto lazy = [this] { return durable_end < log_end && !syncing; };
+    if (marked == log_end || lazy()) return {};
+    ExclusiveTurn turn(queue);  // one writer of the files and their .tmp
+    FL_CHECK(writable());
+    if (lazy()) return {};
     FL_CHECK(wait_durable(log_end, Deadline::never(), {}));
-    if (epochs_dirty) {
-        ExclusiveTurn turn(queue);  // one writer of the file and its .tmp
-        if (auto saved = save_epochs(); !saved.ok()) return dir->note(saved.error());
-    }
-    return durable_end;
+    const auto steps = [&]() -> Result<void> {
+        if (epochs_dirty) FL_CHECK(save_epochs());
+        return mark_end();
+    };
+    auto result = steps();
+    // It is only a help: a full disk is noticed by those who need it.
+    if (result.ok() || result.code() == Errc::cancelled || result.code() == Errc::no_space)
+        return result;
+    return dir->note(result.error());
 }
 
 Result<void> PartitionLog::Impl::close() {
@@ -115,7 +125,9 @@ Result<void> PartitionLog::Impl::close() {
         }
         if (!active().index_saved()) FL_CHECK(active().save_index(true));
         if (epochs_dirty) FL_CHECK(save_epochs());
-        return {};
+        // Without it the next start reads more; a stop must not need space.
+        auto noted = mark_end();
+        return noted.code() == Errc::no_space ? Result<void>{} : noted;
     };
     auto result = steps();
     if (result.ok()) {

@@ -43,6 +43,8 @@ Result<void> PartitionLog::Impl::truncate_to(Offset offset) {
         if (auto saved = save_epochs(); !saved.ok()) return dir->note(saved.error());
     }
     forget_gaps_above_end();
+    if (auto known = rebuild_producers(); !known.ok())
+        return known.code() == Errc::io ? dir->note(known.error()) : known;
     ctx.probe.emit([&] { return probe::LogTruncated{key, from, log_end}; });
     durable_ceiling = Offset{INT64_MAX};
     set_durable(log_end);
@@ -61,6 +63,7 @@ Result<void> PartitionLog::Impl::truncate_segments(Offset offset) {
     FL_TRY(const bool rebuilt, target->load_index(options.config.index_interval_bytes));
     if (rebuilt) ctx.probe.reached(probe::Site::index_rebuilt);
     FL_TRY(const auto batch, target->locate(offset));
+    FL_CHECK(drop_snapshots_above(batch ? std::min(batch->header.base, offset) : offset));
     ++generation;
     const auto ends_at = [this](Offset end) {
         log_end = std::min(log_end, end);
@@ -92,6 +95,8 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
     const Offset from = log_end;
     const auto steps = [&]() -> Result<void> {
         if (needs_cut) FL_CHECK(cut_failed_write());
+        FL_CHECK(drop_snapshots_above(Offset{-1}));
+        producers.clear();
         ++generation;
         while (segments.size() > 1) {
             const SegmentRef last = segments.back();
@@ -165,7 +170,9 @@ Result<void> PartitionLog::Impl::remove_oldest(std::size_t count) {
         move_log_start(segments[1]->base());
         segments.erase(segments.begin());
         ++generation;
-        if (auto removed = remove_segment(*oldest); !removed.ok()) {
+        auto removed = drop_stray_snapshots();
+        if (removed.ok()) removed = remove_segment(*oldest);
+        if (!removed.ok()) {
             return removed.code() == Errc::cancelled ? removed : dir->note(removed.error());
         }
     }

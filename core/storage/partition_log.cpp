@@ -13,6 +13,7 @@ PartitionLog::Impl::Impl(const LogContext& c, LogDirRef d, LogOpenOptions o)
 
 void PartitionLog::Impl::check() const {
     FL_INVARIANT(10, log_start <= log_end && durable_end <= log_end && log_end <= reserved_end);
+    FL_INVARIANT(15, snapshots.empty() || snapshots.back() <= log_end);
     FL_INVARIANT(18, !segments.empty() && segments.front()->base() <= log_start &&
                          active().base() <= log_end);
 }
@@ -33,6 +34,7 @@ Result<AppendResult> PartitionLog::append(IoBuf batches, Epoch epoch) {
 Result<AppendResult> PartitionLog::append_assigned(IoBuf batches) {
     return impl_->append(std::move(batches), std::nullopt);
 }
+bool PartitionLog::names_durable() const noexcept { return impl_->options.names_durable; }
 Offset PartitionLog::log_start() const noexcept { return impl_->log_start; }
 Offset PartitionLog::log_end() const noexcept { return impl_->log_end; }
 Offset PartitionLog::durable_end() const noexcept { return impl_->durable_end; }
@@ -138,7 +140,12 @@ LogStats PartitionLog::stats() const noexcept {
     return stats;
 }
 
-Result<Offset> PartitionLog::checkpoint() { return impl_->checkpoint(); }
+const logic::ProducerStates& PartitionLog::producers() const noexcept { return impl_->producers; }
+void PartitionLog::expire_producers(Duration idle) {
+    impl_->producers.expire(impl_->ctx.clock.wall(), idle);
+}
+
+Result<void> PartitionLog::checkpoint() { return impl_->checkpoint(); }
 Result<void> PartitionLog::close() {
     auto closed = impl_->close();
     const auto guard = impl_->compacting.lock();  // one that runs sees it and ends

@@ -15,6 +15,7 @@
 #include "core/base/time.h"
 #include "core/env/disk.h"
 #include "core/fiber/scheduler.h"
+#include "core/logic/producer/producer_state.h"
 #include "core/logic/storage/compaction_filter.h"
 #include "core/logic/storage/compaction_plan.h"
 #include "core/storage/log_config.h"
@@ -28,6 +29,8 @@ struct LogOpenOptions {
     LogConfig config;
     bool clean = false;               // the log directory was shut down cleanly
     bool names_durable = false;       // the partition's directory was synced after the last crash
+    bool names_later = false;         // else: by the caller, where names_durable() says no
+    bool checkpointed = false;        // recovery_point is from the checkpoint
     Offset recovery_point{0};         // below it everything is known to be durable
     std::optional<Offset> log_start;  // of the checkpoint, when it has one
     // The log has an entry in cleaner-offset-checkpoint: Kafka may have compacted it.
@@ -122,6 +125,9 @@ public:
     // not ascending.
     Result<AppendResult> append_assigned(IoBuf batches);
 
+    // False, after open() with names_later: the directory is synced before anything else is done.
+    bool names_durable() const noexcept;
+
     Offset log_start() const noexcept;
     Offset log_end() const noexcept;      // one past the last readable offset
     Offset durable_end() const noexcept;  // one past the last synced offset
@@ -190,9 +196,17 @@ public:
     const std::string& path() const noexcept;
     const LogDirRef& dir() const noexcept;
     LogStats stats() const noexcept;
-    // Writes what a restart would like to find (indexes, epochs) without waiting for a clean
-    // shutdown, and syncs. Returns the recovery point. Parks.
-    Result<Offset> checkpoint();
+    // What the producers of the batches up to log_end did, also of those that retention took. A
+    // batch is known when its append returns. Never parks.
+    const logic::ProducerStates& producers() const noexcept;
+    // Forgets producers that have been idle for longer (producer.id.expiration.ms). Never parks.
+    void expire_producers(Duration idle);
+
+    // Notes where the log ends and what its producers did, so that a start after a crash reads on
+    // from there. Does nothing when that stands there already, or when what was appended is not
+    // durable and nobody waits for it. Syncs nothing but what is waited for anyway. Parks. As the
+    // writing methods.
+    Result<void> checkpoint();
     // Waits for appends in flight, refuses new ones, makes everything durable. Idempotent. Parks.
     Result<void> close();
     // Refuses everything from now on; files are left as they are (the partition was deleted).

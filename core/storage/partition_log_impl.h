@@ -5,7 +5,9 @@
 
 #include "core/base/assert.h"
 #include "core/fiber/sync.h"
+#include "core/logic/producer/producer_snapshot.h"
 #include "core/logic/storage/leader_epochs.h"
+#include "core/logic/storage/recovery_plan.h"
 #include "core/storage/append_queue.h"
 #include "core/storage/partition_log.h"
 #include "core/storage/segment.h"
@@ -28,19 +30,49 @@ struct TailBatch {
     std::uint64_t position = 0, bytes = 0;
 };
 
+// Where a start begins to read.
+struct StartMark {
+    std::size_t segment = 0;  // of the plan
+    Offset at;                // the snapshot's
+    logic::LogMark mark;
+    std::uint64_t file_bytes = 0;
+};
+
 struct PartitionLog::Impl {
     Impl(const LogContext& c, LogDirRef d, LogOpenOptions o);
 
     // open: log_recovery.cpp
     Result<void> open();
     Result<void> open_segments(const std::vector<DirEntry>& entries);
+    Result<bool> open_from(const logic::storage::RecoveryPlan& plan, const StartMark& start);
+    Result<bool> open_marked(const StartMark& start, bool last);
+    Result<bool> open_marked_tail(const StartMark& start);
     Result<void> recover_segment(std::size_t i, std::uint64_t file_bytes, bool last);
+    Result<void> recovered(std::size_t i, const std::optional<Segment::Damage>& damage, Offset end,
+                           bool last);
+    void note_recovered(const BatchHeader& batch);
     Result<void> open_clean_tail(std::uint64_t file_bytes);
     Result<void> repair(Segment& segment, const Segment::Damage& damage, bool active);
     Result<void> load_epochs();
     Result<void> load_gaps();
     Result<void> settle();
+    Result<void> settle_names();
     void note_batch(const BatchHeader& batch);
+
+    // what is known of producers: log_producers.cpp
+    void note_producer(const BatchHeader& batch);
+    Result<std::optional<logic::ProducerSnapshot>> read_snapshot(Offset at);
+    Result<std::optional<StartMark>> find_start(const logic::storage::RecoveryPlan& plan);
+    Result<void> take_snapshot(const logic::LogMark& mark, bool synced);
+    logic::LogMark with_names(logic::LogMark mark) const;
+    Result<void> mark_end();
+    Result<void> settle_producers(bool known);
+    Result<void> rebuild_producers();
+    Result<void> replay_producers(std::size_t segment, std::uint64_t position, Offset from);
+    Result<void> drop_snapshots_above(Offset end);
+    Result<void> drop_snapshots(const std::vector<Offset>& which);
+    Result<void> drop_stray_snapshots();
+    std::string snapshot_path(Offset at) const;
 
     // append: log_append.cpp
     Result<AppendResult> append(IoBuf bytes, std::optional<Epoch> leader);
@@ -60,7 +92,7 @@ struct PartitionLog::Impl {
     void sync_until_served();
     void set_durable(Offset end);
     void wake_durable();
-    Result<Offset> checkpoint();
+    Result<void> checkpoint();
     Result<void> save_epochs();
     Result<void> close();
 
@@ -124,8 +156,15 @@ struct PartitionLog::Impl {
     logic::storage::LeaderEpochs epochs;
     logic::storage::EpochScan epoch_scan{epochs};  // while the log is opened
     bool epochs_dirty = false;
-    Offset dense_from{0};     // compaction may have taken offsets below it
-    bool gaps_known = false;  // the log has an account of its own of that
+    logic::ProducerStates producers;  // as of log_end
+    bool producers_known = false;     // while the log is opened
+    std::vector<Offset> snapshots;  // whose files are there, ascending; INV-15: none above log_end
+    Offset marked{-1};              // the newest snapshot's offset, while it says how to read on
+    Offset dense_from{0};           // compaction may have taken offsets below it
+    bool gaps_known = false;        // the log has an account of its own of that
+    // While the log is opened: what it was opened from, and what the files beside it said.
+    std::optional<logic::LogMark> started;
+    logic::LogMark::Prefix epochs_found;
     // INV-10  log_start <= durable_end <= log_end <= reserved_end.
     Offset log_start{0}, log_end{0}, durable_end{0};
     Offset durable_ceiling{INT64_MAX};  // while a truncation runs

@@ -3,17 +3,26 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/base/crc32c.h"
 #include "core/logic/storage/recovery_plan.h"
 
 namespace faultline::storage {
 namespace {
 constexpr std::size_t kIndexLimit = 1U << 30U;
 
-Result<void> write_whole(Disk& disk, const std::string& path, const IoBuf& content) {
+// An index file only grows, unless its segment was cut: `there` bytes of it are right already.
+Result<void> write_grown(Disk& disk, const std::string& path, const IoBuf& content,
+                         std::size_t there, bool synced) {
     FL_TRY(FileRef file, disk.open(path, OpenMode::create));
-    FL_CHECK(file->truncate(0));
-    if (!content.empty()) FL_CHECK(file->write(0, content));
-    return file->sync(SyncMode::data_and_metadata);
+    if (there == 0) FL_CHECK(file->truncate(0));
+    if (content.size() > there)
+        FL_CHECK(file->write(there, content.sub(there, content.size() - there)));
+    return synced ? file->sync(SyncMode::data_and_metadata) : Result<void>{};
+}
+
+bool begins_with(const IoBuf& file, const logic::LogMark::Prefix& prefix) {
+    const auto bytes = static_cast<std::size_t>(prefix.bytes);
+    return file.size() >= bytes && crc32c(file.sub(0, bytes), 0) == prefix.crc;
 }
 }  // namespace
 
@@ -44,6 +53,11 @@ Result<void> Segment::create() {
     return {};
 }
 
+void Segment::open_empty() noexcept {
+    FL_ASSERT(bytes_ == 0);
+    loaded_ = true;
+}
+
 void Segment::adopt(FileRef log, SegmentIndex index) {
     file_ = std::move(log);
     index_ = std::move(index);
@@ -70,39 +84,63 @@ void Segment::appended(const BatchHeader& batch, std::int64_t index_interval) {
     bytes_ += batch.size();
 }
 
-Result<std::optional<Segment::Damage>> Segment::scan(
-    std::int64_t index_interval, std::uint64_t file_bytes, bool gaps,
-    const std::function<void(const BatchAt&)>& each) {
-    FL_TRY(FileRef log, file());
-    SegmentIndex fresh(base_);
-    BatchScan walk(std::move(log), 0, file_bytes, BatchScan::Check::crc);
-    Offset expected = base_;
-    std::optional<Damage> damage;
-    std::uint64_t good = 0;
-    std::int64_t first = -1;
+Result<std::optional<Segment::Damage>> Segment::scan(std::int64_t index_interval,
+                                                     std::uint64_t file_bytes, bool gaps,
+                                                     const Each& each) {
+    return scan_from({0, base_, -1}, SegmentIndex(base_), {index_interval, gaps}, file_bytes, each);
+}
+
+Result<std::optional<Segment::Damage>> Segment::scan_on(std::int64_t index_interval,
+                                                        std::uint64_t file_bytes, Offset expected,
+                                                        const Each& each) {
+    FL_ASSERT(loaded_);
+    return scan_from({bytes_, expected, first_timestamp}, std::move(index_),
+                     {index_interval, false}, file_bytes, each);
+}
+
+// Goes on from `at`, which moves along, to `end`.
+Result<std::optional<Segment::Damage>> Segment::walk_batches(const FileRef& log, Walked& at,
+                                                             SegmentIndex& fresh, Rules rules,
+                                                             std::uint64_t end, const Each& each) {
+    BatchScan walk(log, at.position, end, BatchScan::Check::crc);
     for (;;) {
         FL_TRY(const BatchScan::Step step, walk.next());
-        if (step == BatchScan::Step::end) break;
-        const bool in_order = step == BatchScan::Step::batch && walk.header().base >= expected &&
-                              (gaps || follows(expected, walk.header().base)) &&
+        if (step == BatchScan::Step::end) return std::optional<Damage>{};
+        const bool in_order = step == BatchScan::Step::batch && walk.header().base >= at.expected &&
+                              (rules.gaps || follows(at.expected, walk.header().base)) &&
                               walk.header().last() - base_ <= INT32_MAX &&
                               walk.position() <= INT32_MAX;
-        if (!in_order) {
-            damage = Damage{walk.position(), expected};
-            break;
-        }
-        if (walk.position() == 0) first = walk.header().max_timestamp;
-        fresh.add(walk.header(), walk.position(), index_interval);
-        expected = walk.header().last() + 1;
-        good = walk.next_position();
+        if (!in_order) return std::optional<Damage>{{walk.position(), at.expected}};
+        if (walk.position() == 0) at.first_timestamp = walk.header().max_timestamp;
+        fresh.add(walk.header(), walk.position(), rules.index_interval);
+        at.expected = walk.header().last() + 1;
+        at.position = walk.next_position();
         if (each) each({walk.header(), walk.position()});
     }
+}
+
+Result<std::optional<Segment::Damage>> Segment::scan_from(Walked at, SegmentIndex fresh,
+                                                          Rules rules, std::uint64_t file_bytes,
+                                                          const Each& each) {
+    FL_TRY(const FileRef log, file());
+    const std::uint64_t begin = at.position;
+    const bool was_loaded = loaded_;
+    std::optional<Damage> damage;
+    for (std::uint64_t end = file_bytes;; file_bytes = end) {
+        FL_TRY(damage, walk_batches(log, at, fresh, rules, end, each));
+        // Of a log that is open: it may have grown while this fiber was parked.
+        if (damage || each || bytes_ <= end) break;
+        end = bytes_;
+    }
+    if (!each && (bytes_ < file_bytes || (loaded_ && !was_loaded))) return damage;  // or changed
     index_ = std::move(fresh);
     loaded_ = true;
     from_file_ = saved_ = false;
-    first_timestamp = first;
-    bytes_ = file_bytes;
-    mark_verified(0, good);
+    if (begin == 0) offsets_on_disk_ = times_on_disk_ = 0;
+    mark_.reset();
+    first_timestamp = at.first_timestamp;
+    if (each) bytes_ = file_bytes;
+    mark_verified(begin, at.position);
     return damage;
 }
 
@@ -113,6 +151,7 @@ Result<void> Segment::cut(std::uint64_t position, Offset end) {
     FL_CHECK(log->sync(SyncMode::data_and_metadata));
     bytes_ = position;
     saved_ = false;
+    offsets_on_disk_ = times_on_disk_ = 0;
     largest_.reset();
     verified_from_ = std::min(verified_from_, position);
     verified_to_ = std::min(verified_to_, position);
@@ -132,7 +171,27 @@ Result<void> Segment::cut(std::uint64_t position, Offset end) {
     return {};
 }
 
+void Segment::restore(const logic::LogMark& mark) {
+    FL_ASSERT(!loaded_ && mark.segment == base_);
+    mark_ = std::make_unique<logic::LogMark>(mark);
+    bytes_ = static_cast<std::uint64_t>(mark.position);
+    first_timestamp = mark.first_timestamp;
+    largest_ = mark.largest_timestamp;
+    saved_ = true;
+}
+
+Result<bool> Segment::resumable() {
+    FL_ASSERT(mark_ != nullptr);
+    FL_TRY(const bool rebuilt, load_index(INT64_MAX, false));
+    (void)rebuilt;
+    return loaded_;
+}
+
 Result<bool> Segment::load_index(std::int64_t index_interval) {
+    return load_index(index_interval, true);
+}
+
+Result<bool> Segment::load_index(std::int64_t index_interval, bool or_scan) {
     used_ = true;
     if (loaded_) return false;
     auto offsets = read_file(disk_, index_path(), kIndexLimit);
@@ -140,11 +199,27 @@ Result<bool> Segment::load_index(std::int64_t index_interval) {
     auto times = read_file(disk_, time_index_path(), kIndexLimit);
     if (!times.ok() && times.code() != Errc::not_found) return times.error();
     if (loaded_) return false;  // another fiber did it while this one was parked
+    if (mark_ != nullptr) {
+        // Nobody synced them: what a power loss left of them must be what the mark saw.
+        const IoBuf o = offsets.ok() ? *offsets : IoBuf{}, t = times.ok() ? *times : IoBuf{};
+        const bool same = begins_with(o, mark_->offsets) && begins_with(t, mark_->times);
+        if (same) offsets = o.sub(0, static_cast<std::size_t>(mark_->offsets.bytes));
+        if (same) times = t.sub(0, static_cast<std::size_t>(mark_->times.bytes));
+        if (!same) offsets = Error{Errc::not_found, 0, "segment.load_index"};
+    }
     const bool found = offsets.ok() && times.ok();
     if (found && index_.decode(*offsets, *times, bytes_)) {
         loaded_ = from_file_ = saved_ = true;
+        offsets_on_disk_ = offsets->size();
+        times_on_disk_ = times->size();
+        if (mark_ != nullptr) {
+            index_.set_largest(mark_->largest_timestamp, mark_->largest_at);
+            index_.set_since(mark_->position - mark_->last_entry);
+        }
+        mark_.reset();
         return false;
     }
+    if (!or_scan) return false;
     FL_TRY(const auto damage, scan(index_interval, bytes_, true, nullptr));
     (void)damage;  // what lies behind it cannot be reached: locate() says corrupt
     return true;
@@ -160,11 +235,37 @@ Result<bool> Segment::rebuild_index(std::int64_t index_interval) {
 Result<void> Segment::save_index(bool final) {
     FL_ASSERT(loaded_);
     if (final) index_.seal();
-    const IoBuf offsets = index_.encode_offsets(), times = index_.encode_times();
-    FL_CHECK(write_whole(disk_, index_path(), offsets));
-    FL_CHECK(write_whole(disk_, time_index_path(), times));
+    FL_CHECK(write_index(true));
     saved_ = true;
     return {};
+}
+
+Result<void> Segment::write_index(bool synced) {
+    const IoBuf offsets = index_.encode_offsets(), times = index_.encode_times();
+    FL_CHECK(write_grown(disk_, index_path(), offsets, offsets_on_disk_, synced));
+    offsets_on_disk_ = offsets.size();
+    FL_CHECK(write_grown(disk_, time_index_path(), times, times_on_disk_, synced));
+    times_on_disk_ = times.size();
+    return {};
+}
+
+Result<logic::LogMark> Segment::mark() {
+    FL_ASSERT(loaded_);
+    if (!saved_) FL_CHECK(write_index(false));
+    const IoBuf offsets = index_.encode_offsets(), times = index_.encode_times();
+    const auto prefix = [](const IoBuf& file) {
+        return logic::LogMark::Prefix{static_cast<std::int64_t>(file.size()), crc32c(file, 0)};
+    };
+    logic::LogMark mark;
+    mark.segment = base_;
+    mark.position = static_cast<std::int64_t>(bytes_);
+    if (const auto entry = index_.last_entry()) mark.last_entry = entry->position;
+    mark.first_timestamp = first_timestamp;
+    mark.largest_timestamp = index_.largest_timestamp();
+    mark.largest_at = index_.largest_at();
+    mark.offsets = prefix(offsets);
+    mark.times = prefix(times);
+    return mark;
 }
 
 Result<std::int64_t> Segment::largest_timestamp(std::int64_t index_interval) {
@@ -192,6 +293,7 @@ void Segment::release_idle_index() {
         largest_ = index_.largest_timestamp();
         index_ = SegmentIndex(base_);
         loaded_ = false;
+        offsets_on_disk_ = times_on_disk_ = 0;
     }
     used_ = false;
 }

@@ -9,6 +9,7 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/env/disk.h"
+#include "core/logic/producer/producer_snapshot.h"
 #include "core/logic/storage/retention_policy.h"
 #include "core/storage/batch_scan.h"
 #include "core/storage/segment_index.h"
@@ -37,6 +38,9 @@ public:
     // Makes the .log file, empty, durable with its directory entry. Parks.
     Result<void> create();
 
+    // Its file is there, and has no bytes. Never parks.
+    void open_empty() noexcept;
+
     // `log` holds bytes() good bytes and will be found at log_path(); `index` is of them.
     void adopt(FileRef log, SegmentIndex index);
     // Of the first batch; -1: none. Parks when it is not known yet.
@@ -51,11 +55,25 @@ public:
         std::uint64_t position;
         Offset expected;  // the offset that should have been here, at least
     };
+    using Each = std::function<void(const BatchAt&)>;
     Result<std::optional<Damage>> scan(std::int64_t index_interval, std::uint64_t file_bytes,
-                                       bool gaps, const std::function<void(const BatchAt&)>& each);
+                                       bool gaps, const Each& each);
+    // The same from position() of the last mark on, where `expected` is the next offset, if
+    // load_index() found what the mark says; requires resumable().
+    Result<std::optional<Damage>> scan_on(std::int64_t index_interval, std::uint64_t file_bytes,
+                                          Offset expected, const Each& each);
     // Cuts file and indexes to `position`, where the batch with offset `end` would begin. Durable
     // when it returns. Parks.
     Result<void> cut(std::uint64_t position, Offset end);
+
+    // What a snapshot says of this segment is believed: as long as nothing was appended, neither
+    // the indexes nor the log have to be read. Never parks.
+    void restore(const logic::LogMark& mark);
+    // The indexes from their files are those that the mark of restore() was made of. False: scan().
+    // Parks.
+    Result<bool> resumable();
+    // Brings the index files up to date without a sync, and says what is where. Parks.
+    Result<logic::LogMark> mark();
 
     // The indexes from their files, or by a scan when those are missing or wrong; true: rebuilt.
     // Parks.
@@ -113,6 +131,22 @@ public:
     std::optional<MonoTime> last_append;  // by this process
 
 private:
+    struct Walked {  // how far a scan came
+        std::uint64_t position = 0;
+        Offset expected;
+        std::int64_t first_timestamp = -1;
+    };
+    struct Rules {
+        std::int64_t index_interval;
+        bool gaps;
+    };
+    Result<std::optional<Damage>> walk_batches(const FileRef& log, Walked& at, SegmentIndex& fresh,
+                                               Rules rules, std::uint64_t end, const Each& each);
+    Result<std::optional<Damage>> scan_from(Walked at, SegmentIndex fresh, Rules rules,
+                                            std::uint64_t file_bytes, const Each& each);
+    Result<bool> load_index(std::int64_t index_interval, bool or_scan);
+    Result<void> write_index(bool synced);
+
     Disk& disk_;
     Offset base_;
     std::string stem_;
@@ -120,11 +154,14 @@ private:
     FileRef file_;
     SegmentIndex index_;
     bool loaded_ = false;
-    bool from_file_ = false;               // the index was believed, not built
-    bool saved_ = false;                   // the files hold what is in memory
-    bool used_ = false;                    // since release_idle_index()
-    bool file_used_ = false;               // since release_idle_file()
-    std::optional<std::int64_t> largest_;  // of a sealed segment
+    bool from_file_ = false;  // the index was believed, not built
+    bool saved_ = false;      // the files hold what is in memory, durably
+    // So much of them is what is in memory; the rest, if any, is old.
+    std::size_t offsets_on_disk_ = 0, times_on_disk_ = 0;
+    std::unique_ptr<logic::LogMark> mark_;  // until the indexes are loaded
+    bool used_ = false;                     // since release_idle_index()
+    bool file_used_ = false;                // since release_idle_file()
+    std::optional<std::int64_t> largest_;   // of a sealed segment
     std::uint64_t verified_from_ = 0, verified_to_ = 0;
 };
 using SegmentRef = std::shared_ptr<Segment>;

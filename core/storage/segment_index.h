@@ -57,6 +57,12 @@ public:
     // False, and nothing kept, unless both files are whole entries that ascend and point inside
     // `segment_bytes`.
     bool decode(const IoBuf& offsets, const IoBuf& times, std::uint64_t segment_bytes);
+    // What stands behind the last entry had this one; nothing when -1.
+    void set_largest(std::int64_t timestamp, Offset at) {
+        if (timestamp <= largest_) return;
+        largest_ = timestamp;
+        largest_at_ = at;
+    }
     // How far bytes behind the last entry count for the next one.
     void set_since(std::int64_t bytes) { since_ = bytes; }
 

@@ -40,6 +40,9 @@ struct History {
     std::set<std::int32_t> exactly_once;  // clients whose values may stand in the log once only
     std::set<std::uint32_t> shortened;    // partitions whose log lost its end: excused
     std::set<std::uint32_t> trimmed;      // whose beginning was deleted: forward jumps are excused
+    // Where a replica began anew above its end: it has no batch of producers who fell silent
+    // before, and does not know them.
+    std::set<std::uint32_t> begun_anew;
 };
 
 struct Anomaly {

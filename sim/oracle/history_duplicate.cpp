@@ -10,7 +10,9 @@ Anomaly duplicate(const History& h) {
     Anomaly out;
     std::map<Value, Place> first;
     for (const auto& [place, v] : log_of(h)) {
-        if (!h.exactly_once.contains(v.first) || excused(h, place.first)) continue;
+        const bool forgets = h.begun_anew.contains(place.first) && h.trimmed.contains(place.first);
+        if (!h.exactly_once.contains(v.first) || h.shortened.contains(place.first) || forgets)
+            continue;
         ++out.checked;
         const auto [it, fresh] = first.try_emplace(v, place);
         if (fresh) continue;

@@ -31,6 +31,7 @@ public:
             ends_[o->partition] = o->log_end.v;
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
             cut(t->partition);
+            if (t->to > t->from) h_.begun_anew.insert(t->partition);
         } else if (const auto* c = std::get_if<probe::CorruptionFound>(&event)) {
             h_.shortened.insert(c->partition);
         } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {

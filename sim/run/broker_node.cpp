@@ -66,7 +66,8 @@ std::optional<std::string> set_key(broker::BrokerConfig& c, const std::string& k
         return fmt::format("\"{}\" is not a number", value);
     }
     const std::string topic_key = topic_key_of(key);
-    if (topic_key.empty()) return "is not a broker key that this version acts on";
+    if (model::find_topic_key(topic_key) == nullptr)
+        return "is not a broker key that this version acts on";
     return model::set_topic_key(c.topic_defaults, topic_key, value);
 }
 

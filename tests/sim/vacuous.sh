@@ -10,7 +10,7 @@ failed=0 checked=0
 cat >"$dir/calm.json" <<'J'
 {"name": "calm", "length": "2s",
  "cluster": {"topics": [{"name": "t"}]},
- "workload": [{"producer": "t", "count": 20}, {"consumer": "t"}, {"id": "idle", "producer": "t", "count": 1}]}
+ "workload": [{"producer": "t", "count": 20}, {"id": "reader", "consumer": "t"}, {"id": "idle", "producer": "t", "count": 1}]}
 J
 
 # What a kind needs beside "do" and "at".
@@ -33,7 +33,7 @@ members() {  # KIND
 }
 expect_vacuous() {  # KIND FAULT
     local code more_set=()
-    [[ $1 != *_voter ]] || more_set=(--set /cluster/controllers=1 --set /cluster/voters=1)
+    [[ $1 != *_voter ]] || more_set=(--set /cluster/brokers=2 --set /cluster/controllers=3 --set /cluster/voters=3)
     "$faultline" sim run "$dir/calm.json" "${more_set[@]}" --set "/faults/0=$2" >"$dir/out" 2>&1
     code=$?
     checked=$((checked + 1))

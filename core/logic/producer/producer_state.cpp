@@ -11,6 +11,11 @@ std::int32_t sequence_after(std::int32_t base, std::int32_t n) noexcept {
     return static_cast<std::int32_t>((std::int64_t{base} + n) % kSequences);
 }
 
+std::int32_t sequence_before(std::int32_t last, std::int32_t n) noexcept {
+    const std::int64_t back = std::int64_t{last} - n;
+    return static_cast<std::int32_t>(back >= 0 ? back : back + INT32_MAX + 1);
+}
+
 ProducerVerdict ProducerStates::check(const ProducerBatch& batch) const {
     if (batch.producer_id < 0) return {};
     const auto it = states_.find(batch.producer_id);
@@ -68,6 +73,10 @@ void ProducerStates::truncate(Offset end) {
 std::vector<ProducerStates::Entry> ProducerStates::entries() const {
     std::vector<Entry> all;
     for (const auto& [id, state] : states_) {
+        if (state.batches.empty()) {  // Kafka's snapshot of one that has only ended a transaction
+            all.push_back({id, state.epoch, -1, Offset{-1}, 0, -1});
+            continue;
+        }
         const Batch& newest = state.batches.back();
         all.push_back({id, state.epoch, newest.last_sequence, newest.last,
                        static_cast<std::int32_t>(newest.last - newest.first), newest.timestamp});
@@ -75,14 +84,8 @@ std::vector<ProducerStates::Entry> ProducerStates::entries() const {
     return all;
 }
 
-void ProducerStates::restore(const Entry& e, WallTime now) {
-    State& state = states_[e.producer_id];
-    state.epoch = e.producer_epoch;
-    // Sequences run backwards through the wrap in the same way.
-    const std::int64_t back = std::int64_t{e.last_sequence} - e.offset_delta;
-    const auto base = static_cast<std::int32_t>(back >= 0 ? back : back + INT32_MAX + 1);
-    state.batches = {
-        {base, e.last_sequence, e.last_offset + -e.offset_delta, e.last_offset, e.last_timestamp}};
-    state.touched = now;
+void ProducerStates::restore(std::int64_t producer_id, State state) {
+    FL_ASSERT(producer_id >= 0 && state.batches.size() <= kRemembered);
+    states_[producer_id] = std::move(state);
 }
 }  // namespace faultline::logic

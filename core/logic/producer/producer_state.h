@@ -51,7 +51,22 @@ public:
     std::size_t size() const noexcept { return states_.size(); }
     bool knows(std::int64_t producer_id) const { return states_.contains(producer_id); }
 
-    // For snapshots and for DescribeProducers, in order of the producer id.
+    struct Batch {
+        std::int32_t base_sequence, last_sequence;
+        Offset first, last;
+        std::int64_t timestamp;
+    };
+    struct State {
+        std::int16_t epoch = -1;
+        std::vector<Batch> batches;  // oldest first, at most kRemembered
+        WallTime touched{};          // what expiry counts from
+    };
+    // By producer id.
+    const std::map<std::int64_t, State>& states() const noexcept { return states_; }
+    // What a snapshot holds of one producer.
+    void restore(std::int64_t producer_id, State state);
+
+    // For DescribeProducers and compaction, in order of the producer id.
     struct Entry {
         std::int64_t producer_id;
         std::int16_t producer_epoch;
@@ -61,23 +76,13 @@ public:
         std::int64_t last_timestamp;
     };
     std::vector<Entry> entries() const;
-    // From a snapshot: only the newest batch of each producer is known again.
-    void restore(const Entry& entry, WallTime now);
 
 private:
-    struct Batch {
-        std::int32_t base_sequence, last_sequence;
-        Offset first, last;
-        std::int64_t timestamp;
-    };
-    struct State {
-        std::int16_t epoch = -1;
-        std::vector<Batch> batches;  // oldest first, at most kRemembered
-        WallTime touched{};
-    };
     std::map<std::int64_t, State> states_;
 };
 
 // The sequence `n` after `base`: sequences go from 2147483647 to 0.
 std::int32_t sequence_after(std::int32_t base, std::int32_t n) noexcept;
+// The sequence `n` before `last`, through the wrap in the same way.
+std::int32_t sequence_before(std::int32_t last, std::int32_t n) noexcept;
 }  // namespace faultline::logic

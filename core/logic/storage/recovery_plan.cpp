@@ -82,6 +82,8 @@ RecoveryPlan plan_recovery(std::span<const FoundFile> files, bool clean, Offset 
             segments[*base].base = *base;
             segments[*base].bytes = file.size;
         }
+        if (const auto at = parse_segment_name(file.name, ".snapshot"))
+            plan.snapshots.push_back(*at);
     }
     for (const FoundFile& file : files) {
         const std::string_view name = file.name;
@@ -101,12 +103,28 @@ RecoveryPlan plan_recovery(std::span<const FoundFile> files, bool clean, Offset 
             }
         }
     }
+    std::ranges::sort(plan.snapshots);
     for (const auto& [base, segment] : segments) plan.segments.push_back(segment);
     for (std::size_t i = 0; i < plan.segments.size() && !clean; ++i) {
         const bool last = i + 1 == plan.segments.size();
         plan.segments[i].scan = last || plan.segments[i + 1].base > recovery_point;
     }
     return plan;
+}
+
+std::vector<Offset> stray_snapshots(std::span<const Offset> snapshots,
+                                    std::span<const Offset> bases) {
+    std::vector<Offset> stray;
+    for (const Offset at : snapshots) {
+        const bool kept = at >= bases.front() &&
+                          (at == snapshots.back() || std::ranges::binary_search(bases, at));
+        if (!kept) stray.push_back(at);
+    }
+    return stray;
+}
+
+bool names_durable(const Names& n) {
+    return n.checkpointed && (n.untouched || n.marked_in_active) && n.others_as_marked;
 }
 
 Verdict judge(const Damage& d) {

@@ -31,6 +31,7 @@ struct SegmentPlan {
 struct RecoveryPlan {
     std::vector<SegmentPlan> segments;  // ascending; empty: a new log
     std::vector<std::string> remove;    // left over: no crash can make them matter
+    std::vector<Offset> snapshots;      // of producers, ascending
 };
 
 // What a compaction left that did not come to its end. It writes N.log.cleaned, and when that is
@@ -54,6 +55,28 @@ std::optional<Offset> parse_gaps(std::string_view text);
 // A clean log is taken as it is. Otherwise every segment from the one that holds `recovery_point`
 // on is read; those below it are durable as a whole and are checked when they are first read.
 RecoveryPlan plan_recovery(std::span<const FoundFile> files, bool clean, Offset recovery_point);
+
+// Which of the `snapshots` (ascending) a log with these segment `bases` (ascending, not empty)
+// needs no longer: those below its first segment, and of the others all that do not stand where a
+// segment begins, but for the newest.
+std::vector<Offset> stray_snapshots(std::span<const Offset> snapshots,
+                                    std::span<const Offset> bases);
+
+// What is known of the names in a log's directory when a start found everything in its place.
+struct Names {
+    // The log stands in the recovery point checkpoint: it was made, durably, before that was
+    // written.
+    bool checkpointed = false;
+    bool untouched = false;         // one segment, at offset 0, without a byte
+    bool marked_in_active = false;  // a snapshot tells of bytes of the newest segment
+    // The first segment, and what stands in the checkpoint files of the log, are those of the
+    // snapshot; without one, 0 and nothing.
+    bool others_as_marked = false;
+};
+// Whether all of them are durable. A process that is killed between a rename or a removal and the
+// sync of the directory leaves what the next power loss takes back. While a snapshot tells of bytes
+// of the newest segment, no segment was made since, and none was cut off.
+bool names_durable(const Names& names);
 
 // What is known of the first bytes that are not a good batch.
 struct Damage {

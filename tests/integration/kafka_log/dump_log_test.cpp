@@ -5,6 +5,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "core/logic/producer/producer_snapshot.h"
 #include "core/storage/log_dump.h"
 #include "core/wire/record_batch.h"
 #include "tests/unit/storage/log_fixture.h"
@@ -108,6 +109,29 @@ TEST_CASE("dump-log: Kafka's tool reads our segments, indexes and records", "[in
     }
 }
 
+TEST_CASE("dump-log: Kafka's tool reads our snapshots of producers", "[integration]") {
+    const std::string kafka = kafka_script();
+    if (kafka.empty()) return;
+    logic::ProducerStates states;
+    for (std::int32_t i = 0; i < 6; ++i)
+        states.appended({4000, 3, i * 2, 2}, Offset{i * 2}, Offset{i * 2 + 1},
+                        1'700'000'000'000 + i, WallTime{5});
+    states.appended({4001, 0, 0, 1}, Offset{12}, Offset{12}, 1'700'000'000'009, WallTime{6});
+    TempDir temp;
+    const fs::path path = temp.path / "00000000000000000013.snapshot";
+    std::ofstream(path, std::ios::binary)
+        << logic::print_producer_snapshot(states, {.segment = Offset{0}, .position = 900});
+    int status = 0;
+    const std::string out = run(kafka + " tool dump-log --files " + path.string(), status);
+    INFO(out);
+    REQUIRE(status == 0);
+    CHECK(count_of(out, "producerId: 4000 producerEpoch: 3") == 1);
+    CHECK(count_of(out, "producerId: 4001 producerEpoch: 0") == 1);
+    CHECK(count_of(out, "lastSequence: 11") == 1);
+    CHECK(count_of(out, "lastOffset: 11") == 1);
+    CHECK(count_of(out, "xception") == 0);
+}
+
 TEST_CASE("dump-log: a log that Kafka wrote is read by us, after a stop and after a kill",
           "[integration]") {
     const std::string kafka = kafka_script();
@@ -158,6 +182,8 @@ TEST_CASE("dump-log: a log that Kafka wrote is read by us, after a stop and afte
                 records += static_cast<std::size_t>(h.count);
             CHECK(records == 30'000);
             CHECK(log->latest_epoch().has_value());
+            CHECK(log->producers().size() == 5);  // one for each run of the tool
+            for (const auto& e : log->producers().entries()) CHECK(e.last_sequence == 5999);
             auto newest = log->max_timestamp();
             REQUIRE((newest.ok() && *newest));
             auto found = log->offset_for_timestamp((*newest)->timestamp);

@@ -65,6 +65,12 @@ TEST_CASE("history: duplicate") {
     History h = good();
     h.polls.push_back(polled(3, 2));
     CHECK(found(h) == "duplicate");
+    h.trimmed = {1};  // what retention took of a producer is remembered in snapshots
+    CHECK(found(h) == "duplicate");
+    h.begun_anew = {1};  // but not by a replica that never had it
+    CHECK(found(h).empty());
+    h.trimmed.clear();
+    h.begun_anew.clear();
     h.exactly_once.clear();  // without idempotence a retry may write twice
     CHECK(found(h).empty());
 }

@@ -124,6 +124,39 @@ TEST_CASE("recovery: what is read, what is removed", "[storage]") {
     CHECK(segment_name(Offset{INT64_MAX}, ".log") == "09223372036854775807.log");
 }
 
+TEST_CASE("recovery: which snapshots of producers stay", "[storage]") {
+    const auto stray = [](std::vector<Offset> snapshots, std::vector<Offset> bases) {
+        return logic::storage::stray_snapshots(snapshots, bases);
+    };
+    using V = std::vector<Offset>;
+    CHECK(stray({}, {Offset{0}}).empty());
+    CHECK(stray({Offset{7}}, {Offset{0}}).empty());
+    CHECK(stray({Offset{7}, Offset{9}}, {Offset{0}}) == V{Offset{7}});
+    CHECK(stray({Offset{7}, Offset{9}}, {Offset{0}, Offset{7}}).empty());
+    CHECK(stray({Offset{7}, Offset{9}}, {Offset{9}}) == V{Offset{7}});
+    CHECK(stray({Offset{7}}, {Offset{8}}) == V{Offset{7}});
+    const std::vector<logic::storage::FoundFile> files{{"00000000000000000009.snapshot", 1},
+                                                       {"00000000000000000000.log", 0},
+                                                       {"00000000000000000007.snapshot", 1},
+                                                       {"00000000000000000007.snapshot.tmp", 1}};
+    const auto plan = logic::storage::plan_recovery(files, true, Offset{0});
+    CHECK(plan.snapshots == V{Offset{7}, Offset{9}});
+    CHECK(plan.remove == std::vector<std::string>{"00000000000000000007.snapshot.tmp"});
+}
+
+TEST_CASE("recovery: which names need no sync", "[storage]") {
+    logic::storage::Names n{true, true, false, true};
+    CHECK(names_durable(n));
+    n = {true, false, true, true};
+    CHECK(names_durable(n));
+    n.checkpointed = false;
+    CHECK_FALSE(names_durable(n));
+    n = {true, false, false, true};
+    CHECK_FALSE(names_durable(n));
+    n = {true, true, true, false};
+    CHECK_FALSE(names_durable(n));
+}
+
 TEST_CASE("recovery: the verdict on damage", "[storage]") {
     CHECK(judge({}) == Verdict::torn_tail);
     CHECK(judge({.active_segment = false}) == Verdict::corruption);

@@ -1,11 +1,11 @@
-#include "core/logic/producer/producer_state.h"
-
 #include <cstdio>
 #include <cstdlib>
 #include <zlib.h>
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/crc32c.h"
+#include "core/logic/producer/producer_snapshot.h"
 #include "tests/support/catch.h"
 
 using namespace faultline;
@@ -96,11 +96,110 @@ TEST_CASE("producer state: a snapshot keeps the newest batch, through the wrap t
     ProducerStates states;
     states.appended({7, 3, 2147483646, 4}, Offset{100}, Offset{103}, 5, WallTime{0});
     ProducerStates other;
-    for (const auto& e : states.entries()) other.restore(e, WallTime{0});
+    for (const auto& [id, state] : states.states()) other.restore(id, state);
     CHECK(other.check({7, 3, 2147483646, 4}).check == ProducerCheck::duplicate);
     CHECK(other.check({7, 3, 2147483646, 4}).first == Offset{100});
     CHECK(other.check({7, 3, 2, 1}).check == ProducerCheck::append);
     CHECK(other.check({7, 3, 3, 1}).check == ProducerCheck::out_of_order_sequence);
     CHECK(other.check({7, 2, 0, 1}).check == ProducerCheck::invalid_producer_epoch);
     CHECK(other.check({-1, -1, -1, 1}).check == ProducerCheck::append);
+}
+
+namespace {
+std::string of_hex(std::string_view hex) {
+    std::string out;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    return out;
+}
+
+ProducerStates three_producers() {
+    ProducerStates states;
+    for (std::int32_t i = 0; i < 7; ++i)
+        states.appended({4000, 2, i * 3, 3}, Offset{500 + i * 3}, Offset{502 + i * 3}, 1000 + i,
+                        WallTime{50 + i});
+    states.appended({4001, 0, 2147483647, 2}, Offset{521}, Offset{522}, 1007, WallTime{60});
+    states.appended({9, 1, 0, 1}, Offset{523}, Offset{523}, -1, WallTime{61});
+    return states;
+}
+
+LogMark some_mark() {
+    LogMark mark{.segment = Offset{500}, .position = 7000, .last_entry = 4100};
+    mark.first_timestamp = 1000;
+    mark.largest_timestamp = 1007;
+    mark.largest_at = Offset{522};
+    mark.offsets = {8, 0xdeadbeefU};
+    mark.times = {24, 1};
+    mark.epochs = {12, 99};
+    mark.first = Offset{300};
+    mark.dense_from = Offset{400};
+    return mark;
+}
+}  // namespace
+
+TEST_CASE("producer snapshot: what is printed is read back, whole", "[producer]") {
+    const ProducerStates states = three_producers();
+    const std::string bytes = print_producer_snapshot(states, some_mark());
+    const auto read = parse_producer_snapshot(as_bytes(bytes), WallTime{1000});
+    REQUIRE(read);
+    REQUIRE(read->mark);
+    CHECK(*read->mark == some_mark());
+    CHECK(print_producer_snapshot(read->producers, *read->mark) == bytes);
+    for (std::int32_t i = 2; i < 7; ++i)
+        CHECK(read->producers.check({4000, 2, i * 3, 3}).first == Offset{500 + i * 3});
+    CHECK(read->producers.check({4000, 2, 3, 3}).check == ProducerCheck::out_of_order_sequence);
+    CHECK(read->producers.check({4001, 0, 2147483647, 2}).first == Offset{521});
+    CHECK(read->producers.check({4001, 0, 1, 1}).check == ProducerCheck::append);
+    CHECK(read->producers.states().at(9).touched == WallTime{61});
+    // Nobody was heard of later than now.
+    const auto early = parse_producer_snapshot(as_bytes(bytes), WallTime{55});
+    REQUIRE(early);
+    CHECK(early->producers.states().at(9).touched == WallTime{55});
+}
+
+TEST_CASE("producer snapshot: Kafka's bytes are read, of each producer the newest batch",
+          "[producer]") {
+    // Version, CRC, one entry: id 4000, epoch 2, last sequence 20, last offset 520, delta 2,
+    // timestamp 1006, coordinator epoch -1, no open transaction.
+    const std::string covered = of_hex(
+        "00000001"
+        "0000000000000fa0"
+        "0002"
+        "00000014"
+        "0000000000000208"
+        "00000002"
+        "00000000000003ee"
+        "ffffffff"
+        "ffffffffffffffff");
+    const std::string ours = print_producer_snapshot(
+        [] {
+            ProducerStates one;
+            one.appended({4000, 2, 18, 3}, Offset{518}, Offset{520}, 1006, WallTime{0});
+            return one;
+        }(),
+        LogMark{});
+    CHECK(ours.substr(6, covered.size()) == covered);
+    const std::uint32_t crc = crc32c(as_bytes(covered));
+    std::string kafka = of_hex("0001");
+    for (int shift = 24; shift >= 0; shift -= 8) kafka += static_cast<char>(crc >> shift & 0xffU);
+    kafka += covered;
+    const auto read = parse_producer_snapshot(as_bytes(kafka), WallTime{77});
+    REQUIRE(read);
+    CHECK_FALSE(read->mark);
+    CHECK(read->producers.check({4000, 2, 18, 3}).first == Offset{518});
+    CHECK(read->producers.check({4000, 2, 21, 1}).check == ProducerCheck::append);
+    CHECK(read->producers.check({4000, 2, 15, 3}).check == ProducerCheck::out_of_order_sequence);
+    CHECK(read->producers.states().at(4000).touched == WallTime{77});
+}
+
+TEST_CASE("producer snapshot: damage anywhere is noticed", "[producer]") {
+    const std::string good = print_producer_snapshot(three_producers(), some_mark());
+    for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+        std::string bad = good;
+        bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+        REQUIRE_FALSE(parse_producer_snapshot(as_bytes(bad), WallTime{}));
+    }
+    for (std::size_t size = 0; size < good.size(); ++size)
+        REQUIRE_FALSE(parse_producer_snapshot(as_bytes(good).first(size), WallTime{}));
+    REQUIRE_FALSE(parse_producer_snapshot(as_bytes(good + '\0'), WallTime{}));
 }
