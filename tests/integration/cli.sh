@@ -82,7 +82,7 @@ says 'one of none, gzip' tool produce h --compression brotli
 fl config describe topic h --json | python3 -c 'import json, sys
 [e] = json.load(sys.stdin)
 assert (e["name"], e["value"], e["source"]) == ("retention.ms", "7200000", "topic"), e' || fail "config describe --json"
-says 'topic or broker' tool config describe tropic h
+says 'no kind "tropic"; topic, broker, group or client-metrics' tool config describe tropic h
 says 'there is no broker 99; alive are 1;' tool config describe broker 99
 says 'no such option; did you mean --compression?' tool produce h --compresion zstd
 says 'no such option; did you mean --partitions?' tool topic create h --partitons=3
