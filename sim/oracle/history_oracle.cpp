@@ -44,8 +44,10 @@ public:
     }
     void on_sim(const SimEvent& event) {
         budget_.on_sim(event);
-        if (const auto* crash = std::get_if<NodeCrashed>(&event); crash && crash->power_loss)
-            losers_.insert(crash->node);
+        const auto* crash = std::get_if<NodeCrashed>(&event);
+        if (crash == nullptr) return;
+        unclean_.insert(crash->node);
+        power_lost_ |= crash->power_loss;
     }
 
     bool complete() const { return h_.sends.size() + h_.polls.size() < kMostOperations; }
@@ -58,13 +60,15 @@ public:
 private:
     // A log lost its end. One replica's end is its own affair in a cluster: what the in-sync
     // replicas have acknowledged stays, unless the topic elects uncleanly, or acknowledgements do
-    // not wait for disks and as many of them lost power as it takes to acknowledge (KIP-966).
+    // not wait for disks, one lost power and as many stopped uncleanly as it takes to acknowledge:
+    // nobody can tell a kill from a power loss then (KIP-966, ClusterLogs::may_lose).
     void cut(probe::PartitionKey partition) {
         const std::string topic(topic_of(judge_.recorder().partition_name(partition)));
         const bool one = cast_.brokers == 1;
         const auto needed = cast_.min_isr.find(topic);
-        const bool at_risk = !cast_.flushes(topic) && needed != cast_.min_isr.end() &&
-                             std::cmp_greater_equal(losers_.size(), needed->second);
+        const bool at_risk = !cast_.flushes(topic) && power_lost_ &&
+                             needed != cast_.min_isr.end() &&
+                             std::cmp_greater_equal(unclean_.size(), needed->second);
         if (one || at_risk || cast_.unclean_topics.contains(topic)) h_.shortened.insert(partition);
     }
 
@@ -110,7 +114,8 @@ private:
     Judge& judge_;
     const Cast& cast_;
     SurvivalBudget budget_;
-    std::set<NodeId> losers_;  // nodes whose power was lost
+    std::set<NodeId> unclean_;  // nodes that were killed or lost power
+    bool power_lost_ = false;
     History h_;
     std::map<std::pair<std::int32_t, std::int64_t>, std::size_t> where_;
     std::map<probe::PartitionKey, std::int64_t> ends_;
