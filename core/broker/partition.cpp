@@ -142,10 +142,7 @@ KafkaError Partition::recode(wire::CheckedBatch& batch) const {
 
 ProduceAnswer Partition::produce(const IoBuf& records, std::int16_t acks) {
     ProduceAnswer answer = take_produced(records, acks);
-    const bool try_again = answer.error == KafkaError::not_leader_or_follower ||
-                           answer.error == KafkaError::not_enough_replicas ||
-                           answer.error == KafkaError::kafka_storage_error;
-    if (try_again && records.size() >= wire::kBatchHeader) {
+    if (wire::is_retriable(answer.error) && records.size() >= wire::kBatchHeader) {
         std::byte head[wire::kBatchHeader];
         records.copy_out(0, head);
         const wire::BatchHeader h = wire::parse_batch_header(head);

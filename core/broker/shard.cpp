@@ -11,8 +11,6 @@ namespace faultline::broker {
 namespace {
 using wire::KafkaError;
 
-constexpr Duration kCheckpointTimeout = 1min;
-
 bool is_metadata(const TopicPartition& p) { return p.topic == controller::kMetadataTopic; }
 
 bool is_replica(const model::TopicImage& topic, PartitionIndex index, NodeId node) {
@@ -145,7 +143,8 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
     };
     if (!options.primary)
         options.lower_checkpoints = [this](const TopicPartition& tp, Offset to) {
-            return lower_at_primary(tp, to);
+            return at_primary(
+                [tp, to](storage::LogManager& logs) { return logs.lower_checkpoints(tp, to); });
         };
     const storage::LogContext context{env_.disk, env_.clock, env_.fibers, env_.probe, env_.log};
     logs_ = std::make_unique<storage::LogManager>(context, env_.rng, std::move(options));
@@ -161,22 +160,6 @@ Result<void> Shard::open_logs(std::vector<storage::LogDirState> states) {
                                        : it->second->cleaning_facts();
     });
     return logs_->open(std::move(states));
-}
-
-// The first shard keeps the checkpoints of all.
-Result<void> Shard::lower_at_primary(const TopicPartition& partition, Offset to) {
-    FL_TRY(const Result<Unit> lowered,
-           env_.shards.call(ShardId{0}, env_.clock.in(kCheckpointTimeout),
-                            [shared = shared_, partition, to](Env& env) {
-                                Result<Unit> result = Unit{};
-                                if (const auto done =
-                                        shared->at(env).logs().lower_checkpoints(partition, to);
-                                    !done.ok())
-                                    result = done.error();
-                                return result;
-                            }));
-    if (!lowered.ok()) return lowered.error();
-    return {};
 }
 
 Result<void> Shard::match_logs(const KnownTopics& known) {

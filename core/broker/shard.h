@@ -1,5 +1,6 @@
 // One shard of a broker: its partitions, its connections, its view of the metadata.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -137,7 +138,8 @@ public:
     const SharedRef& shared() const noexcept { return shared_; }
 
 private:
-    Result<void> lower_at_primary(const TopicPartition& partition, Offset to);
+    // Does `what` where the checkpoint files are kept. Parks; timed_out, cancelled: going down.
+    Result<void> at_primary(std::function<Result<void>(storage::LogManager&)> what);
     void retry_unavailable();
     void configure(const model::MetadataImage& image);
     void apply_topic(const model::MetadataImage& image, const std::string& name);

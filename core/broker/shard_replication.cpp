@@ -11,6 +11,7 @@ namespace faultline::broker {
 using wire::KafkaError;
 
 namespace {
+constexpr Duration kPrimaryTimeout = 1min;  // for the checkpoint files
 constexpr Duration kSuspicion = 1s;
 constexpr Duration kLook = 200ms;
 // A wait on another shard is this long at a time, and its answer so much longer under way at most.
@@ -50,7 +51,11 @@ void Shard::follow_leader(const model::MetadataImage& image, const std::shared_p
         config.backoff = std::chrono::milliseconds(shared_->config.replica_fetch_backoff_ms);
         config.hurry_high_watermark =
             shared_->config.replica_selector != logic::ReplicaSelector::leader;
-        config.write_log_starts = [this] { return write_log_starts(); };
+        // Only logs of this shard have moved: the first one writes its own without asking the
+        // others.
+        config.write_log_starts = [this] {
+            return env_.shard.v == 0 ? logs_->checkpoint_own_log_starts() : write_log_starts();
+        };
         const auto broker_epoch = [this] {
             const model::BrokerImage* self = image_->broker(shared_->config.node);
             return self == nullptr ? -1 : self->epoch;
@@ -120,9 +125,13 @@ bool Shard::alive(NodeId broker) const {
 // The first shard keeps the checkpoint files of all.
 Result<void> Shard::write_log_starts() {
     if (env_.shard.v == 0) return logs_->checkpoint_log_starts();
-    // Not by call(): the first shard calls the others in turn, to hear their starts.
+    return at_primary([](storage::LogManager& logs) { return logs.checkpoint_log_starts(); });
+}
+
+// Not by call(): the first shard calls the others in turn, to hear their starts, or to match logs.
+Result<void> Shard::at_primary(std::function<Result<void>(storage::LogManager&)> what) {
     struct Reply {
-        Result<void> written = Error{Errc::cancelled, 0, "shard.write_log_starts"};
+        Result<void> done = Error{Errc::cancelled, 0, "shard.at_primary"};
         fiber::Waiter* waiter = nullptr;
     };
     fiber::Waiter waiter;
@@ -132,18 +141,19 @@ Result<void> Shard::write_log_starts() {
         Reply& reply;
         ~Abandon() { reply.waiter = nullptr; }
     } abandon{*reply};
-    FL_CHECK(env_.shards.post(
-        ShardId{0}, [shared = shared_, reply, home = env_.shard](Env& first) mutable {
-            const auto written = shared->at(first).logs().checkpoint_log_starts();
-            // Going down: nobody waits.
-            (void)first.shards.post(home, [reply = std::move(reply), written](Env&) {
-                reply->written = written;
-                if (reply->waiter != nullptr) reply->waiter->wake();
-            });
-        }));
-    if (waiter.park(env_.clock.in(30s)) == fiber::Wake::timed_out)
-        return Error{Errc::timed_out, 0, "shard.write_log_starts"};
-    return reply->written;
+    FL_CHECK(env_.shards.post(ShardId{0}, [shared = shared_, reply, home = env_.shard,
+                                           what = std::move(what)](Env& first) mutable {
+        Result<void> done = Error{Errc::cancelled, 0, "shard.at_primary"};
+        if (Shard* primary = shared->shards[first.shard.v]) done = what(primary->logs());
+        // Going down: nobody waits.
+        (void)first.shards.post(home, [reply = std::move(reply), done](Env&) {
+            reply->done = done;
+            if (reply->waiter != nullptr) reply->waiter->wake();
+        });
+    }));
+    if (waiter.park(env_.clock.in(kPrimaryTimeout)) == fiber::Wake::timed_out)
+        return Error{Errc::timed_out, 0, "shard.at_primary"};
+    return reply->done;
 }
 
 // As a share of the throttled replicas, which each shard counts from the same image.

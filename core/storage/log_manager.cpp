@@ -385,7 +385,14 @@ Result<std::string> LogManager::move_away(const TopicPartition& named, std::stri
 // From what was written last: asking the other shards is not allowed everywhere.
 Result<void> LogManager::forget_checkpoints(std::uint32_t index, const TopicPartition& partition) {
     cleaner_.forget(partition);
-    if (!options_.primary) return {};
+    if (!options_.primary) {
+        LogDirState& own = states_[index];  // what create() would begin with
+        own.recovery_points.erase(partition);
+        own.log_starts.erase(partition);
+        own.cleaned.erase(partition);
+        return options_.lower_checkpoints ? options_.lower_checkpoints(partition, kForget)
+                                          : Result<void>{};
+    }
     const auto guard = checkpoint_mutex_.lock();
     LogDirState& state = states_[index];
     const std::string& path = dirs_[index].health->path();
@@ -591,7 +598,11 @@ Result<void> LogManager::lower_checkpoints(const TopicPartition& partition, Offs
         const auto lower = [&](OffsetCheckpoint& entries, const char* name) -> Result<void> {
             const auto at = entries.find(partition);
             if (at == entries.end() || at->second <= to) return {};
-            at->second = to;
+            if (to == kForget) {
+                entries.erase(at);
+            } else {
+                at->second = to;
+            }
             return write_text(context_.disk, path + name, print_checkpoint(entries));
         };
         auto wrote = lower(state.recovery_points, kRecoveryPoints);

@@ -118,7 +118,8 @@ public:
     // The same where only logs of this manager have moved: nobody else is asked. On the primary.
     Result<void> checkpoint_own_log_starts();
     // Before offsets at and above `to` of a partition are written again: the checkpoints stop
-    // promising more than `to`. Parks.
+    // promising more than `to`; with kForget they know nothing of it, its log is gone. Parks.
+    static constexpr Offset kForget{-1};
     Result<void> lower_checkpoints(const TopicPartition&, Offset to);
     // What this manager's logs would write to the checkpoints of directory `index`. Parks.
     LogDirState collect(std::uint32_t index);

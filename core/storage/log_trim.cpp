@@ -35,7 +35,6 @@ Result<void> PartitionLog::Impl::truncate_to(Offset offset) {
     Ceiling hold(*this, offset);
     if (options.before_truncate) FL_CHECK(options.before_truncate(offset));
     queue.fail_appends({Errc::fenced, 0, "log.truncate"});
-    const Offset from = log_end;
     auto cut = truncate_segments(offset);
     reserved_end = log_end;
     if (!cut.ok()) return cut.code() == Errc::cancelled ? cut.error() : dir->note(cut.error());
@@ -45,7 +44,6 @@ Result<void> PartitionLog::Impl::truncate_to(Offset offset) {
     forget_gaps_above_end();
     if (auto known = rebuild_producers(); !known.ok())
         return known.code() == Errc::io ? dir->note(known.error()) : known;
-    ctx.probe.emit([&] { return probe::LogTruncated{key, from, log_end}; });
     durable_ceiling = Offset{INT64_MAX};
     set_durable(log_end);
     wake_durable();
@@ -65,8 +63,11 @@ Result<void> PartitionLog::Impl::truncate_segments(Offset offset) {
     FL_TRY(const auto batch, target->locate(offset));
     FL_CHECK(drop_snapshots_above(batch ? std::min(batch->header.base, offset) : offset));
     ++generation;
+    // Each step is told before it is taken: a crash within it leaves what was told, or more.
     const auto ends_at = [this](Offset end) {
-        log_end = std::min(log_end, end);
+        if (end >= log_end) return;
+        ctx.probe.emit([&] { return probe::LogTruncated{key, log_end, end}; });
+        log_end = end;
         durable_end = std::min(durable_end, log_end);
         sync_target = std::min(sync_target, log_end);
         forget_tail_from(log_end);
@@ -97,6 +98,8 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
         if (needs_cut) FL_CHECK(cut_failed_write());
         FL_CHECK(drop_snapshots_above(Offset{-1}));
         producers.clear();
+        // As truncate_segments() does; where it begins again is told when it has.
+        ctx.probe.emit([&] { return probe::LogTruncated{key, from, std::min(from, log_start)}; });
         ++generation;
         while (segments.size() > 1) {
             const SegmentRef last = segments.back();

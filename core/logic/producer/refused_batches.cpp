@@ -16,6 +16,7 @@ void RefusedBatches::refused(const ProducerBatch& batch, std::int16_t error, Mon
     if (batch.producer_id < 0 || batch.base_sequence < 0) return;
     const auto it = std::ranges::find(first_, batch.producer_id, &First::producer_id);
     if (it != first_.end()) {
+        if (it->producer_epoch > batch.producer_epoch) return;  // late, and fenced by now
         const bool still = it->producer_epoch == batch.producer_epoch && now - it->at <= kKept;
         if (still && before(it->base_sequence, batch.base_sequence)) return;
         first_.erase(it);
@@ -35,8 +36,9 @@ std::optional<std::int16_t> RefusedBatches::behind(const ProducerBatch& batch, M
 void RefusedBatches::taken(const ProducerBatch& batch) {
     std::erase_if(first_, [&](const First& f) {
         return f.producer_id == batch.producer_id &&
-               (f.producer_epoch != batch.producer_epoch ||
-                !before(batch.base_sequence, f.base_sequence));
+               (f.producer_epoch < batch.producer_epoch ||
+                (f.producer_epoch == batch.producer_epoch &&
+                 !before(batch.base_sequence, f.base_sequence)));
     });
 }
 }  // namespace faultline::logic

@@ -145,6 +145,33 @@ TEST_CASE("delete records: a start that cannot be written down is not answered a
     });
 }
 
+TEST_CASE(
+    "delete records: a topic of the same name does not begin where the old one's logs began") {
+    Bench b({}, 3);
+    b.run([&](Env& env) {
+        Client c(env);
+        create(c, "t", 6);  // some on each shard
+        for (std::int32_t p = 0; p < 6; ++p) {
+            for (const char* v : {"a", "b", "c", "d"}) produce(c, "t", p, batch(env, {v}));
+            CHECK(delete_before(c, {"t", p, 4}) == Answer{4, KafkaError::none});
+        }
+        CHECK(remove(c, "t") == KafkaError::none);
+        env.fibers.sleep_until(env.clock.in(1s));
+        create(c, "t", 6);
+        for (std::int32_t p = 0; p < 6; ++p) {
+            CHECK(list(c, "t", p, -2).offset == 0);
+            CHECK(produce(c, "t", p, batch(env, {"new"})).base_offset == 0);
+        }
+    });
+    b.world.crash(b.server);
+    b.world.start(b.server);
+    b.run([&](Env& env) {
+        Client c(env);
+        for (std::int32_t p = 0; p < 6; ++p)
+            CHECK(values_of(fetch(c, "t", p, 0).records) == std::vector<std::string>{"new"});
+    });
+}
+
 TEST_CASE("delete records: by a connection of any shard, of partitions of any shard") {
     Bench b({}, 3);
     b.run([&](Env& env) {

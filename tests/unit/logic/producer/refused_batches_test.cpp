@@ -33,6 +33,10 @@ TEST_CASE("refused batches: an earlier one that is refused later is the one to w
     CHECK(r.behind({7, 0, 15, 5}, kNow) == kNotEnough);
     r.taken({7, 1, 0, 1});  // a new epoch was taken: the old one is over
     CHECK(r.size() == 0);
+    r.refused({7, 2, 5, 1}, kNotLeader, kNow);
+    r.refused({7, 1, 0, 1}, kNotEnough, kNow);  // late, of an epoch that is over
+    r.taken({7, 1, 0, 1});
+    CHECK(r.behind({7, 2, 6, 1}, kNow) == kNotLeader);
 }
 
 TEST_CASE("refused batches: sequences go round") {
