@@ -20,7 +20,10 @@ void Progress::on_probe(MonoTime, NodeId node, const probe::Event& event) {
         answered_[f->client] += f->count;
         failed += static_cast<std::uint64_t>(f->count);
     } else if (const auto* h = std::get_if<probe::HighWatermark>(&event)) {
-        expect_up_to(h->partition, h->hw.v);
+        // Who has not heard of a newer leader may commit what that one, elected uncleanly, lacks.
+        const auto newest = leader_epoch_.find(h->partition);
+        if (newest == leader_epoch_.end() || h->epoch.v >= newest->second)
+            expect_up_to(h->partition, h->hw.v);
     } else if (const auto* b = std::get_if<probe::BatchAppended>(&event)) {
         log_end_[b->partition] = b->last.v + 1;
     } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
