@@ -168,6 +168,14 @@ Result<void> PartitionLog::Impl::rebuild_producers() {
     return replay_producers(first, position, from);
 }
 
+// Until it succeeds nothing is appended: what is half known would be noted as the whole. Parks.
+Result<void> PartitionLog::Impl::learn_producers() {
+    producers_unknown = true;
+    auto known = rebuild_producers();
+    producers_unknown = !known.ok();
+    return !known.ok() && known.code() == Errc::io ? dir->note(known.error()) : known;
+}
+
 // Headers alone are looked at.
 Result<void> PartitionLog::Impl::replay_producers(std::size_t segment, std::uint64_t position,
                                                   Offset from) {

@@ -461,3 +461,38 @@ TEST_CASE("producers: a snapshot where a segment begins is durable, whoever wrot
         }
     }
 }
+
+TEST_CASE("producers: a cut that could not read them leaves them unknown until that succeeds",
+          "[storage]") {
+    for (const bool stop : {false, true}) {
+        LogRig rig;
+        rig.config.index_interval_bytes = 100;
+        rig.run([&] {
+            Writers writers;
+            auto log = *rig.open();
+            for (int i = 0; i < 8; ++i) REQUIRE(writers.put(*log).ok());
+            REQUIRE(log->flush().ok());
+            const std::string path = "d/t-0/00000000000000000000.log";
+            const std::size_t magic = rig.disk.content(path).size() / 8 * 2 + 16;
+            rig.disk.flip_bit(path, magic, 6);
+            CHECK(log->truncate_to(Offset{12}).code() == Errc::corrupt);
+            CHECK(log->log_end() == Offset{12});
+            writers.written.erase(Offset{12});
+            writers.written.erase(Offset{14});
+            CHECK(log->append(numbered(7, 4, 10, 5), Epoch{1}).code() == Errc::corrupt);
+            CHECK(log->roll().code() == Errc::corrupt);
+            CHECK(log->checkpoint().code() == Errc::corrupt);
+            CHECK(log->truncate_to(Offset{12}).code() == Errc::corrupt);
+            CHECK(log->log_end() == Offset{12});
+            if (stop) REQUIRE(log->close().ok());
+            CHECK(snapshots_of(rig).empty());
+            rig.disk.flip_bit(path, magic, 6);
+            if (stop) log = *rig.open(true);
+            REQUIRE(log->truncate_to(Offset{12}).ok());
+            CHECK(told(log->producers()) == writers.expected(*log));
+            REQUIRE(writers.put(*log).ok());
+            CHECK(told(log->producers()) == writers.expected(*log));
+            REQUIRE(log->close().ok());
+        });
+    }
+}
