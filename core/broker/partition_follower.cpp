@@ -88,23 +88,26 @@ Result<void> Partition::append_fetched(const IoBuf& records, Offset leaders_high
     }
     if (good.empty()) return Error{Errc::corrupt, 0, "partition.append_fetched"};
     if (gap) FL_CHECK(log_->allow_gaps_below(leaders_high_watermark));
-    FL_TRY(const storage::AppendResult appended, log_->append_assigned(good));
-    (void)appended;
-    return {};
+    const auto appended = log_->append_assigned(good);
+    if (appended.ok()) return {};
+    // A cut may have left it unknown what producers did: they are read for the next answer.
+    if (appended.code() == Errc::corrupt) FL_CHECK(log_->truncate_to(log_->log_end()));
+    return appended.error();
 }
 
 Result<void> Partition::cut_to(Offset to) {
     const Offset from = log_->log_end();
-    if (to >= from) return {};
-    context_.probe.reached(probe::Site::follower_cuts);
-    FL_CHECK(log_->truncate_to(to));
+    if (to < from) context_.probe.reached(probe::Site::follower_cuts);
+    auto cut = log_->truncate_to(to);
+    if (log_->log_end() >= from || (!cut.ok() && cut.code() == Errc::cancelled)) return cut;
+    // It may have failed behind the cut, which stands.
     context_.probe.emit([&] {
         return probe::ReplicaTruncated{key_, epoch(), from, log_->log_end()};
     });
     high_watermark_ = std::min(high_watermark_, log_->log_end());
     changed_.notify_all();
     follow_log();
-    return {};
+    return cut;
 }
 
 // After the cut, never before it (KAFKA-14704): what this replica has below it is the leader's.

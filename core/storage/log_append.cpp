@@ -26,6 +26,13 @@ Result<void> PartitionLog::Impl::writable() const {
     return {};
 }
 
+// corrupt: which batches are duplicates is not known.
+Result<void> PartitionLog::Impl::appendable() const {
+    FL_CHECK(writable());
+    if (producers_unknown) return Error{Errc::corrupt, 0, "log.producers"};
+    return {};
+}
+
 // Fills `turn` from `bytes`; decides nothing about the log's state.
 Result<AppendResult> PartitionLog::Impl::prepare(const IoBuf& bytes, std::optional<Epoch> leader,
                                                  Turn& turn) const {
@@ -64,7 +71,7 @@ Result<AppendResult> PartitionLog::Impl::prepare(const IoBuf& bytes, std::option
 }
 
 Result<AppendResult> PartitionLog::Impl::append(IoBuf bytes, std::optional<Epoch> leader) {
-    FL_CHECK(writable());
+    FL_CHECK(appendable());
     Turn turn;
     turn.is_append = true;
     FL_TRY(const AppendResult result, prepare(bytes, leader, turn));
@@ -96,7 +103,7 @@ void PartitionLog::Impl::lead(Turn& own) {
     std::vector<Turn*> group{&own};
     queue.take_appends(group, kMaxGatherBytes);
     std::size_t done = 0;
-    Result<void> result = writable();
+    Result<void> result = appendable();
     if (result.ok() && !active().index_loaded()) result = load_index(active());
     while (result.ok() && done < group.size()) {
         std::size_t n = 0;
@@ -213,6 +220,7 @@ void PartitionLog::Impl::note_batch(const BatchHeader& batch) {
 // segment can ever be torn (INV-14). Requires: this fiber leads.
 Result<void> PartitionLog::Impl::roll_now() {
     FL_ASSERT(active().bytes() > 0);
+    FL_CHECK(appendable());
     if (needs_cut) FL_CHECK(cut_failed_write());
     const auto steps = [&]() -> Result<SegmentRef> {
         FL_TRY(FileRef file, active().file());

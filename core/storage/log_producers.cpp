@@ -79,7 +79,7 @@ logic::LogMark PartitionLog::Impl::with_names(logic::LogMark mark) const {
 
 // Requires: all below log_end is durable and stands in segments and their index files; this fiber
 // leads, or the log is being opened. Without `synced` a power loss may leave a damaged snapshot, or
-// none: the one where the segment begins was synced.
+// none: the one where the segment begins was synced, and must be whenever it is written again.
 Result<void> PartitionLog::Impl::take_snapshot(const logic::LogMark& mark, bool synced) {
     const Offset at = log_end;
     const std::string path = snapshot_path(at), fresh = path + ".tmp";
@@ -96,13 +96,16 @@ Result<void> PartitionLog::Impl::take_snapshot(const logic::LogMark& mark, bool 
     return drop_stray_snapshots();
 }
 
-// A start can begin to read at the log's end. Nothing is synced; see take_snapshot().
+// A start can begin to read at the log's end. Nothing is synced, but for a snapshot where a segment
+// begins: when retention has taken what is older, nothing else knows these producers.
 Result<void> PartitionLog::Impl::mark_end() {
     const bool empty = log_end == segments.front()->base() && producers.size() == 0;
     if (marked == log_end || empty) return {};
     FL_CHECK(load_index(active()));
     FL_TRY(const logic::LogMark mark, active().mark());
-    return take_snapshot(mark, false);
+    const bool begins = log_end == active().base();
+    FL_CHECK(take_snapshot(mark, begins));
+    return begins ? ctx.disk.sync_dir(options.path) : Result<void>{};
 }
 
 Result<void> PartitionLog::Impl::drop_snapshots(const std::vector<Offset>& which) {
@@ -163,6 +166,14 @@ Result<void> PartitionLog::Impl::rebuild_producers() {
         position = batch ? batch->position : segments[first]->bytes();
     }
     return replay_producers(first, position, from);
+}
+
+// Until it succeeds nothing is appended: what is half known would be noted as the whole. Parks.
+Result<void> PartitionLog::Impl::learn_producers() {
+    producers_unknown = true;
+    auto known = rebuild_producers();
+    producers_unknown = !known.ok();
+    return !known.ok() && known.code() == Errc::io ? dir->note(known.error()) : known;
 }
 
 // Headers alone are looked at.

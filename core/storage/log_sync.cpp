@@ -93,7 +93,7 @@ Result<void> PartitionLog::Impl::checkpoint() {
     const auto lazy = [this] { return durable_end < log_end && !syncing; };
     if (marked == log_end || lazy()) return {};
     ExclusiveTurn turn(queue);  // one writer of the files and their .tmp
-    FL_CHECK(writable());
+    FL_CHECK(appendable());
     if (lazy()) return {};
     FL_CHECK(wait_durable(log_end, Deadline::never(), {}));
     const auto steps = [&]() -> Result<void> {
@@ -125,9 +125,11 @@ Result<void> PartitionLog::Impl::close() {
         }
         if (!active().index_saved()) FL_CHECK(active().save_index(true));
         if (epochs_dirty) FL_CHECK(save_epochs());
+        if (producers_unknown) return {};
         // Without it the next start reads more; a stop must not need space.
         auto noted = mark_end();
-        return noted.code() == Errc::no_space ? Result<void>{} : noted;
+        const bool full = !noted.ok() && noted.code() == Errc::no_space;
+        return full ? Result<void>{} : noted;
     };
     auto result = steps();
     if (result.ok()) {

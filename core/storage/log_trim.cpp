@@ -29,26 +29,28 @@ Result<void> PartitionLog::Impl::truncate_to(Offset offset) {
     FL_CHECK(writable());
     ExclusiveTurn turn(queue);
     FL_CHECK(writable());
-    if (offset >= log_end) return {};
+    if (offset >= log_end) return producers_unknown ? learn_producers() : Result<void>{};
     offset = std::max(offset, log_start);
     ++cuts;  // before the checkpoints are lowered: a compaction must not raise its own again
     Ceiling hold(*this, offset);
     if (options.before_truncate) FL_CHECK(options.before_truncate(offset));
     queue.fail_appends({Errc::fenced, 0, "log.truncate"});
+    const Offset from = log_end;
     auto cut = truncate_segments(offset);
     reserved_end = log_end;
+    producers_unknown |= log_end < from;
     if (!cut.ok()) return cut.code() == Errc::cancelled ? cut.error() : dir->note(cut.error());
     if (epochs.truncate_end(log_end) || epochs_dirty) {
         if (auto saved = save_epochs(); !saved.ok()) return dir->note(saved.error());
     }
     forget_gaps_above_end();
-    if (auto known = rebuild_producers(); !known.ok())
-        return known.code() == Errc::io ? dir->note(known.error()) : known;
+    auto known = learn_producers();
+    if (!known.ok() && known.code() == Errc::cancelled) return known;
     durable_ceiling = Offset{INT64_MAX};
     set_durable(log_end);
     wake_durable();
     check();
-    return {};
+    return known;
 }
 
 // Newest first, each step durable before the next: a crash leaves a log that ends somewhere
@@ -100,6 +102,7 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
         producers.clear();
         // As truncate_segments() does; where it begins again is told when it has.
         ctx.probe.emit([&] { return probe::LogTruncated{key, from, std::min(from, log_start)}; });
+        producers_unknown = true;
         ++generation;
         while (segments.size() > 1) {
             const SegmentRef last = segments.back();
@@ -127,6 +130,7 @@ Result<void> PartitionLog::Impl::start_again_at(Offset offset) {
         segments.assign(1, fresh);
         tail.clear();
         log_start = log_end = durable_end = sync_target = offset;
+        producers_unknown = false;
         epochs.clear();
         return save_epochs();
     };

@@ -153,7 +153,7 @@ public:
 
     // Cuts everything at and above `offset` (the batch that holds it goes as a whole); durable when
     // it returns. A no-op at or above log_end. Appends that wait fail with fenced. Parks.
-    Result<void> truncate_to(Offset offset);
+    Result<void> truncate_to(Offset offset);  // corrupt: it is cut; appends fail until a call works
     // Throws everything away and starts an empty log at `offset` (a follower out of range). Parks.
     Result<void> truncate_fully_and_start_at(Offset offset);
     // Moves log_start up to `offset` and removes segments below it; invalid above log_end. Durable

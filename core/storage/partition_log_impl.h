@@ -68,6 +68,7 @@ struct PartitionLog::Impl {
     Result<void> mark_end();
     Result<void> settle_producers(bool known);
     Result<void> rebuild_producers();
+    Result<void> learn_producers();
     Result<void> replay_producers(std::size_t segment, std::uint64_t position, Offset from);
     Result<void> drop_snapshots_above(Offset end);
     Result<void> drop_snapshots(const std::vector<Offset>& which);
@@ -85,6 +86,7 @@ struct PartitionLog::Impl {
     Result<void> cut_failed_write();
     Result<void> roll_now();
     Result<void> writable() const;
+    Result<void> appendable() const;
 
     // sync: log_sync.cpp
     Result<void> wait_durable(Offset offset, Deadline deadline, fiber::StopToken stop);
@@ -158,6 +160,7 @@ struct PartitionLog::Impl {
     bool epochs_dirty = false;
     logic::ProducerStates producers;  // as of log_end
     bool producers_known = false;     // while the log is opened
+    bool producers_unknown = false;   // a cut failed to read them: nothing is appended, none noted
     std::vector<Offset> snapshots;  // whose files are there, ascending; INV-15: none above log_end
     Offset marked{-1};              // the newest snapshot's offset, while it says how to read on
     Offset dense_from{0};           // compaction may have taken offsets below it

@@ -158,7 +158,8 @@ void add_topic(CLI::App& app, std::vector<Command>& commands) {
             "Example:  faultline topic create orders --partitions 3 --config retention.ms=60000",
             true, create);
     made->add_option("--partitions", c->partitions, "how many; else the broker's default");
-    made->add_option("--replicas", c->replicas, "copies of each; else the broker's default");
+    made->add_option("--replicas,--replication-factor", c->replicas,
+                     "copies of each; else the broker's default");
     made->add_option("--config", c->configs, "KEY=VALUE, may be given again");
     const auto [listed, l] = add("list", "Example:  faultline topic list --json", false, list);
     listed->add_flag("--json", l->json, "for programs");

@@ -32,10 +32,13 @@ bool handle_describe_cluster(Context& context, rpc::Request& r, rpc::Responder& 
     if (request.include_cluster_authorized_operations)
         response.cluster_authorized_operations = kClusterOperations;
     for (const model::BrokerImage& b : image->brokers) {
+        if (b.fenced && !request.include_fenced_brokers) continue;  // KIP-1073
         wire::DescribeClusterResponse::DescribeClusterBroker broker;
         broker.broker_id = b.id.v;
         broker.host = b.host;
         broker.port = b.port;
+        broker.rack = b.rack;
+        broker.is_fenced = b.fenced;
         response.brokers.push_back(std::move(broker));
     }
     respond(responder, r, response);

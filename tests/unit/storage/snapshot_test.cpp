@@ -417,3 +417,82 @@ TEST_CASE("producers: a crash at each step of a close, and of the start behind i
         });
     }
 }
+
+TEST_CASE("producers: a snapshot where a segment begins is durable, whoever wrote it last",
+          "[storage]") {
+    for (const bool torn : {false, true}) {
+        for (const bool stop : {false, true}) {
+            INFO("torn " << torn << " stop " << stop);
+            LogRig rig;
+            rig.run([&] {
+                Writers writers;
+                auto log = *rig.open();
+                for (int i = 0; i < 6; ++i) REQUIRE(writers.put(*log).ok());
+                REQUIRE(log->roll().ok());
+                REQUIRE(writers.put(*log).ok());
+                REQUIRE(log->flush().ok());
+                if (torn) {  // nothing of the second segment's first batch is left
+                    log->abandon();
+                    rig.disk.put("d/t-0/00000000000000000012.log", std::string(100, '\0'));
+                    log = *rig.open();
+                } else {
+                    REQUIRE(log->checkpoint().ok());
+                    REQUIRE(log->truncate_to(Offset{12}).ok());
+                }
+                REQUIRE(log->log_end() == Offset{12});
+                if (stop) {
+                    REQUIRE(log->close().ok());
+                    log = *rig.open(true);
+                } else {
+                    REQUIRE(log->checkpoint().ok());
+                }
+                REQUIRE(log->delete_records_before(Offset{12}).ok());
+                log->abandon();
+            });
+            rig.disk.crash(MemoryDisk::Survives::synced_only);
+            rig.reboot();
+            rig.run([&] {
+                auto log = *rig.open();
+                CHECK(log->log_start() == Offset{12});
+                CHECK(log->producers().size() == 3);
+                CHECK(log->producers().check({8, 0, 2, 2}).check == ProducerCheck::duplicate);
+                REQUIRE(log->close().ok());
+            });
+        }
+    }
+}
+
+TEST_CASE("producers: a cut that could not read them leaves them unknown until that succeeds",
+          "[storage]") {
+    for (const bool stop : {false, true}) {
+        LogRig rig;
+        rig.config.index_interval_bytes = 100;
+        rig.run([&] {
+            Writers writers;
+            auto log = *rig.open();
+            for (int i = 0; i < 8; ++i) REQUIRE(writers.put(*log).ok());
+            REQUIRE(log->flush().ok());
+            const std::string path = "d/t-0/00000000000000000000.log";
+            const std::size_t magic = rig.disk.content(path).size() / 8 * 2 + 16;
+            rig.disk.flip_bit(path, magic, 6);
+            CHECK(log->truncate_to(Offset{12}).code() == Errc::corrupt);
+            CHECK(log->log_end() == Offset{12});
+            writers.written.erase(Offset{12});
+            writers.written.erase(Offset{14});
+            CHECK(log->append(numbered(7, 4, 10, 5), Epoch{1}).code() == Errc::corrupt);
+            CHECK(log->roll().code() == Errc::corrupt);
+            CHECK(log->checkpoint().code() == Errc::corrupt);
+            CHECK(log->truncate_to(Offset{12}).code() == Errc::corrupt);
+            CHECK(log->log_end() == Offset{12});
+            if (stop) REQUIRE(log->close().ok());
+            CHECK(snapshots_of(rig).empty());
+            rig.disk.flip_bit(path, magic, 6);
+            if (stop) log = *rig.open(true);
+            REQUIRE(log->truncate_to(Offset{12}).ok());
+            CHECK(told(log->producers()) == writers.expected(*log));
+            REQUIRE(writers.put(*log).ok());
+            CHECK(told(log->producers()) == writers.expected(*log));
+            REQUIRE(log->close().ok());
+        });
+    }
+}
