@@ -56,7 +56,9 @@ Result<std::optional<StartMark>> PartitionLog::Impl::find_start(
         const auto segment =
             std::ranges::find(all, mark.segment, &logic::storage::SegmentPlan::base);
         if (segment == all.end() || std::cmp_greater(mark.position, segment->bytes)) continue;
-        if (!snapshot->mark && !segment->scan) continue;
+        // Nor that what stands before it is durable: a start needs no more than is read anyway.
+        const bool first = segment->scan && (segment == all.begin() || !(segment - 1)->scan);
+        if (!snapshot->mark && !first) continue;
         start = {static_cast<std::size_t>(segment - all.begin()), *at, mark, segment->bytes};
         producers = std::move(snapshot->producers);
         if (snapshot->mark) marked = *at;

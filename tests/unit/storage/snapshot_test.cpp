@@ -496,3 +496,44 @@ TEST_CASE("producers: a cut that could not read them leaves them unknown until t
         });
     }
 }
+
+TEST_CASE("start: Kafka's snapshot does not stand for segments that no checkpoint calls durable",
+          "[storage]") {
+    for (const bool lost : {false, true}) {
+        LogRig rig;
+        rig.config.segment_bytes = 900;
+        Writers writers;
+        rig.run([&] {
+            auto log = *rig.open();
+            for (int i = 0; i < 12; ++i) REQUIRE(writers.put(*log).ok());
+            REQUIRE(log->flush().ok());
+            log->abandon();
+        });
+        const auto snapshots = snapshots_of(rig);
+        REQUIRE(snapshots.size() >= 2);
+        for (const std::string& path : snapshots) {  // without what Kafka's lacks
+            std::string bytes = rig.disk.content(path);
+            bytes.resize(10 + static_cast<std::size_t>(bytes[9]) * 46);
+            put_be(bytes, 2, crc32c(as_bytes(std::string_view(bytes).substr(6))), 4);
+            rig.disk.put(path, bytes);
+        }
+        const std::string newest = snapshots.back().substr(0, snapshots.back().find('.'));
+        const std::string before = snapshots[snapshots.size() - 2];
+        const std::string sealed = before.substr(0, before.find('.')) + ".log";
+        const Offset base{std::stoll(newest.substr(newest.rfind('/') + 1))};
+        std::string bytes = rig.disk.content(sealed);
+        if (lost) bytes.replace(bytes.size() / 2, 100, 100, '\0');
+        rig.disk.put(sealed, bytes);
+        rig.run([&] {
+            auto all = rig.open();
+            CHECK(all.ok() == !lost);
+            if (lost) CHECK(all.code() == Errc::corrupt);
+            if (all.ok()) (*all)->abandon();
+            auto log = *rig.open(false, base);  // Kafka's checkpoint says that it was durable
+            CHECK(log->log_end() == Offset{24});
+            CHECK(log->producers().size() == 3);
+            CHECK(log->producers().check({8, 0, 6, 2}).check == ProducerCheck::duplicate);
+            REQUIRE(log->close().ok());
+        });
+    }
+}
