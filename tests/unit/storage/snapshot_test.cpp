@@ -537,3 +537,34 @@ TEST_CASE("start: Kafka's snapshot does not stand for segments that no checkpoin
         });
     }
 }
+
+TEST_CASE("start: what a snapshot's mark says was durable is not cut as a torn tail", "[storage]") {
+    for (const bool hole : {false, true}) {
+        LogRig rig;
+        rig.config.index_interval_bytes = 100;
+        rig.run([&] {
+            Writers writers;
+            auto log = *rig.open();
+            for (int i = 0; i < 6; ++i) REQUIRE(writers.put(*log).ok());
+            REQUIRE(log->flush().ok());
+            REQUIRE(log->checkpoint().ok());
+            REQUIRE(writers.put(*log).ok());
+            log->abandon();
+            const std::string stem = "d/t-0/00000000000000000000";
+            std::string bytes = rig.disk.content(stem + ".log");
+            const std::size_t batch = bytes.size() / 7;
+            if (hole) {  // and without its index the log is read from the beginning
+                bytes.replace(batch * 3, 100, 100, '\0');
+                rig.disk.put(stem + ".index", "");
+            } else {
+                bytes.resize(batch * 5 + 50);
+            }
+            rig.disk.put(stem + ".log", bytes);
+            CHECK(rig.open().code() == Errc::corrupt);
+            CHECK(rig.disk.content(stem + ".log") == bytes);
+            const auto found = rig.sink.all<probe::CorruptionFound>();
+            REQUIRE(found.size() == 1);
+            CHECK(found[0].at == Offset{hole ? 6 : 10});
+        });
+    }
+}
