@@ -104,7 +104,7 @@ Result<bool> PartitionLog::Impl::open_from(const logic::storage::RecoveryPlan& p
 
 Result<bool> PartitionLog::Impl::open_marked(const StartMark& start, bool last) {
     Segment& segment = *segments[start.segment];
-    segment.restore(start.mark);
+    segment.restore(start.mark, options.clean);
     const auto position = static_cast<std::uint64_t>(start.mark.position);
     if (start.file_bytes == position && last) return open_marked_tail(start);
     if (options.clean) return false;

@@ -568,3 +568,37 @@ TEST_CASE("start: what a snapshot's mark says was durable is not cut as a torn t
         });
     }
 }
+
+TEST_CASE("stop: indexes that a checkpoint wrote before a kill are durable after a clean stop",
+          "[storage]") {
+    LogRig rig;
+    rig.config.index_interval_bytes = 200;
+    const std::string stem = "d/t-0/00000000000000000000";
+    std::string index, times;
+    rig.run([&] {
+        auto log = *rig.open();
+        for (int i = 0; i < 30; ++i) must_append(*log, make_batch(2, 100, 100 + i));
+        REQUIRE(log->flush().ok());
+        REQUIRE(log->checkpoint().ok());
+        log->abandon();
+        log = *rig.open();
+        REQUIRE(log->close().ok());
+        index = rig.disk.content(stem + ".index");
+        times = rig.disk.content(stem + ".timeindex");
+        REQUIRE(index.size() > 60);
+        const std::uint64_t syncs = rig.disk.syncs();
+        log = *rig.open(true);
+        REQUIRE(log->close().ok());
+        CHECK(rig.disk.syncs() == syncs);
+    });
+    rig.disk.crash(MemoryDisk::Survives::synced_only);
+    CHECK(rig.disk.content(stem + ".index") == index);
+    CHECK(rig.disk.content(stem + ".timeindex") == times);
+    rig.reboot();
+    rig.run([&] {
+        auto log = *rig.open(true);
+        CHECK(rig.sink.count(probe::Site::index_rebuilt) == 0);
+        CHECK(read_all(*log).size() == 30);
+        REQUIRE(log->close().ok());
+    });
+}
