@@ -37,6 +37,12 @@ Result<std::optional<logic::ProducerSnapshot>> PartitionLog::Impl::read_snapshot
     return snapshot;
 }
 
+void PartitionLog::Impl::warn_lost(Offset at, const logic::LogMark& mark,
+                                   std::uint64_t file_bytes) {
+    ctx.log.warn("{}: {} bytes of the segment at {} were durable, {} are there", snapshot_path(at),
+                 mark.position, mark.segment.v, file_bytes);
+}
+
 // The newest snapshot that says from where on the log must be read; what it knows of producers is
 // known then. Damaged ones go.
 Result<std::optional<StartMark>> PartitionLog::Impl::find_start(
@@ -55,8 +61,16 @@ Result<std::optional<StartMark>> PartitionLog::Impl::find_start(
         const auto& all = plan.segments;
         const auto segment =
             std::ranges::find(all, mark.segment, &logic::storage::SegmentPlan::base);
-        if (segment == all.end() || std::cmp_greater(mark.position, segment->bytes)) continue;
-        if (!snapshot->mark && !segment->scan) continue;
+        if (segment == all.end()) continue;
+        // All below our own was durable when it was taken, whatever else is believed of it.
+        if (snapshot->mark) options.recovery_point = std::max(options.recovery_point, *at);
+        if (std::cmp_greater(mark.position, segment->bytes)) {
+            warn_lost(*at, mark, segment->bytes);
+            continue;
+        }
+        // Nor that what stands before it is durable: a start needs no more than is read anyway.
+        const bool first = segment->scan && (segment == all.begin() || !(segment - 1)->scan);
+        if (!snapshot->mark && !first) continue;
         start = {static_cast<std::size_t>(segment - all.begin()), *at, mark, segment->bytes};
         producers = std::move(snapshot->producers);
         if (snapshot->mark) marked = *at;

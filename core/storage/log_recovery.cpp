@@ -95,10 +95,7 @@ Result<bool> PartitionLog::Impl::open_from(const logic::storage::RecoveryPlan& p
     if (options.clean && !last) return false;  // older segments are not read after a clean stop
     FL_TRY(const bool good, open_marked(start, last));
     if (!good) return false;
-    if (marked == start.at) {  // our own: all that it tells of is durable
-        options.recovery_point = std::max(options.recovery_point, start.at);
-        started = start.mark;
-    }
+    if (marked == start.at) started = start.mark;  // our own: all that it tells of is durable
     for (std::size_t i = start.segment + 1; i < count; ++i) {
         FL_CHECK(recover_segment(i, plan.segments[i].bytes, i + 1 == count));
     }
@@ -107,7 +104,7 @@ Result<bool> PartitionLog::Impl::open_from(const logic::storage::RecoveryPlan& p
 
 Result<bool> PartitionLog::Impl::open_marked(const StartMark& start, bool last) {
     Segment& segment = *segments[start.segment];
-    segment.restore(start.mark);
+    segment.restore(start.mark, options.clean);
     const auto position = static_cast<std::uint64_t>(start.mark.position);
     if (start.file_bytes == position && last) return open_marked_tail(start);
     if (options.clean) return false;
@@ -115,7 +112,10 @@ Result<bool> PartitionLog::Impl::open_marked(const StartMark& start, bool last) 
     // See recover_segment().
     if (auto read_back = file->reload(); !read_back.ok()) return dir->note(read_back.error());
     FL_TRY(const std::uint64_t file_bytes, file->size());
-    if (file_bytes < position) return false;
+    if (file_bytes < position) {
+        warn_lost(start.at, start.mark, file_bytes);
+        return false;
+    }
     FL_TRY(const bool indexes, segment.resumable());
     if (!indexes) return false;
     Offset end = start.at;

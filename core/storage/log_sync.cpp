@@ -123,7 +123,10 @@ Result<void> PartitionLog::Impl::close() {
             FL_TRY(FileRef file, active().file());
             FL_CHECK(file->sync(SyncMode::data));
         }
-        if (!active().index_saved()) FL_CHECK(active().save_index(true));
+        if (!active().index_saved()) {
+            FL_CHECK(load_index(active()));  // as a checkpoint left it, unsynced
+            FL_CHECK(active().save_index(true));
+        }
         if (epochs_dirty) FL_CHECK(save_epochs());
         if (producers_unknown) return {};
         // Without it the next start reads more; a stop must not need space.

@@ -63,6 +63,7 @@ struct PartitionLog::Impl {
     void note_producer(const BatchHeader& batch);
     Result<std::optional<logic::ProducerSnapshot>> read_snapshot(Offset at);
     Result<std::optional<StartMark>> find_start(const logic::storage::RecoveryPlan& plan);
+    void warn_lost(Offset at, const logic::LogMark& mark, std::uint64_t file_bytes);
     Result<void> take_snapshot(const logic::LogMark& mark, bool synced);
     logic::LogMark with_names(logic::LogMark mark) const;
     Result<void> mark_end();

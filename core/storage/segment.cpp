@@ -171,13 +171,13 @@ Result<void> Segment::cut(std::uint64_t position, Offset end) {
     return {};
 }
 
-void Segment::restore(const logic::LogMark& mark) {
+void Segment::restore(const logic::LogMark& mark, bool synced) {
     FL_ASSERT(!loaded_ && mark.segment == base_);
     mark_ = std::make_unique<logic::LogMark>(mark);
     bytes_ = static_cast<std::uint64_t>(mark.position);
     first_timestamp = mark.first_timestamp;
     largest_ = mark.largest_timestamp;
-    saved_ = true;
+    saved_ = synced;
 }
 
 Result<bool> Segment::resumable() {
@@ -209,7 +209,8 @@ Result<bool> Segment::load_index(std::int64_t index_interval, bool or_scan) {
     }
     const bool found = offsets.ok() && times.ok();
     if (found && index_.decode(*offsets, *times, bytes_)) {
-        loaded_ = from_file_ = saved_ = true;
+        loaded_ = from_file_ = true;
+        saved_ |= mark_ == nullptr;  // else restore() knows
         offsets_on_disk_ = offsets->size();
         times_on_disk_ = times->size();
         if (mark_ != nullptr) {

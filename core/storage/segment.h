@@ -67,8 +67,9 @@ public:
     Result<void> cut(std::uint64_t position, Offset end);
 
     // What a snapshot says of this segment is believed: as long as nothing was appended, neither
-    // the indexes nor the log have to be read. Never parks.
-    void restore(const logic::LogMark& mark);
+    // the indexes nor the log have to be read. `synced`: a clean stop has synced the index files.
+    // Never parks.
+    void restore(const logic::LogMark& mark, bool synced);
     // The indexes from their files are those that the mark of restore() was made of. False: scan().
     // Parks.
     Result<bool> resumable();

@@ -496,3 +496,109 @@ TEST_CASE("producers: a cut that could not read them leaves them unknown until t
         });
     }
 }
+
+TEST_CASE("start: Kafka's snapshot does not stand for segments that no checkpoint calls durable",
+          "[storage]") {
+    for (const bool lost : {false, true}) {
+        LogRig rig;
+        rig.config.segment_bytes = 900;
+        Writers writers;
+        rig.run([&] {
+            auto log = *rig.open();
+            for (int i = 0; i < 12; ++i) REQUIRE(writers.put(*log).ok());
+            REQUIRE(log->flush().ok());
+            log->abandon();
+        });
+        const auto snapshots = snapshots_of(rig);
+        REQUIRE(snapshots.size() >= 2);
+        for (const std::string& path : snapshots) {  // without what Kafka's lacks
+            std::string bytes = rig.disk.content(path);
+            bytes.resize(10 + static_cast<std::size_t>(bytes[9]) * 46);
+            put_be(bytes, 2, crc32c(as_bytes(std::string_view(bytes).substr(6))), 4);
+            rig.disk.put(path, bytes);
+        }
+        const std::string newest = snapshots.back().substr(0, snapshots.back().find('.'));
+        const std::string before = snapshots[snapshots.size() - 2];
+        const std::string sealed = before.substr(0, before.find('.')) + ".log";
+        const Offset base{std::stoll(newest.substr(newest.rfind('/') + 1))};
+        std::string bytes = rig.disk.content(sealed);
+        if (lost) bytes.replace(bytes.size() / 2, 100, 100, '\0');
+        rig.disk.put(sealed, bytes);
+        rig.run([&] {
+            auto all = rig.open();
+            CHECK(all.ok() == !lost);
+            if (lost) CHECK(all.code() == Errc::corrupt);
+            if (all.ok()) (*all)->abandon();
+            auto log = *rig.open(false, base);  // Kafka's checkpoint says that it was durable
+            CHECK(log->log_end() == Offset{24});
+            CHECK(log->producers().size() == 3);
+            CHECK(log->producers().check({8, 0, 6, 2}).check == ProducerCheck::duplicate);
+            REQUIRE(log->close().ok());
+        });
+    }
+}
+
+TEST_CASE("start: what a snapshot's mark says was durable is not cut as a torn tail", "[storage]") {
+    for (const bool hole : {false, true}) {
+        LogRig rig;
+        rig.config.index_interval_bytes = 100;
+        rig.run([&] {
+            Writers writers;
+            auto log = *rig.open();
+            for (int i = 0; i < 6; ++i) REQUIRE(writers.put(*log).ok());
+            REQUIRE(log->flush().ok());
+            REQUIRE(log->checkpoint().ok());
+            REQUIRE(writers.put(*log).ok());
+            log->abandon();
+            const std::string stem = "d/t-0/00000000000000000000";
+            std::string bytes = rig.disk.content(stem + ".log");
+            const std::size_t batch = bytes.size() / 7;
+            if (hole) {  // and without its index the log is read from the beginning
+                bytes.replace(batch * 3, 100, 100, '\0');
+                rig.disk.put(stem + ".index", "");
+            } else {
+                bytes.resize(batch * 5 + 50);
+            }
+            rig.disk.put(stem + ".log", bytes);
+            CHECK(rig.open().code() == Errc::corrupt);
+            CHECK(rig.disk.content(stem + ".log") == bytes);
+            const auto found = rig.sink.all<probe::CorruptionFound>();
+            REQUIRE(found.size() == 1);
+            CHECK(found[0].at == Offset{hole ? 6 : 10});
+        });
+    }
+}
+
+TEST_CASE("stop: indexes that a checkpoint wrote before a kill are durable after a clean stop",
+          "[storage]") {
+    LogRig rig;
+    rig.config.index_interval_bytes = 200;
+    const std::string stem = "d/t-0/00000000000000000000";
+    std::string index, times;
+    rig.run([&] {
+        auto log = *rig.open();
+        for (int i = 0; i < 30; ++i) must_append(*log, make_batch(2, 100, 100 + i));
+        REQUIRE(log->flush().ok());
+        REQUIRE(log->checkpoint().ok());
+        log->abandon();
+        log = *rig.open();
+        REQUIRE(log->close().ok());
+        index = rig.disk.content(stem + ".index");
+        times = rig.disk.content(stem + ".timeindex");
+        REQUIRE(index.size() > 60);
+        const std::uint64_t syncs = rig.disk.syncs();
+        log = *rig.open(true);
+        REQUIRE(log->close().ok());
+        CHECK(rig.disk.syncs() == syncs);
+    });
+    rig.disk.crash(MemoryDisk::Survives::synced_only);
+    CHECK(rig.disk.content(stem + ".index") == index);
+    CHECK(rig.disk.content(stem + ".timeindex") == times);
+    rig.reboot();
+    rig.run([&] {
+        auto log = *rig.open(true);
+        CHECK(rig.sink.count(probe::Site::index_rebuilt) == 0);
+        CHECK(read_all(*log).size() == 30);
+        REQUIRE(log->close().ok());
+    });
+}
