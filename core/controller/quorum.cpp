@@ -40,7 +40,10 @@ Result<void> Quorum::open(storage::LogManager& logs) {
     raft::LogView view;
     FL_TRY(auto first, open_snapshots(view, static_voters_));
     raft::VoterHistory voters(std::move(first));
-    FL_CHECK(log_.scan(view, voters));
+    if (const auto scanned = log_.scan(view, voters); !scanned.ok()) {
+        tell_damage(scanned.error());
+        return scanned;
+    }
     committed_ = view.start;
     for (std::size_t i = 0; i < config_.bootstrap.size(); ++i)
         config_.raft.bootstrap.push_back(bootstrap_id(i));
@@ -79,9 +82,19 @@ void Quorum::stop() {
     fibers_.join();
 }
 
+// The storage looked at the log when it was opened: what rots after that is found by who reads it.
+void Quorum::tell_damage(const Error& error) const {
+    if (error.code == Errc::corrupt)
+        env_.probe.emit([&] { return probe::CorruptionFound{log_key_, applied_}; });
+}
+
 void Quorum::fail(const Error& error) {
     if (broken_) return;
     broken_ = error;
+    // Whoever reads the log finds damage that the storage did not look for: it was good when it was
+    // opened.
+    if (error.code == Errc::corrupt)
+        env_.probe.emit([&] { return probe::CorruptionFound{log_key_, applied_}; });
     commits_.notify_all();
     handed_out_.notify_all();
     events_.failed(error);

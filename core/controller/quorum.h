@@ -167,6 +167,7 @@ private:
                               std::uint64_t number, IoBuf* records);
     template <class Answer>
     static constexpr std::size_t kind_of();
+    void tell_damage(const Error& error) const;
     void fail(const Error& error);
 
     Env& env_;
