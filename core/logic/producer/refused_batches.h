@@ -22,8 +22,9 @@ namespace faultline::logic {
 class RefusedBatches {
 public:
     static constexpr std::size_t kMost =
-        1024;                               // producers; who was refused first is forgotten first
-    static constexpr Duration kKept = 30s;  // by then a producer has tried again, or never will
+        1024;  // producers; who was refused first is forgotten first
+    static constexpr Duration kKept =
+        1s;  // long enough for what was sent at once; what comes later is judged anew
 
     // `batch` was refused with `error`, the code of an error that asks for another try.
     void refused(const ProducerBatch& batch, std::int16_t error, MonoTime now);
