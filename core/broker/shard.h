@@ -70,7 +70,8 @@ public:
     // Whether its disks let this shard's partitions be led: no directory failed, no sync that takes
     // longer than `limit`. Never parks.
     bool healthy(Duration limit) const;
-    // A broker whose connection broke a moment ago, though the image says that it lives.
+    // A broker whose connection broke a moment ago, though the image says that it lives; this node
+    // itself, when its lease is over.
     bool seems_gone(NodeId broker) const;
     // Parks until `ready` holds of a newer image, or the deadline.
     template <class Ready>

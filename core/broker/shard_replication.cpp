@@ -96,6 +96,9 @@ void Shard::watch_leaders(fiber::StopToken stop) {
 }
 
 bool Shard::seems_gone(NodeId broker) const {
+    // Cut off from the controller: what this node would say of its own leadership is of the past,
+    // and clients that it keeps busy would ask nobody else.
+    if (broker == env_.node) return env_.clock.now() >= context_.lease_until;
     const auto it = suspects_.find(broker);
     return it != suspects_.end() && env_.clock.now() < it->second;
 }

@@ -1,0 +1,47 @@
+// A broker that no controller reaches does not name itself as a leader: a client that it keeps busy
+// asks nobody else.
+#include "gen/wire/metadata_request.h"
+#include "gen/wire/metadata_response.h"
+#include "tests/support/catch.h"
+#include "tests/unit/cluster/three_brokers.h"
+
+namespace faultline::broker::test {
+
+TEST_CASE("metadata: a leader that is cut off does not name itself when its lease is over") {
+    Cluster c(7);
+    c.run([&](Env& env) {
+        client::Admin admin(env, Cluster::client({"n1", "n2", "n3"}));
+        const auto made = admin.create_topic({"t", 1, 3, {}}, env.clock.in(120s));
+        REQUIRE(made.ok());
+        REQUIRE(made->ok());
+        const auto leader_told_by = [&](std::int32_t node) {
+            client::Admin one(env, Cluster::client({"n" + std::to_string(node)}));
+            const auto conn = one.cluster().any(env.clock.in(10s));
+            REQUIRE(conn.ok());
+            wire::MetadataRequest request;
+            request.topics->emplace_back().name = "t";
+            const auto told = (*conn)->call<wire::MetadataResponse>(request, env.clock.in(30s));
+            REQUIRE(told.ok());
+            const std::int32_t leader = told->topics.at(0).partitions.at(0).leader_id;
+            one.close();
+            return leader;
+        };
+        const std::int32_t leader = leader_told_by(1);
+        REQUIRE(leader > 0);
+        const NodeId victim = c.nodes.at(static_cast<std::size_t>(leader - 1));
+        c.world.at(c.world.now() + 1ms, [&c, victim] {
+            for (const NodeId other : c.nodes) {
+                if (other == victim) continue;
+                c.world.network().partition(victim, other, sim::kNoFault);
+                c.world.network().partition(other, victim, sim::kNoFault);
+            }
+        });
+        env.fibers.sleep_until(env.clock.in(30s));
+        CHECK(leader_told_by(leader) == -1);
+        const std::int32_t next = leader_told_by(leader % 3 + 1);
+        CHECK(next > 0);
+        CHECK(next != leader);
+        admin.close();
+    });
+}
+}  // namespace faultline::broker::test
