@@ -53,6 +53,26 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   endif()
 endif()
 
+# What most files include, read once for a build: a third to a half of the processor time of one.
+# Headers do not lean on it: the target headers_check compiles each of them alone and without it.
+option(FL_PCH "Precompile the standard headers" ON)
+set(FL_PCH_HEADERS <algorithm> <array> <bit> <charconv> <cstdint> <cstring> <deque> <expected> <functional> <map>
+  <memory> <optional> <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h>)
+find_package(fmt REQUIRED)
+if(FL_PCH)
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/pch/pch.cpp" CONTENT "// Only here to be compiled with the headers.\n")
+  add_library(fl_pch OBJECT "${PROJECT_BINARY_DIR}/pch/pch.cpp")
+  target_link_libraries(fl_pch PRIVATE fl_options fmt::fmt)
+  target_precompile_headers(fl_pch PRIVATE ${FL_PCH_HEADERS})
+endif()
+
+# fl_precompiled(TARGET): compiles TARGET, which links fmt, with the headers above.
+function(fl_precompiled target)
+  if(FL_PCH)
+    target_precompile_headers(${target} REUSE_FROM fl_pch)
+  endif()
+endfunction()
+
 # fl_module(NAME [SRCS a.cpp ...] [DEPS target ...])
 # A static library fl_NAME, known to others as faultline::NAME, of all .cpp files of the directory
 # unless SRCS names them. DEPS may name only layers that cmake/layers.cmake allows (tests/tidy).
@@ -64,6 +84,7 @@ function(fl_module name)
   if(ARG_SRCS)
     add_library(fl_${name} STATIC ${ARG_SRCS})
     target_link_libraries(fl_${name} PUBLIC fl_options ${ARG_DEPS})
+    fl_precompiled(fl_${name})
   else()
     add_library(fl_${name} INTERFACE)
     target_link_libraries(fl_${name} INTERFACE fl_options ${ARG_DEPS})
@@ -90,6 +111,7 @@ function(fl_fuzz name)
   add_executable(${name} ${ARG_SRCS})
   target_link_libraries(${name} PRIVATE fl_options ${ARG_DEPS})
   add_dependencies(tests_fuzz ${name})
+  fl_precompiled(${name})
   if(FL_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   else()

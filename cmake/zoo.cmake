@@ -13,6 +13,7 @@ add_custom_target(zoo)
 function(fl_zoo_executable name)
   add_executable(zoo_${name} EXCLUDE_FROM_ALL $<TARGET_OBJECTS:zoo_main> ${ARGN})
   target_link_libraries(zoo_${name} PRIVATE faultline::sim_search)
+  fl_precompiled(zoo_${name})
   set_target_properties(zoo_${name} PROPERTIES OUTPUT_NAME ${name}
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/zoo")
   # Debug information is most of what a linker writes, and a mutant is never debugged.

@@ -118,9 +118,13 @@ public:
         std::int64_t epoch = -1;
         if (lifecycle_ != nullptr) {
             // Alone there is nobody to take over.
-            if (latest_->brokers.size() > 1 && !failed_) hand_over(*lifecycle_);
+            if (latest_->brokers.size() > 1 && !failed_) {
+                hand_over(*lifecycle_);
+                send_away();
+            }
             epoch = lifecycle_->epoch();
         }
+        each_shard([](Shard& shard) { shard.stop_accepting(); });
         each_shard([](Shard& shard) { shard.close_clients(); });
         stopping_.request_stop();
         fibers_.request_stop();
@@ -171,6 +175,16 @@ private:
         lifecycle.shut_down(env_.clock.in(std::chrono::milliseconds(c.shutdown_ms)));
         // The other brokers learn who leads before clients ask them.
         env_.fibers.sleep_until(env_.clock.in(std::chrono::milliseconds(c.shutdown_linger_ms)));
+    }
+
+    // librdkafka asks who leads when a connection ends, but has nobody to ask when that was its
+    // only one, and thinks of it again a second later. So connections end twice: after the first
+    // time such a client connects to another broker and to this one, after the second it can ask.
+    void send_away() {
+        each_shard([](Shard& shard) { shard.end_connections(); });
+        each_shard([](Shard& shard) { shard.wait_connections_ended(); });
+        env_.fibers.sleep_until(
+            env_.clock.in(std::chrono::milliseconds(shared_->config.shutdown_return_ms)));
     }
 
     static ShardId shard_id(unsigned i) { return ShardId{static_cast<std::uint16_t>(i)}; }

@@ -86,6 +86,8 @@ struct BrokerConfig {
     std::int64_t shutdown_ms = 5'000;                   // how long a controlled shutdown may take
     std::int64_t shutdown_hold_ms = 1'000;              // how long appends wait for the next leader
     std::int64_t shutdown_linger_ms = 20;               // then clients are sent away
+    std::int64_t shutdown_return_ms = 40;               // how long those who come back are served
+    std::int64_t shutdown_return_wait_ms = 10;          // of which they wait first; less than that
     std::int64_t quorum_election_ms = 1'000;            // controller.quorum.election.timeout.ms
     std::int64_t quorum_fetch_ms = 1'000;               // controller.quorum.fetch.timeout.ms
     std::int64_t quorum_request_ms = 2'000;             // controller.quorum.request.timeout.ms

@@ -160,10 +160,29 @@ std::optional<KafkaError> Partition::too_early(const logic::ProducerBatch& batch
         check == logic::ProducerCheck::out_of_order_sequence ||
         (check == logic::ProducerCheck::append && !log_->producers().knows(batch.producer_id));
     if (!out_of_turn) return std::nullopt;
-    const auto why = refused_.behind(batch, context_.clock.now());
-    if (!why) return std::nullopt;
-    context_.probe.reached(probe::Site::refused_behind_another);
-    return static_cast<KafkaError>(*why);
+    if (const auto why = refused_.behind(batch, context_.clock.now())) {
+        context_.probe.reached(probe::Site::refused_behind_another);
+        return static_cast<KafkaError>(*why);
+    }
+    if (!earlier_may_come(batch)) return std::nullopt;
+    context_.probe.reached(probe::Site::earlier_batch_awaited);
+    return KafkaError::not_enough_replicas;  // asks for another try, here
+}
+
+// What comes before a batch may have gone to the leader before, which is cut off and answers
+// nobody: the producer sends it again when its own time-out is over. OUT_OF_ORDER_SEQUENCE_NUMBER
+// until then makes librdkafka begin a new epoch and write twice what this log has from that leader
+// (or give up). And who begins in the middle may be unknown here only because its first batches
+// were refused: where the log is whole, that is, or the producer has expired (a pause then, as
+// anything is taken later). Five seconds are more than clients that want to go on soon wait for an
+// answer; who waits longer is served as by Kafka.
+bool Partition::earlier_may_come(const logic::ProducerBatch& batch) const {
+    constexpr Duration kNewReign = 5s;
+    if (!context_.others && plan_.view.epoch == Epoch{0}) return false;  // nobody led before
+    if (context_.clock.now() - reign_began_ > kNewReign) return false;
+    const bool whole = log_->log_start() == Offset{0};
+    if (!whole && !log_->producers().knows(batch.producer_id)) return false;
+    return log_->producers().gap_before(batch);
 }
 
 ProduceAnswer Partition::take_produced(const IoBuf& records, std::int16_t acks) {
@@ -232,6 +251,18 @@ ProduceAnswer Partition::take_produced(const IoBuf& records, std::int16_t acks) 
     return answer;
 }
 
+// Ends with the lease, too: who waits can go on at the next leader.
+Result<void> Partition::wait_in_lease(Deadline deadline, fiber::StopToken stop,
+                                      const std::function<bool()>& over) {
+    Result<void> waited;
+    do {
+        waited = changed_.wait(std::min(deadline, Deadline{context_.lease_until}), stop,
+                               [&] { return over() || lease_over(); });
+    } while (!waited.ok() && waited.code() == Errc::timed_out &&
+             context_.clock.now() < deadline.at && !lease_over());
+    return waited;
+}
+
 KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopToken stop) {
     const Epoch reign = epoch();
     if (!leader_) return KafkaError::not_leader_or_follower;
@@ -239,7 +270,7 @@ KafkaError Partition::wait_committed(Offset end, Deadline deadline, fiber::StopT
     const auto over = [&] {
         return lost_ || !leader_ || epoch() != reign || high_watermark_ >= end;
     };
-    const auto waited = changed_.wait(deadline, stop, over);
+    const auto waited = wait_in_lease(deadline, stop, over);
     // Who cannot reach the controller may have a successor: it acknowledges nothing.
     const bool deposed = !leader_ || epoch() != reign || lease_over();
     if (waited.ok() && !deposed && high_watermark_ >= end) return KafkaError::none;

@@ -37,6 +37,7 @@ struct PartitionContext {
     logic::ThrottleBucket leader_throttle{}, follower_throttle{};
     // Until then the controller believes this node alive; afterwards another may lead.
     MonoTime lease_until = MonoTime::never();
+    bool others = false;  // there are other brokers: clients may come from one of them
 };
 
 // What the image says of a partition, for this node.
@@ -76,8 +77,9 @@ public:
     // Parks until the logs of the live replicas start at `wanted` or later. request_timed_out,
     // not_leader_or_follower.
     DeleteAnswer wait_deleted(std::int64_t wanted, Deadline deadline, fiber::StopToken stop);
-    // Brokers came or went: who waits for them looks again. Never parks.
-    void brokers_changed() { changed_.notify_all(); }
+    // Brokers came or went, or the lease ends earlier than it did: who waits looks again. Never
+    // parks.
+    void look_again() { changed_.notify_all(); }
     // DescribeProducers (KIP-664). Never parks.
     ProducersAnswer describe_producers() const;
 
@@ -140,6 +142,9 @@ private:
     void let_news_spread() const;
     bool lease_over() const;
     bool is_committed(Offset end) const;
+    Result<void> wait_in_lease(Deadline deadline, fiber::StopToken stop,
+                               const std::function<bool()>& over);
+    bool earlier_may_come(const logic::ProducerBatch& batch) const;
     // partition_leader.cpp
     void take_part(const PartitionPlan& plan);
     void lead(const PartitionPlan& plan);
@@ -190,6 +195,7 @@ private:
     // It ceased to lead while they did, and all that it had appended was committed.
     bool settled_ = false;
     MonoTime deposed_{};  // when this node ceased to lead
+    MonoTime reign_began_{};
     std::optional<MonoTime> syncing_since_;
     std::optional<wire::KafkaError> lost_;  // why nothing more will become durable
     probe::PartitionKey key_;

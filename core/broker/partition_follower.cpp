@@ -48,9 +48,8 @@ bool Partition::take_fetched(const NextFetch& asked,
     }
     if (data.error_code != KafkaError::none) return false;
     if (data.diverging_epoch.epoch >= 0) {
-        const auto own = log_->end_offset_for_epoch(Epoch{data.diverging_epoch.epoch});
-        Offset to{data.diverging_epoch.end_offset};
-        if (own) to = std::min(to, own->end);
+        const Offset to = log_->shared_end(
+            {Epoch{data.diverging_epoch.epoch}, Offset{data.diverging_epoch.end_offset}});
         return cut_to(std::clamp(to, log_->log_start(), log_->log_end())).ok();
     }
     if (!data.records.is_null() && data.records.size() > 0) {

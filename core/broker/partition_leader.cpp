@@ -3,6 +3,7 @@
 
 #include "core/base/assert.h"
 #include "core/broker/partition.h"
+#include "core/model/broker_bits.h"
 #include "core/wire/error_map.h"
 
 namespace faultline::broker {
@@ -20,6 +21,7 @@ void Partition::take_part(const PartitionPlan& plan) {
 void Partition::lead(const PartitionPlan& plan) {
     held_until_ = {};
     settled_ = false;
+    reign_began_ = context_.clock.now();
     log_->lead(plan.view.epoch);
     leader_.emplace(context_.node, plan.view,
                     logic::LeaderRules{plan.config.min_insync_replicas, context_.max_lag},
@@ -88,11 +90,8 @@ ProduceAnswer Partition::refuse_as_follower(KafkaError error) const {
 
 void Partition::tell_isr() const {
     context_.probe.emit([&] {
-        std::uint64_t members = 0;
-        for (const std::int32_t id : leader_->view().isr) {
-            if (id >= 0 && id < 64) members |= std::uint64_t{1} << id;
-        }
-        return probe::IsrChanged{key_, epoch(), leader_->view().partition_epoch, members};
+        const auto& view = leader_->view();
+        return probe::IsrChanged{key_, epoch(), view.partition_epoch, model::broker_bits(view.isr)};
     });
 }
 

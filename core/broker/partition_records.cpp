@@ -48,7 +48,7 @@ DeleteAnswer Partition::wait_deleted(std::int64_t wanted, Deadline deadline,
     const auto over = [&] { return !leader_ || epoch() != reign || low_watermark() >= wanted; };
     if (!over()) context_.probe.reached(probe::Site::delete_waits_for_followers);
     ++deleting_;
-    const auto waited = changed_.wait(deadline, stop, over);
+    const auto waited = wait_in_lease(deadline, stop, over);
     --deleting_;
     if (!leader_ || epoch() != reign || lease_over()) {
         answer = {KafkaError::not_leader_or_follower, -1, -1};

@@ -82,7 +82,9 @@ Shard::Shard(Env& env, SharedRef shared)
     : env_(env),
       shared_(std::move(shared)),
       background_(env.fibers),
+      accepting_(env.fibers),
       connections_(env.fibers),
+      returned_(env.fibers),
       controller_connections_(env.fibers),
       hand_over_(env),
       context_{env.node,
@@ -325,6 +327,7 @@ void Shard::configure(const model::MetadataImage& image) {
 void Shard::apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes) {
     const auto guard = applying_.lock();
     const bool configured = applied_once_ && same_config(shared_->config, *image, *image_);
+    context_.others = image->brokers.size() > 1;
     if (!configured) configure(*image);
     if (!configured) {
         // What the broker's defaults are may show in every topic.
@@ -531,9 +534,24 @@ Result<std::int64_t> Shard::next_producer_id() {
 // --- the end
 // -----------------------------------------------------------------------------------------
 
-void Shard::close_clients() {
+void Shard::end_connections() {
+    ended_connections_ = true;
     connections_.request_stop();
+}
+
+void Shard::wait_connections_ended() { connections_.join(); }
+
+void Shard::stop_accepting() {
+    accepting_.request_stop();
+    accepting_.join();
+    end_connections();
+    returned_.request_stop();
+}
+
+void Shard::close_clients() {
+    stop_accepting();
     connections_.join();
+    returned_.join();
     listeners_.clear();
 }
 

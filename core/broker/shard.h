@@ -66,7 +66,7 @@ public:
     // cannot be opened answer KAFKA_STORAGE_ERROR.
     void apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes);
     // The controller believes this node alive until then. Never parks.
-    void set_lease(MonoTime until) { context_.lease_until = until; }
+    void set_lease(MonoTime until);
     // Whether its disks let this shard's partitions be led: no directory failed, no sync that takes
     // longer than `limit`. Never parks.
     bool healthy(Duration limit) const;
@@ -91,7 +91,16 @@ public:
     HandOver& hand_over() noexcept { return hand_over_; }
     // The next leader did not take what was handed on: from now on producers are told.
     void hand_on_no_more(const TopicPartition& partition);
-    // Ends the connections of clients and followers, each when nothing is under way on it.
+    // Ends the connections of clients and followers, each when nothing is under way on it. Who
+    // connects again is served, after a moment in which whoever knows another broker has asked that
+    // one who leads. Never parks: all shards begin before one is waited for.
+    void end_connections();
+    // Parks until those are gone.
+    void wait_connections_ended();
+    // Nobody is let in any more, and all connections are told to end. Parks for no longer than an
+    // accept takes.
+    void stop_accepting();
+    // The same, and parks until the connections are gone.
     void close_clients();
     // Ends connections, waits for what is under way, closes the logs. `broker_epoch` goes into the
     // clean mark. Parks.
@@ -149,6 +158,7 @@ private:
     void open_partition(const model::MetadataImage& image, const model::TopicImage& topic,
                         std::int32_t index);
     void accept(Listener& listener, controller::Controller* controller, fiber::StopToken stop);
+    void wait_to_return(fiber::StopToken stop);
     void serve(ConnectionPtr connection, controller::Controller* controller, fiber::StopToken stop);
     Result<ConnectionSlots::Answer> ask_for_slot(const std::string& host);
     bool take_slot(const std::string& host, fiber::StopToken stop);
@@ -172,7 +182,8 @@ private:
     SharedRef shared_;
     std::unique_ptr<storage::LogManager> logs_;
     fiber::Group background_;  // syncs under way
-    fiber::Group connections_, controller_connections_;
+    fiber::Group accepting_, connections_, returned_, controller_connections_;
+    bool ended_connections_ = false;  // end_connections()
     HandOver hand_over_;
     PartitionContext context_;
     DynamicConfig dynamic_;

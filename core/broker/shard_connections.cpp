@@ -37,7 +37,7 @@ void Shard::start_accepting() {
                       [this](fiber::StopToken stop) { watch_leaders(stop); });
     background_.spawn({.name = "isr"}, [this](fiber::StopToken stop) { keep_isr(stop); });
     for (const auto& listener : listeners_) {
-        connections_.spawn({.name = "accept"}, [this, l = listener.get()](fiber::StopToken stop) {
+        accepting_.spawn({.name = "accept"}, [this, l = listener.get()](fiber::StopToken stop) {
             accept(*l, nullptr, stop);
         });
     }
@@ -62,22 +62,34 @@ void Shard::accept(Listener& listener, controller::Controller* controller, fiber
             env_.fibers.sleep_until(env_.clock.in(std::chrono::milliseconds(100)), stop);
             continue;
         }
-        fiber::Group& group = controller != nullptr ? controller_connections_ : connections_;
-        group.spawn({.name = "connection"}, [this, controller, waiting, c = *std::move(connection)](
-                                                fiber::StopToken inner) mutable {
-            const std::string host = c->peer().host;
-            const bool counted = controller == nullptr;
-            ++*waiting;
-            const bool granted = !counted || take_slot(host, inner);
-            --*waiting;
-            if (!granted) return;
-            serve(std::move(c), controller, inner);
-            if (counted) give_slot_back(host);
-        });
+        const bool returns = controller == nullptr && ended_connections_;
+        fiber::Group& group = controller != nullptr ? controller_connections_
+                              : returns             ? returned_
+                                                    : connections_;
+        group.spawn({.name = "connection"},
+                    [this, controller, waiting, returns,
+                     c = *std::move(connection)](fiber::StopToken inner) mutable {
+                        const std::string host = c->peer().host;
+                        const bool counted = controller == nullptr;
+                        ++*waiting;
+                        if (returns) wait_to_return(inner);
+                        const bool granted = !counted || take_slot(host, inner);
+                        --*waiting;
+                        if (!granted) return;
+                        serve(std::move(c), controller, inner);
+                        if (counted) give_slot_back(host);
+                    });
         // The others wait in the kernel's queue.
         while (*waiting >= kMostWaiting && !stop.stop_requested())
             env_.fibers.sleep_until(env_.clock.in(kSlotLook), stop);
     }
+}
+
+// Who was sent away and knows another broker is told there who leads, and must not be served here
+// first: librdkafka waits for up to a second when it changes its leader with a request under way.
+void Shard::wait_to_return(fiber::StopToken stop) {
+    const auto wait = std::chrono::milliseconds(shared_->config.shutdown_return_wait_ms);
+    env_.fibers.sleep_until(env_.clock.in(wait), stop);
 }
 
 void Shard::serve(ConnectionPtr connection, controller::Controller* controller,

@@ -95,6 +95,13 @@ void Shard::watch_leaders(fiber::StopToken stop) {
     }
 }
 
+void Shard::set_lease(MonoTime until) {
+    const bool cut_short = until < context_.lease_until;
+    context_.lease_until = until;
+    if (!cut_short) return;
+    for (const auto& [tp, partition] : partitions_) partition->look_again();
+}
+
 bool Shard::seems_gone(NodeId broker) const {
     // Cut off from the controller: what this node would say of its own leadership is of the past,
     // and clients that it keeps busy would ask nobody else.
@@ -114,7 +121,7 @@ void Shard::follow_broker(const model::MetadataImage& image, NodeId broker) {
         if (it == partitions_.end()) continue;
         const auto keep = it->second;
         follow_leader(image, keep);
-        keep->brokers_changed();
+        keep->look_again();
         if (keep->leads()) isr_news_.insert(it->first);
     }
     isr_changed_.notify_all();

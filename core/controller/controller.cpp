@@ -4,6 +4,7 @@
 #include "core/controller/describe_quorum.h"
 #include "core/logic/controller/create_partitions.h"
 #include "core/logic/controller/features.h"
+#include "core/model/broker_bits.h"
 #include "core/model/image_records.h"
 
 namespace faultline::controller {
@@ -40,13 +41,36 @@ void Controller::stop() {
 
 void Controller::committed(const MetadataBatch& batch) {
     image_.applied = batch.end;
+    Offset at = batch.base;
     for (const auto& record : batch.records) {
         image_.apply(record, &changes_);
+        // Also what is left of the reign before: nobody else may have told of it.
+        if (quorum_.raft().leads()) tell(record, at);
+        ++at.v;
         if (const auto* gone = std::get_if<wire::RemoveTopicRecord>(&record))
             removed_.insert(gone->topic_id);
         if (std::holds_alternative<wire::ConfigRecord>(record))
             topic_defaults_ =
                 model::with_broker_keys(config_.defaults.config, image_.broker_defaults);
+    }
+}
+
+void Controller::tell(const model::MetadataRecord& record, Offset at) const {
+    if (const auto* b = std::get_if<wire::RegisterBrokerRecord>(&record)) {
+        env_.probe.emit([&] {
+            return probe::RegistrationCommitted{NodeId{b->broker_id}, b->broker_epoch, at};
+        });
+    } else if (const auto* c = std::get_if<wire::PartitionChangeRecord>(&record); c && c->isr) {
+        const model::TopicImage* topic = image_.find(c->topic_id);
+        if (topic == nullptr || c->partition_id < 0 ||
+            std::cmp_greater_equal(c->partition_id, topic->partitions.size()))
+            return;
+        const auto& p = topic->partitions[static_cast<std::size_t>(c->partition_id)];
+        env_.probe.emit([&] {
+            const auto key = env_.probe.intern(topic->name, PartitionIndex{c->partition_id});
+            return probe::IsrCommitted{key, p.leader_epoch, p.partition_epoch,
+                                       model::broker_bits(p.isr), at};
+        });
     }
 }
 
@@ -170,6 +194,10 @@ Result<wire::BrokerHeartbeatResponse> Controller::serve(
     const wire::BrokerHeartbeatRequest& request) {
     if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
     if (sessions_ != nullptr) sessions_->touch(NodeId{request.broker_id}, request.broker_epoch);
+    // The answer lets the broker lead on. After this process stood still it may have a successor
+    // that has fenced the broker: it is the first one that has to know.
+    if (!quorum_.raft().has_majority(env_.clock.now()))
+        return Error{Errc::fenced, 0, "controller.no_majority"};
     // Most heartbeats change nothing, and do not wait for their turn.
     auto quick = logic::heartbeat(image_, request, topic_defaults());
     if (quick.records.empty()) return std::move(quick.response);

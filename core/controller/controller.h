@@ -99,6 +99,8 @@ public:
 private:
     void committed(const MetadataBatch& batch) override;
     void loaded(const MetadataSnapshot& snapshot) override;
+    // Events of what this record of the log, just applied, says.
+    void tell(const model::MetadataRecord& record, Offset at) const;
     model::MetadataImage image_copy() const override { return image_; }
     void caught_up(Offset end) override;
     void leads(std::optional<Epoch> epoch) override;

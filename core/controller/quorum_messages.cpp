@@ -90,7 +90,10 @@ wire::EndQuorumEpochRequest to_wire(const raft::EndQuorumEpochRequest& q,
     auto& p = one_part(m);
     p.leader_id = q.leader.v;
     p.leader_epoch = q.epoch.v;
-    for (const NodeId id : q.preferred_successors) p.preferred_successors.push_back(id.v);
+    for (const raft::ReplicaKey& voter : q.preferred_successors) {
+        p.preferred_successors.push_back(voter.id.v);  // version 0
+        p.preferred_candidates.push_back({voter.id.v, voter.directory, {}});
+    }
     return m;
 }
 
@@ -136,7 +139,10 @@ Result<raft::EndQuorumEpochRequest> from_wire(const wire::EndQuorumEpochRequest&
     if (p == nullptr || p->leader_id < 0) return misshapen();
     raft::EndQuorumEpochRequest q{Epoch{p->leader_epoch}, NodeId{p->leader_id}, {}};
     for (const std::int32_t id : p->preferred_successors)
-        q.preferred_successors.push_back(NodeId{id});
+        q.preferred_successors.push_back({NodeId{id}, {}});
+    for (const auto& candidate : p->preferred_candidates)
+        q.preferred_successors.push_back(
+            {NodeId{candidate.candidate_id}, candidate.candidate_directory_id});
     return q;
 }
 

@@ -50,6 +50,9 @@ struct BrokerRegistered { std::int64_t epoch; bool fenced; };
 struct ControllerActive { Epoch epoch; };
 struct MetadataApplied  { Offset end; std::uint64_t digest; };
 struct VotersChanged    { PartitionKey partition; Epoch epoch; Offset at; std::uint64_t before, members; };  // in its log; one bit per node id
+// By the active controller, once the record at `at` of the metadata log is committed.
+struct IsrCommitted    { PartitionKey partition; Epoch epoch; std::int32_t partition_epoch; std::uint64_t members; Offset at; };  // one bit per broker id
+struct RegistrationCommitted { NodeId broker; std::int64_t epoch; Offset at; };
 // --- clients' edge --------------------------------------------------------------------------
 struct ProduceAnswered { PartitionKey partition; std::int16_t error; Offset first, last; };
 struct RecordsDeleted  { PartitionKey partition; Offset low_watermark; };  // DeleteRecords was answered
@@ -69,7 +72,8 @@ using Event =
                  BrokerStopped, HighWatermark, LeaderChanged, IsrChanged, FollowerFetched,
                  PartitionFollows, ReplicaTruncated, BrokerRegistered, ControllerActive,
                  MetadataApplied, ProduceAnswered, ConnectionShut, ProduceSent, ProduceAcked,
-                 ProduceFailed, RecordDelivered, LogRemoved, RecordsDeleted, VotersChanged>;
+                 ProduceFailed, RecordDelivered, LogRemoved, RecordsDeleted, VotersChanged,
+                 IsrCommitted, RegistrationCommitted>;
 
 class Sink {
 public:

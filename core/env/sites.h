@@ -39,6 +39,7 @@
     X(partition_offline,            "A partition could not be opened and stays offline.")                            \
     X(sequence_refused,             "A batch was refused for its sequence number.")                                  \
     X(refused_behind_another,       "A batch behind one that was refused for a moment was refused alike.")           \
+    X(earlier_batch_awaited,        "A new leader refused a batch for a moment: an earlier one has yet to come.")    \
     X(producer_epoch_refused,       "A batch of an older producer epoch was refused.")                               \
     X(produce_wait_failed,          "A batch was appended, but its acknowledgement could not be given.")             \
     X(fetch_out_of_range,           "A fetch asked for an offset that is not in the log.")                           \

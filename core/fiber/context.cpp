@@ -5,21 +5,7 @@
 #include <boost/context/detail/fcontext.hpp>
 
 #include "core/base/assert.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FL_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define FL_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define FL_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define FL_TSAN 1
-#endif
+#include "core/base/sanitizers.h"
 
 #ifdef FL_ASAN
 #include <sanitizer/asan_interface.h>
@@ -74,6 +60,8 @@ void Context::prepare(Stack stack, void (*entry)(void*), void* arg) noexcept {
 Context::~Context() {
 #ifdef FL_TSAN
     if (tsan_fiber_ != nullptr && stack_.low != nullptr) __tsan_destroy_fiber(tsan_fiber_);
+#else
+    (void)tsan_fiber_;  // clang sees that nothing else uses it
 #endif
 }
 

@@ -5,17 +5,12 @@
 #include <sys/mman.h>
 
 #include "core/base/assert.h"
+#include "core/base/sanitizers.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef FL_ASAN
 #include <sanitizer/asan_interface.h>
 #define FL_UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#include <sanitizer/asan_interface.h>
-#define FL_UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
-#endif
-#endif
-#ifndef FL_UNPOISON
+#else
 #define FL_UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
@@ -32,14 +27,8 @@ void unmap(Stack s) { ::munmap(s.low - kPage, s.size + kPage); }
 }  // namespace
 
 std::size_t default_stack_kib() noexcept {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(FL_ASAN) || defined(FL_TSAN)
     return 256;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return 256;
-#else
-    return 64;
-#endif
 #else
     return 64;
 #endif

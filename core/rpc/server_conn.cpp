@@ -7,7 +7,9 @@
 namespace faultline::rpc {
 namespace {
 constexpr std::uint32_t kBadFrame = 1;               // ConnectionShut::reason
-constexpr Duration kQuiet = 1ms;                     // for so long nothing came
+constexpr Duration kNextRequest = 5ms;               // who sends more often is seen to do so
+constexpr Duration kRestOfRequest = 1ms;             // until its next bytes, when we end
+constexpr Duration kLook = 100us;                    // long enough to see what has arrived
 constexpr std::uint64_t kAnswersAtOnce = 64 * 1024;  // bytes after which a write gathers no more
 }  // namespace
 
@@ -87,9 +89,8 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
     const auto kept_out = [](Errc code) {
         return code == Errc::cancelled ? Next::end : Next::gone;
     };
-    const bool ending = idle == kQuiet;
-    const Deadline patience = clock_.in(ending ? limits_.linger : limits_.idle);
-    const auto room = changed_.wait(ending ? patience : Deadline::never(), stop, [&] {
+    const Deadline patience = clock_.in(ending_ ? limits_.linger : limits_.idle);
+    const auto room = changed_.wait(ending_ ? patience : Deadline::never(), stop, [&] {
         return broken_ || pending_.size() < limits_.max_pending;
     });
     if (broken_) return Next::gone;
@@ -162,16 +163,24 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
 }
 
 // We end. What a producer sends while its connection is closed it has to send again elsewhere,
-// after a pause: so that is done at a moment when nothing is under way, if there is one.
+// after a pause: so that is done at a moment when nothing is under way, if there is one. Right
+// behind an answer is the best: the end of the connection arrives with it.
 ServerConnection::Next ServerConnection::serve_until_quiet(const Handler& handler,
                                                            FrameReader& reader,
                                                            fiber::Group& fibers) {
     const MonoTime end = clock_.now() + limits_.linger;
-    const auto quiet = [&] { return pending_.empty() && !writing_ && reader.buffered() == 0; };
+    const auto answered = [&] { return broken_ || (pending_.empty() && !writing_); };
+    ending_ = true;
     Next next = Next::more;
-    while (!broken_ && clock_.now() < end &&
-           (next == Next::more || (next == Next::idle && !quiet())))
-        next = serve_one(handler, reader, fibers, kQuiet, {});
+    Duration patience = kNextRequest;
+    while (!broken_ && clock_.now() < end) {
+        next = serve_one(handler, reader, fibers, patience, {});
+        if (next == Next::end || next == Next::gone) break;
+        const bool quiet = answered() && reader.buffered() == 0;
+        if (next == Next::idle && quiet) break;
+        (void)changed_.wait(Deadline{end}, {}, answered);
+        patience = reader.buffered() == 0 ? kLook : kRestOfRequest;
+    }
     return next == Next::gone ? Next::gone : Next::end;
 }
 

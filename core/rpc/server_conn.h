@@ -126,6 +126,7 @@ private:
     bool writing_ = false;
     bool broken_ = false;
     bool produces_ = false;
+    bool ending_ = false;  // serve_until_quiet()
 };
 
 // Splits a frame into header and body. Nothing when the header cannot be read or names no API. An

@@ -115,10 +115,8 @@ std::optional<Epoch> PartitionLog::epoch_at(Offset offset) const {
     return impl_->epochs.at(offset);
 }
 
-std::optional<EpochEnd> PartitionLog::end_offset_for_epoch(Epoch epoch) const {
-    const auto end = impl_->epochs.end_of(epoch, impl_->log_end);
-    if (!end) return {};
-    return EpochEnd{end->epoch, end->end};
+Offset PartitionLog::shared_end(const EpochEnd& leaders) const {
+    return impl_->epochs.shared_end({leaders.epoch, leaders.end}, impl_->log_end);
 }
 
 std::optional<EpochEnd> PartitionLog::answer_for_epoch(Epoch asked, Epoch current) const {

@@ -185,8 +185,9 @@ public:
     std::optional<Epoch> epoch_at(Offset offset) const;
     // This node leads in `epoch`: what the log seems to know of later ones is damage. Never parks.
     void lead(Epoch epoch);
-    // Empty when no epoch <= `epoch` is known. Never parks.
-    std::optional<EpochEnd> end_offset_for_epoch(Epoch epoch) const;
+    // Where a follower is cut whose leader says that it has records of `leaders.epoch` below
+    // `leaders.end` (LeaderEpochs::shared_end). Never parks.
+    Offset shared_end(const EpochEnd& leaders) const;
     // What the leader in epoch `current` says of it (LeaderEpochs::answer). Never parks.
     std::optional<EpochEnd> answer_for_epoch(Epoch asked, Epoch current) const;
 

@@ -244,6 +244,13 @@ Result<bool> RecordReader::next(RecordView& v) {
     return true;
 }
 
+PlainRun RecordReader::take_plain() {
+    const PlainRun run = wire::take_plain(rest_, index_, header_.count - index_);
+    rest_ = rest_.subspan(run.bytes);  // never to the end of the part
+    index_ += run.records;
+    return run;
+}
+
 std::vector<IoBuf> split_batches(const IoBuf& records) {
     std::vector<IoBuf> all;
     std::size_t at = 0;

@@ -10,6 +10,7 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/wire/compression.h"
+#include "core/wire/plain_records.h"
 #include "gen/wire/errors.h"
 
 namespace faultline::wire {
@@ -83,6 +84,9 @@ public:
     Result<std::optional<RecordView>> next();
     // The same into `out`; false after the last.
     Result<bool> next(RecordView& out);
+    // Passes over usual records as far as they go (plain_records.h); none when the next one has to
+    // be read with next().
+    PlainRun take_plain();
 
 private:
     bool take_record(Bytes& body);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/assert.h"
+#include "core/base/sanitizers.h"
 #include "runtime/posix/stall_watch.h"
 
 namespace faultline::posix {
@@ -26,7 +27,7 @@ Duration wall_offset() noexcept {
 
 // A signal handler would have to unwind a fiber's stack that libgcc cannot see through, and the
 // thread sanitizer delays signals: no stall reports there.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(FL_TSAN) || defined(FL_ASAN)
 constexpr bool kWatchStalls = false;
 #else
 constexpr bool kWatchStalls = true;

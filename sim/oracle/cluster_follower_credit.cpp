@@ -2,7 +2,8 @@
 // follower's log, durably where acknowledgements wait for the disk, and only of a log that is a
 // beginning of its own, and only in answer to a fetch of its own epoch. A fetch that was under way
 // while its sender went on to a later epoch tells of a log that may be cut since: who leads there
-// answers for it (INV-140).
+// answers for it (INV-140). This holds also where committed records may be lost: whoever lost some
+// begins another epoch.
 #include <fmt/format.h>
 
 #include "sim/oracle/cluster_oracle.h"
@@ -20,7 +21,7 @@ private:
         const auto* f = std::get_if<probe::FollowerFetched>(&event);
         if (f == nullptr) return;
         auto* p = logs().find(f->partition);
-        if (p == nullptr || logs().may_lose(*p)) return;
+        if (p == nullptr || logs().beyond()) return;
         (void)logs().replica(*p, f->follower);
         (void)logs().replica(*p, node);
         const auto& follower = logs().replica(*p, f->follower);

@@ -23,7 +23,7 @@ private:
         auto* p = logs().find(h->partition);
         if (p == nullptr) return;
         auto& leader = logs().replica(*p, node);
-        if (leader.part != ClusterLogs::Part::leader || logs().may_lose(*p)) return;
+        if (leader.part != ClusterLogs::Part::leader || logs().beyond()) return;
         ++premises_;
         const int members = std::popcount(leader.isr);
         if (members < std::min(p->min_isr, p->factor)) {
@@ -44,6 +44,8 @@ private:
         (void)logs().replica(p, member);
         const auto& lead = logs().replica(p, leader);
         const auto& r = logs().replica(p, member);
+        // An unclean election began a later reign behind this leader's back.
+        if (r.epoch > h.epoch.v && logs().may_lose(p)) return;
         const std::int64_t held = ClusterLogs::holds(p, r);
         if (held < h.hw.v) {
             violate(at,

@@ -1,7 +1,8 @@
 // INV-140 leader-complete: when a node begins to lead a partition, its log holds every batch that a
 // leader of an epoch up to its own had committed; and what such a leader commits later, unaware of
 // its successor, is in the successor's log too. Excused, counted and remarked: an unclean election,
-// a power loss where acknowledgements do not wait for the disk, a fault beyond the survival budget.
+// a power loss where acknowledgements do not wait for the disk, wiped disks of too many, a fault
+// beyond the survival budget.
 #include <algorithm>
 
 #include <fmt/format.h>

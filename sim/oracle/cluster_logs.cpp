@@ -37,6 +37,9 @@ ClusterLogs::Partition ClusterLogs::introduce(probe::PartitionKey key) const {
     p.unclean = spec->second.unclean;
     p.min_isr = spec->second.min_isr;
     p.factor = spec->second.replicas;
+    p.dark = dark_;
+    p.disorderly = disorderly_;
+    p.wiped = wiped_;
     return p;
 }
 
@@ -60,15 +63,17 @@ ClusterLogs::Replica& ClusterLogs::replica(Partition& p, NodeId node) {
 
 bool ClusterLogs::may_lose(const Partition& p) const {
     if (p.forgiven || p.unclean || budget_.beyond()) return true;
-    if (!p.lazy) return false;
-    std::uint64_t holders = 0;
+    std::uint64_t holders = p.wiped;
     for (std::size_t n = 0; n < p.replicas.size(); ++n) {
         if (p.replicas[n].opened) holders |= bit(NodeId{static_cast<std::int32_t>(n)});
     }
     // Committed is what min.insync.replicas hold: as long as fewer of them are in doubt, one that
     // has it is known to be eligible (KIP-966).
-    return (dark_ & holders) != 0 &&
-           std::popcount(unclean_ & holders) >= std::min(p.min_isr, p.factor);
+    const auto enough = [&](std::uint64_t nodes) {
+        return std::popcount(nodes & holders) >= std::min(p.min_isr, p.factor);
+    };
+    if (!p.lazy) return enough(p.wiped);
+    return ((p.dark | p.wiped) & holders) != 0 && enough(p.disorderly);
 }
 
 void ClusterLogs::forgive(Partition& p, std::int64_t records) {
@@ -78,11 +83,37 @@ void ClusterLogs::forgive(Partition& p, std::int64_t records) {
 
 void ClusterLogs::on_sim(const SimEvent& event) {
     if (!fresh()) return;
+    const auto* effect = std::get_if<FaultEffect>(&event);
+    const bool wiped = effect != nullptr && effect->fault < cast_.faults.size() &&
+                       cast_.faults[effect->fault] == FaultKind::wipe;
+    // Of a broker, the others have what it had. A controller that forgets how it voted, or what it
+    // acknowledged of the metadata, breaks what all rests on.
+    if (wiped && cast_.controllers > 0 && effect->node.v <= cast_.brokers)
+        return wiped_clean(effect->node);
     budget_.on_sim(event);
-    const auto* crash = std::get_if<NodeCrashed>(&event);
-    if (crash == nullptr) return;
-    unclean_ |= bit(crash->node);
-    if (crash->power_loss) dark_ |= bit(crash->node);
+    if (const auto* crash = std::get_if<NodeCrashed>(&event)) {
+        in_doubt(crash->node, crash->power_loss ? Loss::unsynced : Loss::nothing);
+    } else if (const auto* started = std::get_if<NodeStarted>(&event)) {
+        registered_ &= ~bit(started->node);
+    }
+}
+
+void ClusterLogs::wiped_clean(NodeId node) {
+    in_doubt(node, Loss::all);
+    for (Partition& p : partitions_) {
+        if (p.judged) replica(p, node) = {};
+    }
+}
+
+void ClusterLogs::in_doubt(NodeId node, Loss loss) {
+    registered_ &= ~bit(node);
+    const auto note = [&](std::uint64_t& disorderly, std::uint64_t& dark, std::uint64_t& wiped) {
+        disorderly |= bit(node);
+        if (loss == Loss::unsynced) dark |= bit(node);
+        if (loss == Loss::all) wiped |= bit(node);
+    };
+    note(disorderly_, dark_, wiped_);
+    for (Partition& p : partitions_) note(p.disorderly, p.dark, p.wiped);
 }
 
 void ClusterLogs::on_probe(NodeId node, const probe::Event& event) {
@@ -90,6 +121,8 @@ void ClusterLogs::on_probe(NodeId node, const probe::Event& event) {
     disagreement_.reset();
     overtaken_.reset();
     cut_.reset();
+    lacking_.reset();
+    compared_ = 0;
     if (const auto* a = std::get_if<probe::BatchAppended>(&event)) {
         appended(node, *a);
     } else if (const auto* f = std::get_if<probe::LogFlushed>(&event)) {
@@ -111,13 +144,25 @@ void ClusterLogs::on_probe(NodeId node, const probe::Event& event) {
     } else if (const auto* gone = std::get_if<probe::LogRemoved>(&event)) {
         if (Partition* p = find(gone->partition)) replica(*p, node) = {};
     } else if (std::holds_alternative<probe::LogDirFailed>(event)) {
-        dark_ |= bit(node);  // nobody knows which pages the disk has got
-        unclean_ |= bit(node);
+        in_doubt(node, Loss::unsynced);  // nobody knows which pages the disk has got
+    } else if (const auto* registration = std::get_if<probe::RegistrationCommitted>(&event)) {
+        if (registration->at <= metadata_) return;
+        metadata_ = registration->at;
+        registered_ |= bit(registration->broker);
+    } else if (const auto* c = std::get_if<probe::IsrCommitted>(&event)) {
+        isr_committed(*c);
     }
 }
 
 void ClusterLogs::shorten(Replica& r, std::int64_t end) {
-    while (!r.batches.empty() && r.batches.back().last >= end) r.batches.pop_back();
+    while (!r.batches.empty() && r.batches.back().last >= end) {
+        Batch& last = r.batches.back();
+        if (!last.known && last.first < end) {  // of several, nobody knows where they part
+            last.last = end - 1;
+            break;
+        }
+        r.batches.pop_back();
+    }
     r.end = end;
     r.durable = std::min(r.durable, end);
     r.agreed = std::min(r.agreed, end);
@@ -208,6 +253,31 @@ void ClusterLogs::advanced(NodeId node, const probe::HighWatermark& h) {
     // A leader that lost its reign without knowing it, and commits behind its successor's back.
     if (r.epoch < p->top_epoch && p->top_leader != node)
         overtaken_ = compare(*p, replica(*p, p->top_leader), p->committed_end, r.epoch);
+}
+
+// Who is let in has all that leaders have committed, if the controller let in the process that the
+// leader meant: what would make its log shorter takes its registration away first.
+void ClusterLogs::isr_committed(const probe::IsrCommitted& c) {
+    if (c.at <= metadata_) return;  // another controller has told of it
+    metadata_ = c.at;
+    Partition* p = find(c.partition);
+    if (p == nullptr) return;
+    std::uint64_t entering = c.members & ~p->isr & registered_;
+    p->isr = c.members;
+    for (; entering != 0; entering &= entering - 1) {
+        const NodeId node{std::countr_zero(entering)};
+        Replica& r = replica(*p, node);
+        if (!r.opened) continue;
+        const auto missing = compare(*p, r, p->committed_end, c.epoch.v);
+        ++compared_;
+        if (!missing) {
+            p->dark &= ~bit(node);
+            p->disorderly &= ~bit(node);
+            p->wiped &= ~bit(node);
+        } else if (!may_lose(*p)) {
+            lacking_ = Lacking{node, *missing};
+        }
+    }
 }
 
 void ClusterLogs::commit(Partition& p, Replica& r, std::int64_t to) {

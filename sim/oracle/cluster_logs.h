@@ -1,5 +1,5 @@
 // What each replica of a partition holds, who leads it, and what was ever committed, as the events
-// of the nodes tell it. The oracles of clusters (INV-140 to INV-151) have one between them.
+// of the nodes tell it. The oracles of clusters (INV-140 to INV-157) have one between them.
 #pragma once
 #include <deque>
 #include <optional>
@@ -50,6 +50,12 @@ public:
         std::int64_t min_isr = 1, factor = 1;
         std::int32_t top_epoch = -1;  // the newest in which anybody led
         NodeId top_leader{-1};
+        std::uint64_t isr = 0;  // as the metadata log has it; a bit for each broker, as below
+        // Nodes that may have lost what was not durable, and those that shut down in disorder,
+        // whose controller cannot know whether they have; until they are in the ISR again with all
+        // that is committed.
+        std::uint64_t dark = 0, disorderly = 0;
+        std::uint64_t wiped = 0;  // and those that may have lost everything, until then as well
     };
     // A log that is not as what was committed.
     struct Difference {
@@ -79,8 +85,13 @@ public:
     bool may_lose(const Partition& p) const;
     // May this replica lack what it told its leader that it holds?
     bool may_lack(const Partition& p, NodeId node) const {
-        return p.lazy && (dark_ & bit(node)) != 0;
+        return ((p.lazy ? p.dark | p.wiped : p.wiped) & bit(node)) != 0;
     }
+    // Who lacks something, and what.
+    struct Lacking {
+        NodeId node;
+        Difference what;
+    };
     void forgive(Partition& p, std::int64_t records);
     std::uint64_t forgiven_records() const noexcept { return forgiven_records_; }
     // The differences that the newest event brought: a high watermark above other records than were
@@ -90,6 +101,10 @@ public:
     const std::optional<Difference>& overtaken() const noexcept { return overtaken_; }
     // The newest event cut this committed batch out of a log.
     const std::optional<Committed>& cut() const noexcept { return cut_; }
+    // The newest event let this one into the ISR.
+    const std::optional<Lacking>& lacking() const noexcept { return lacking_; }
+    // So many were let in by it whose logs are known.
+    std::uint64_t let_in() const noexcept { return compared_; }
     bool beyond() const noexcept { return budget_.beyond(); }
 
 private:
@@ -103,6 +118,10 @@ private:
     void moved(NodeId node, const probe::LogStartMoved& m);
     void takes_part(NodeId node, probe::PartitionKey key, Epoch epoch, Part part, NodeId leader);
     void advanced(NodeId node, const probe::HighWatermark& h);
+    void isr_committed(const probe::IsrCommitted& c);
+    enum class Loss : std::uint8_t { nothing, unsynced, all };
+    void in_doubt(NodeId node, Loss loss);
+    void wiped_clean(NodeId node);
     void commit(Partition& p, Replica& r, std::int64_t to);
     static void shorten(Replica& r, std::int64_t end);
     Partition introduce(probe::PartitionKey key) const;
@@ -113,12 +132,16 @@ private:
     std::vector<Partition> partitions_;  // by key
     std::vector<bool> introduced_;
     std::uint64_t seen_ = 0;  // number of the newest event
-    // Nodes that may have lost what was not durable, and those that shut down in disorder, whose
-    // controller cannot know whether they have. A bit for each.
-    std::uint64_t dark_ = 0, unclean_ = 0;
+    std::uint64_t dark_ = 0, disorderly_ = 0,
+                  wiped_ = 0;  // for one that is not introduced yet
+    // Whose newest process is the one that is registered, a bit for each.
+    std::uint64_t registered_ = 0;
+    Offset metadata_{-1};  // of the newest record of the metadata log that was told of
     std::uint64_t forgiven_records_ = 0;
     std::optional<Difference> disagreement_, overtaken_;
     std::optional<Committed> cut_;
+    std::optional<Lacking> lacking_;
+    std::uint64_t compared_ = 0;
 };
 
 // "n2"

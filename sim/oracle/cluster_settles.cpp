@@ -1,10 +1,13 @@
 // INV-148 cluster-settles: when the faults are over and all nodes run on a LAN, each partition has
 // a leader within kLed, and after kRefilled each ISR has all replicas again. From the moment at
 // which all that is so it is quiet: nobody else begins to lead, but where the controller is told to
-// bring preferred leaders back every few seconds. A node whose log directory failed is not well
-// again: then only leaders are asked for. A run that ends earlier settles nothing.
+// bring preferred leaders back every few seconds. A node that is still being restarted when the
+// faults are over is the last of them: then all counts from its start. A node whose log directory
+// failed is not well again: then only leaders are asked for. A run that ends earlier settles
+// nothing.
 #include <algorithm>
 #include <bit>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -18,7 +21,7 @@ constexpr Duration kLed = 2s, kRefilled = 12s;
 class ClusterSettles final : public Oracle {
 public:
     ClusterSettles(Judge& judge, const Cast& cast)
-        : Oracle(judge, 148, "cluster-settles"), cast_(cast), budget_(cast) {}
+        : Oracle(judge, 148, "cluster-settles"), cast_(cast), budget_(cast), over_(cast.healed) {}
 
     void on_probe(MonoTime at, NodeId node, const probe::Event& event) override {
         check_time(at);
@@ -35,6 +38,7 @@ public:
 
     void on_sim(MonoTime at, const SimEvent& event) override {
         budget_.on_sim(event);
+        restarted(at, event);
         const auto* crash = std::get_if<NodeCrashed>(&event);
         const auto* stop = std::get_if<NodeStopped>(&event);
         if (crash == nullptr && stop == nullptr) return;
@@ -53,11 +57,11 @@ public:
             if (dir_failed_ || complete(key, p)) continue;
             const auto topic =
                 cast_.cluster_topics.find(std::string(topic_of(partition_name(key))));
-            violate(at, fmt::format("the faults were over at {}, but at {} the ISR of {} has {} of "
-                                    "its {} replicas",
-                                    format_seconds(cast_.healed - MonoTime{}),
-                                    format_seconds(at - MonoTime{}), partition_name(key),
-                                    std::popcount(p.isr), topic->second.replicas));
+            violate(at,
+                    fmt::format("the faults were over at {}, but at {} the ISR of {} has {} of "
+                                "its {} replicas",
+                                format_seconds(over_ - MonoTime{}), format_seconds(at - MonoTime{}),
+                                partition_name(key), std::popcount(p.isr), topic->second.replicas));
         }
     }
 
@@ -70,10 +74,39 @@ private:
         std::uint64_t number = 0;
     };
 
-    bool judges() const { return cast_.healed != MonoTime::never() && !budget_.beyond(); }
+    bool judges() const { return over_ != MonoTime::never() && !budget_.beyond(); }
     MonoTime refilled() const { return after(kRefilled); }
     MonoTime after(Duration d) const {
-        return cast_.healed == MonoTime::never() ? MonoTime::never() : cast_.healed + d;
+        return over_ == MonoTime::never() ? MonoTime::never() : over_ + d;
+    }
+
+    // A restart that was asked for: the node stops, or is killed when that takes too long, and is
+    // started.
+    void restarted(MonoTime at, const SimEvent& event) {
+        if (const auto* effect = std::get_if<FaultEffect>(&event)) {
+            const bool known = effect->fault < cast_.faults.size();
+            const FaultKind kind = known ? cast_.faults[effect->fault] : FaultKind::crash;
+            if (kind == FaultKind::restart || kind == FaultKind::reconfigure)
+                asked_.insert(effect->node);
+            return;
+        }
+        const auto* stop = std::get_if<NodeStopped>(&event);
+        const auto* crash = std::get_if<NodeCrashed>(&event);
+        const NodeId gone = stop != nullptr    ? stop->node
+                            : crash != nullptr ? crash->node
+                                               : NodeId{};
+        const bool late = cast_.healed != MonoTime::never() && at >= cast_.healed;
+        if (late && asked_.contains(gone)) {
+            check_time(at);
+            away_.insert(gone);
+            over_ = quiet_from_ = MonoTime::never();
+        }
+        const auto* start = std::get_if<NodeStarted>(&event);
+        if (start == nullptr) return;
+        asked_.erase(start->node);
+        if (away_.erase(start->node) == 0 || !away_.empty()) return;
+        over_ = at;
+        checked_ = false;
     }
 
     bool complete(probe::PartitionKey key, const Partition& p) const {
@@ -101,7 +134,7 @@ private:
             if (p.leads) continue;
             violate(at,
                     fmt::format("the faults were over at {}, but {} later nobody leads {}",
-                                format_seconds(cast_.healed - MonoTime{}), format_seconds(kLed),
+                                format_seconds(over_ - MonoTime{}), format_seconds(kLed),
                                 partition_name(key)),
                     p.number);
         }
@@ -121,13 +154,14 @@ private:
         if (!undisturbed) return;
         violate(at, fmt::format("the faults were over at {}, but at {} n{} begins to lead {} in "
                                 "epoch {}",
-                                format_seconds(cast_.healed - MonoTime{}),
-                                format_seconds(at - MonoTime{}), node.v,
-                                partition_name(l.partition), l.epoch.v));
+                                format_seconds(over_ - MonoTime{}), format_seconds(at - MonoTime{}),
+                                node.v, partition_name(l.partition), l.epoch.v));
     }
 
     const Cast& cast_;
     SurvivalBudget budget_;
+    MonoTime over_;                  // the faults
+    std::set<NodeId> asked_, away_;  // to be restarted; and stopped since the faults are over
     bool checked_ = false, dir_failed_ = false;
     MonoTime quiet_from_ = MonoTime::never();
     std::map<probe::PartitionKey, Partition> partitions_;

@@ -23,12 +23,15 @@ public:
         }
     }
 
-    void on_probe(const probe::Event& event) {
+    void on_probe(NodeId node, const probe::Event& event) {
         budget_.on_probe(event);
         if (const auto* o = std::get_if<probe::LogOpened>(&event)) {
-            const auto end = ends_.find(o->partition);
-            if (end != ends_.end() && o->log_end.v < end->second) cut(o->partition);
-            ends_[o->partition] = o->log_end.v;
+            std::int64_t& end = ends_.try_emplace({o->partition, node}, 0).first->second;
+            if (o->log_end.v < end) {
+                lost_.insert(o->partition);
+                cut(o->partition);
+            }
+            end = o->log_end.v;
         } else if (const auto* t = std::get_if<probe::LogTruncated>(&event)) {
             cut(t->partition);
             if (t->to > t->from) h_.begun_anew.insert(t->partition);
@@ -37,7 +40,7 @@ public:
         } else if (const auto* m = std::get_if<probe::LogStartMoved>(&event)) {
             h_.trimmed.insert(m->partition);
         } else if (const auto* b = std::get_if<probe::BatchAppended>(&event)) {
-            ends_[b->partition] = b->last.v + 1;
+            ends_[{b->partition, node}] = b->last.v + 1;
         } else if (complete()) {
             client(event);
         }
@@ -48,6 +51,7 @@ public:
         if (crash == nullptr) return;
         unclean_.insert(crash->node);
         power_lost_ |= crash->power_loss;
+        for (const probe::PartitionKey p : lost_) cut(p);
     }
 
     bool complete() const { return h_.sends.size() + h_.polls.size() < kMostOperations; }
@@ -58,10 +62,11 @@ public:
     const History& history() const { return h_; }
 
 private:
-    // A log lost its end. One replica's end is its own affair in a cluster: what the in-sync
-    // replicas have acknowledged stays, unless the topic elects uncleanly, or acknowledgements do
-    // not wait for disks, one lost power and as many stopped uncleanly as it takes to acknowledge:
-    // nobody can tell a kill from a power loss then (KIP-966, ClusterLogs::may_lose).
+    // A log lost its end. It may be the one that all follow, now or when others have gone. One
+    // replica's end is its own affair in a cluster: what the in-sync replicas have acknowledged
+    // stays, unless the topic elects uncleanly, or acknowledgements do not wait for disks, one lost
+    // power and as many stopped uncleanly as it takes to acknowledge: nobody can tell a kill from a
+    // power loss then (KIP-966, ClusterLogs::may_lose).
     void cut(probe::PartitionKey partition) {
         const std::string topic(topic_of(judge_.recorder().partition_name(partition)));
         const bool one = cast_.brokers == 1;
@@ -116,9 +121,10 @@ private:
     SurvivalBudget budget_;
     std::set<NodeId> unclean_;  // nodes that were killed or lost power
     bool power_lost_ = false;
+    std::set<probe::PartitionKey> lost_;  // a log of theirs was opened with less than it had
     History h_;
     std::map<std::pair<std::int32_t, std::int64_t>, std::size_t> where_;
-    std::map<probe::PartitionKey, std::int64_t> ends_;
+    std::map<std::pair<probe::PartitionKey, NodeId>, std::int64_t> ends_;  // of each node's log
 };
 
 class HistoryOracle final : public Oracle {
@@ -130,8 +136,8 @@ public:
           gatherer_(std::move(gatherer)),
           gathers_(gathers) {}
     bool listens() const override { return gathers_; }
-    void on_probe(MonoTime, NodeId, const probe::Event& event) override {
-        gatherer_->on_probe(event);
+    void on_probe(MonoTime, NodeId node, const probe::Event& event) override {
+        gatherer_->on_probe(node, event);
     }
     void on_sim(MonoTime, const SimEvent& event) override { gatherer_->on_sim(event); }
     void finish(MonoTime at) override {

@@ -138,6 +138,8 @@ constexpr OracleInfo kRows[] = {
      "The voters of the quorum change by one, after the change before is committed and a record of "
      "the leader's own epoch.",
      "M1 M4"},
+    {157, "isr-complete", "Who is let into the ISR holds everything that was committed until then.",
+     "S9"},
 };
 }  // namespace
 
@@ -163,6 +165,7 @@ void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge
     all.push_back(make_own_epoch(judge));
     all.push_back(make_resigns(judge, cast));
     all.push_back(make_voters_by_one(judge));
+    all.push_back(make_isr_complete(judge, cast, logs));
 }
 }  // namespace
 

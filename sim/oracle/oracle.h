@@ -88,7 +88,7 @@ struct TopicContract {
 // What a client number in an event stands for. Producers come first, then consumers, then the
 // auditor, which reads everything from the beginning when the faults are over.
 struct Cast {
-    std::int32_t brokers = 1;
+    std::int32_t brokers = 1, controllers = 0;  // controllers of their own
     std::vector<ProducerSpec> producers;
     std::vector<ConsumerSpec> consumers;
     std::map<std::string, std::int64_t> retention_ms;  // by topic; -1: for ever
@@ -174,6 +174,7 @@ std::unique_ptr<Oracle> make_no_stray(Judge&, const Cast&, ClusterLogsRef);     
 std::unique_ptr<Oracle> make_own_epoch(Judge&);                                       // INV-154
 std::unique_ptr<Oracle> make_resigns(Judge&, const Cast&);                            // INV-155
 std::unique_ptr<Oracle> make_voters_by_one(Judge&);                                   // INV-156
+std::unique_ptr<Oracle> make_isr_complete(Judge&, const Cast&, ClusterLogsRef);       // INV-157
 
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data

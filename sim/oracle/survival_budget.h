@@ -4,8 +4,9 @@
 //                waited for the disk, crash by everything
 //   unsynced     power was lost, or a sync failed: what promised no durability may be gone
 //   beyond       the environment broke a promise that the broker's own rests on (a lying disk, rot,
-//                a wiped disk, ...): anything may be gone, but only as the end of a log that is
-//                reported to be shorter, or as damage that is reported
+//                a wiped disk, ...; of clusters ClusterLogs knows better of the last): anything may
+//                be gone, but only as the end of a log that is reported to be shorter, or as damage
+//                that is reported
 #pragma once
 #include "sim/oracle/oracle.h"
 

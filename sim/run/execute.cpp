@@ -61,6 +61,7 @@ void add_cluster(Cast& cast, const Scenario& s) {
 Cast make_cast(const Scenario& s) {
     Cast cast;
     cast.brokers = s.cluster.brokers;
+    cast.controllers = s.cluster.controllers;
     cast.survival = s.expect.survival;
     cast.producers = s.producers;
     cast.consumers = s.consumers;

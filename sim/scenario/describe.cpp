@@ -167,6 +167,11 @@ void random(Fields& f, RandomSpec& r) {
     f.names("always", r.always,
             "Faults that may be drawn with every seed; of the others a seed leaves each out with "
             "probability one half.");
+    f.config("nodes", r.nodes,
+             "By kind of fault, a selector: who is struck, or from where; else anybody.");
+    f.config("to", r.to, "By kind of fault between nodes, a selector: towards whom.");
+    f.names("events", r.events,
+            "Every second fault waits for one of these events (as a trigger's event).");
     f.integer("min_faults", r.min_faults, 0, 64, "At least so many.");
     f.integer("max_faults", r.max_faults, 0, 64, "At most so many.");
     f.boolean("knobs", r.knobs, "Configuration is drawn too.");

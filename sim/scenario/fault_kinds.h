@@ -72,6 +72,12 @@ std::span<const FaultInfo> fault_kinds();
 const FaultInfo& info(FaultKind kind);
 std::string_view to_string(FaultKind kind);
 // Of an operator who changes who votes in the quorum.
+// Drawn with two sides: from, to.
+constexpr bool between_nodes(FaultKind kind) {
+    return kind == FaultKind::partition || kind == FaultKind::clog ||
+           kind == FaultKind::silent_loss || kind == FaultKind::half_open ||
+           kind == FaultKind::slow_link || kind == FaultKind::reorder;
+}
 constexpr bool changes_voters(FaultKind kind) {
     return kind == FaultKind::add_voter || kind == FaultKind::remove_voter;
 }

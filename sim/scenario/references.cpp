@@ -211,6 +211,29 @@ private:
                 if (!words.contains(word)) bad(where, not_there("fault", word, words));
             }
         }
+        aims("/random/nodes", s_.random.nodes);
+        aims("/random/to", s_.random.to);
+        const Names events(event_words().begin(), event_words().end());
+        for (const std::string& event : s_.random.events) {
+            if (!events.contains(event)) bad("/random/events", not_there("event", event, events));
+        }
+    }
+
+    // Selectors by kind of fault, for the faults that are drawn.
+    void aims(const std::string& list, const std::map<std::string, std::string>& by_kind) {
+        for (const auto& [kind, selector] : by_kind) {
+            const std::string at = list + "/" + kind;
+            const auto known = std::ranges::find(fault_kinds(), kind, &FaultInfo::word);
+            const auto& drawn = s_.random.kinds;
+            if (known == fault_kinds().end() || std::ranges::find(drawn, kind) == drawn.end()) {
+                bad(at, "is none of the faults that /random/kinds names");
+            } else if (known->group == FaultClass::operation) {
+                bad(at, "strikes nodes of its own choice");
+            } else if (list == "/random/to" && !between_nodes(known->kind)) {
+                bad(at, "is no fault between nodes; /random/nodes says who is struck");
+            }
+            selectors(at, {selector});
+        }
     }
 
     const Scenario& s_;

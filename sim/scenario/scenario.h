@@ -139,6 +139,8 @@ struct RandomSpec {
     std::vector<std::string> kinds;   // faults that may be drawn; empty: all that keep the contract
     std::vector<std::string> except;  // faults that may not
     std::vector<std::string> always;  // of the former, those that a seed does not leave out
+    std::map<std::string, std::string> nodes, to;  // by kind: who is struck; towards whom
+    std::vector<std::string> events;  // at which half of the faults strike; empty: any, seldom
     std::int32_t min_faults = 1, max_faults = 8;
     bool knobs = true, workload = true, schedule = true, network = true, perturb = true;
     friend bool operator==(const RandomSpec&, const RandomSpec&) = default;

@@ -109,7 +109,8 @@ Scenario draw_swarm(const Scenario& scenario, std::uint64_t seed) {
     for (std::int64_t i = 0; i < n; ++i) {
         Rng rng = root.fork("fault").fork(static_cast<std::uint64_t>(i));
         const FaultKind kind = kinds[rng.below(kinds.size())];
-        s.faults.push_back(draw_fault(kind, fmt::format("{}-{}", to_string(kind), i + 1), s, rng));
+        s.faults.push_back(
+            draw_fault(kind, fmt::format("{}-{}", to_string(kind), i + 1), s, r, rng));
     }
     return s;
 }

@@ -35,13 +35,18 @@ void draw_disk_trigger(Trigger& t, Rng& rng) {
     t.nth = static_cast<std::uint32_t>(log_uniform(rng, 1, names ? 4 : 30));
 }
 
-void draw_event_trigger(Trigger& t, Rng& rng) {
+void draw_event_trigger(Trigger& t, const Scenario& s, Rng& rng) {
     constexpr std::string_view events[] = {"batch.appended",  "log.flushed",     "segment.rolled",
                                            "segment.deleted", "high.watermark",  "produce.acked",
                                            "log.opened",      "torn.tail.cut",   "node.started",
                                            "conn.opened",     "record.delivered"};
     t.kind = Trigger::Kind::event;
-    t.event = one_of(rng, events);
+    // What replicas do to one another, where there are any.
+    constexpr std::string_view replicated[] = {
+        "leader.changed",    "leader.changed",    "isr.changed",      "isr.changed",
+        "partition.follows", "replica.truncated", "follower.fetched", "leader.changed"};
+    const bool cluster = s.cluster.brokers > 1 && rng.chance(1, 2);
+    t.event = cluster ? one_of(rng, replicated) : one_of(rng, events);
     t.nth = static_cast<std::uint32_t>(log_uniform(rng, 1, 20));
 }
 
@@ -55,7 +60,7 @@ void draw_trigger(FaultSpec& f, const Scenario& s, Rng& rng) {
     const bool of_disk =
         f.nodes.size() == 1 && f.to.empty() && (f.nodes[0].starts_with('n') || controller);
     if (how < 3 && of_disk) draw_disk_trigger(f.when, rng);
-    if (how == 3 || how == 4) draw_event_trigger(f.when, rng);
+    if (how == 3 || how == 4) draw_event_trigger(f.when, s, rng);
     if (how >= 5 && how < 8 && !s.faults.empty()) {
         // Soon after another one: the second blow falls into the recovery from the first.
         constexpr Trigger::Stage stages[] = {Trigger::Stage::strikes, Trigger::Stage::bites,
@@ -89,10 +94,13 @@ std::string some_change(FaultKind kind, const Scenario& s, Rng& rng) {
 }
 
 std::string some_broker(const Scenario& s, Rng& rng) {
-    if (rng.chance(1, 3) && !s.cluster.topics.empty()) {
+    if (!s.cluster.topics.empty() && rng.chance(2, 5)) {
         const TopicSpec& topic = s.cluster.topics[rng.below(s.cluster.topics.size())];
-        return fmt::format("leader({},{})", topic.name,
-                           rng.below(static_cast<std::uint64_t>(topic.partitions)));
+        const auto partition = rng.below(static_cast<std::uint64_t>(topic.partitions));
+        const bool follows = topic.replicas > 1 && rng.chance(1, 4);
+        if (!follows) return fmt::format("leader({},{})", topic.name, partition);
+        return fmt::format("follower({},{},{})", topic.name, partition,
+                           rng.below(static_cast<std::uint64_t>(topic.replicas - 1)));
     }
     return fmt::format("n{}", 1 + rng.below(static_cast<std::uint64_t>(s.cluster.brokers)));
 }
@@ -194,6 +202,23 @@ void draw_clock(FaultSpec& f, Rng& rng) {
     if (rng.chance(1, 2)) f.ppm = -f.ppm;
     if (f.kind != FaultKind::clock_jump || rng.chance(2, 3)) f.duration = lasting(rng);
 }
+
+// What the scenario wants to be struck, and when.
+void aim(FaultSpec& f, const RandomSpec& where, Rng rng) {
+    const bool between = between_nodes(f.kind);
+    const std::string kind(to_string(f.kind));
+    if (const auto node = where.nodes.find(kind); node != where.nodes.end())
+        (between ? f.from : f.nodes) = {node->second};
+    if (const auto to = where.to.find(kind); to != where.to.end() && between) f.to = {to->second};
+    if (where.events.empty() || f.when.kind == Trigger::Kind::after || rng.chance(1, 2)) return;
+    const Duration at = f.when.at;
+    f.when = {};
+    f.when.at = at;
+    f.when.kind = Trigger::Kind::event;
+    f.when.event = where.events[rng.below(where.events.size())];
+    f.when.nth = static_cast<std::uint32_t>(log_uniform(rng, 1, 6));
+    if (rng.chance(1, 2)) f.when.plus = std::chrono::milliseconds(rng.between(1, 2000));
+}
 }  // namespace
 
 std::int64_t log_uniform(Rng& rng, std::int64_t low, std::int64_t high) {
@@ -209,14 +234,13 @@ std::int64_t log_uniform(Rng& rng, std::int64_t low, std::int64_t high) {
     return rng.between(std::max(low, from), std::min(high, to));
 }
 
-FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng) {
+FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, const RandomSpec& where,
+                     Rng& rng) {
     FaultSpec f;
     f.kind = kind;
     f.id = std::move(id);
     bool quorum_cut = false;
-    const bool between = kind == FaultKind::partition || kind == FaultKind::clog ||
-                         kind == FaultKind::silent_loss || kind == FaultKind::half_open ||
-                         kind == FaultKind::slow_link || kind == FaultKind::reorder;
+    const bool between = between_nodes(kind);
     if (between) {
         f.from = {some_broker(s, rng)};
         f.to = {some_client(s, rng)};
@@ -238,6 +262,7 @@ FaultSpec draw_fault(FaultKind kind, std::string id, const Scenario& s, Rng& rng
     }
     if (changes_voters(kind)) f.nodes = {some_change(kind, s, rng)};
     draw_trigger(f, s, rng);
+    aim(f, where, rng.fork("aim"));
     switch (info(kind).group) {
         case FaultClass::process: draw_process(f, rng); break;
         case FaultClass::network: draw_network(f, rng); break;

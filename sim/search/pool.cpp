@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "core/base/assert.h"
+#include "core/base/sanitizers.h"
 #include "sim/run/execute.h"
 
 namespace faultline::sim {
@@ -53,7 +54,7 @@ std::int64_t cpu_now() {
     ::setrlimit(RLIMIT_CPU, &cpu);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-#if !defined(__SANITIZE_ADDRESS__)  // its shadow memory is address space too
+#ifndef FL_ASAN  // its shadow memory is address space too
     if (limits.memory_mib > 0) {
         const rlimit memory{limits.memory_mib << 20, limits.memory_mib << 20};
         ::setrlimit(RLIMIT_AS, &memory);

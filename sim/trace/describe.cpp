@@ -35,6 +35,10 @@ const std::map<std::string_view, std::string_view>& sentences() {
         {"BrokerRegistered", "{node} is registered with broker epoch {epoch}"},
         {"ControllerActive", "{node} is the active controller of epoch {epoch}"},
         {"MetadataApplied", "{node} applied metadata up to {end}"},
+        {"IsrCommitted",
+         "{node} has committed the ISR {members} of {partition} in leader epoch {epoch}"},
+        {"RegistrationCommitted",
+         "{node} has committed the registration of {broker} with broker epoch {epoch}"},
         {"VotersChanged",
          "at offset {at} of {partition} on {node} the voters {before} become {members} in epoch "
          "{epoch}"},

@@ -127,6 +127,8 @@ FL_EVENT(probe, RecordDelivered, partition, consumer, at, client, record)
 FL_EVENT(probe, LogRemoved, partition)
 FL_EVENT(probe, RecordsDeleted, partition, low_watermark)
 FL_EVENT(probe, VotersChanged, partition, epoch, at, before, members)
+FL_EVENT(probe, IsrCommitted, partition, epoch, partition_epoch, members, at)
+FL_EVENT(probe, RegistrationCommitted, broker, epoch, at)
 
 FL_EVENT(sim, NodeStarted, node, incarnation)
 FL_EVENT(sim, NodeStopped, node, clean)

@@ -107,6 +107,7 @@ struct Conn {
         std::int32_t correlation;
         std::int16_t api;
     };
-    std::vector<Asked> asked;  // requests without their answer
+    static constexpr std::size_t kMostAsked = 256;  // more than a broker lets wait
+    std::vector<Asked> asked;                       // requests without their answer, oldest first
 };
 }  // namespace faultline::sim

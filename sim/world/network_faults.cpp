@@ -87,6 +87,23 @@ void SimNetwork::release(Link& link) {
     link.clogged.for_each([](fiber::Waiter& w) { w.wake(); });
 }
 
+// A slow link is fast again: what crawls along it arrives at once. The events of before find
+// nothing, or what was sent since, a latency early.
+void SimNetwork::hurry(Link& link) {
+    each_conn([&](Conn& conn) {
+        for (const int side : {0, 1}) {
+            Pipe& pipe = conn.pipes[side];
+            const MonoTime soon =
+                driver_.arrival(scheduler_.now() + link.options.latency.draw(mix64(conn.key)));
+            if (conn.links[side] != &link || pipe.last_due <= soon) continue;
+            pipe.last_due = soon;
+            const std::size_t flying = pipe.flying.size() - pipe.head;
+            pipe.stalled = std::min(pipe.stalled, static_cast<std::uint32_t>(flying));
+            for (std::size_t n = flying; n > pipe.stalled; --n) schedule(conn, side, soon);
+        }
+    });
+}
+
 MonoTime SimNetwork::hindered(Conn& conn, int side, std::uint64_t bytes, std::uint64_t drawn,
                               MonoTime due) {
     Link& link = *conn.links[side];
@@ -301,8 +318,10 @@ void SimNetwork::end_fault(FaultId fault) {
     });
     for (auto& [ends, link] : links_) {
         const bool clogged = link->find(LinkFault::Kind::clog) != nullptr;
+        const bool slow = link->find(LinkFault::Kind::slow) != nullptr;
         std::erase_if(link->faults, [&](const LinkFault& f) { return f.fault == fault; });
         if (clogged && link->find(LinkFault::Kind::clog) == nullptr) release(*link);
+        if (slow && link->find(LinkFault::Kind::slow) == nullptr) hurry(*link);
     }
 }
 
@@ -312,8 +331,10 @@ void SimNetwork::stop_faults() {
     drops_.clear();
     each_conn([](Conn& conn) { conn.cut_after.reset(); });
     for (auto& [ends, link] : links_) {
+        const bool slow = link->find(LinkFault::Kind::slow) != nullptr;
         link->faults.clear();
         release(*link);
+        if (slow) hurry(*link);
     }
 }
 }  // namespace faultline::sim

@@ -204,7 +204,13 @@ bool SimNetwork::label(Conn& conn, int side, const IoBuf& data, std::uint64_t n,
     sent.correlation = static_cast<std::int32_t>(be32(head + need - 4));
     if (side == 0) {
         sent.api_key = static_cast<std::int16_t>(be32(head + 4) >> 16);
-        if (conn.asked.size() < 64) conn.asked.push_back({sent.correlation, sent.api_key});
+        if (conn.asked.size() == Conn::kMostAsked) {
+            // A Produce with acks=0 has no answer, and stays.
+            constexpr std::int16_t kProduce = 0;
+            const auto unanswered = std::ranges::find(conn.asked, kProduce, &Conn::Asked::api);
+            conn.asked.erase(unanswered == conn.asked.end() ? conn.asked.begin() : unanswered);
+        }
+        conn.asked.push_back({sent.correlation, sent.api_key});
         return true;
     }
     const auto it = std::ranges::find(conn.asked, sent.correlation, &Conn::Asked::correlation);

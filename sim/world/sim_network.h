@@ -146,6 +146,7 @@ private:
     bool held_back(Conn& conn, int side);
     void retransmit(Conn& conn, int side);
     void release(Link& link);
+    void hurry(Link& link);
     MonoTime hindered(Conn& conn, int side, std::uint64_t bytes, std::uint64_t draw, MonoTime due);
     std::uint64_t draw(FaultId fault, std::uint64_t who, std::uint64_t what) const;
     // Until when side `side` must wait before its next read: now or earlier if it need not.

@@ -27,6 +27,8 @@ fl() {
     timeout 60 "$bin/faultline" "$@" --bootstrap "$boot" 2>&1
     code=$?
     printf 'exit %s\n' "$code"
+    # Kafka answers when its controller has decided; its broker, which is asked next, may hear of it a moment later.
+    if ((kafka)) && [[ $2 =~ ^(set|delete|create|alter)$ ]]; then sleep 0.7; fi
 }
 walk() {
     fl topic create t --partitions 1 --config retention.ms=7200000

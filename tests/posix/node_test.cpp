@@ -8,6 +8,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "core/base/sanitizers.h"
 #include "tests/posix/rig.h"
 
 using namespace faultline;
@@ -160,7 +161,7 @@ TEST_CASE("node: a client runs with one shard and returns a status", "[posix]") 
               [](Env& env, fiber::StopToken) { return env.shards.count() == 1 ? 42 : 1; }) == 42);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(FL_ASAN) && !defined(FL_TSAN)
 // On a busy machine this takes longer than `d`, and the watch looks at the running thread alone.
 void burn_processor(Duration d) {
     const auto used = [] {

@@ -307,7 +307,7 @@ def original(build, options):
                    f'{git("rev-parse", "--short", "HEAD")}, {machine()}: {told["runs"]} runs of the {len(told["done"])} profiles of '
                    f'`scenarios/swarm` and `scenarios/cluster`\n(seeds from 1 on), {told["failed"]} failures, {told["vacuous"]} vacuous, '
                    f'{told["cpu_ns"] / 1e9:.0f} s of processor time for {told["sim_ns"] / 3.6e12:.1f} simulated hours and '
-                   f'{told["events"] / 1e6:.0f} million events.\n`.ci/run` does it for a minute.\n\n')
+                   f'{told["events"] / 1e6:.0f} million events.\n`.ci/run` does it for half a minute.\n\n')
         with open(ZOO_MD, 'w', encoding='utf-8') as f:
             f.write(kept + section + DEFECTS + text.split(DEFECTS, 1)[1])
     return code
@@ -340,7 +340,7 @@ def document(report):
              'defect is one of replication or the quorum (*), and seeds at random, from a master seed of its own, until',
              'a run fails; the defect\'s own scenario is not among them, and what the original fails as well does not',
              'count. `found` counts campaigns, `CPU s` is their median, `p90` what',
-             f'nine of ten need, censored at {report["budget"]:.0f} processor seconds. `elements` and `shrink s` are medians of',
+             f'nine of ten need, censored at the budget of its campaigns (>N). `elements` and `shrink s` are medians of',
              f'up to {report["shrinks"]} finds: the size of the shrunk scenario and how long that took. `commit` is where a row was measured.', '',
              '| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
     for m in chosen:
@@ -372,8 +372,9 @@ def table(build, options):
             if not options.json:
                 print(line(cells(rows[-1], options.budget)), flush=True)
             if options.doc:  # after each row: it takes long, and may be interrupted
-                with open(os.path.join(ROOT, 'docs/ZOO.md'), 'w', encoding='utf-8') as f:
-                    f.write(document(report))
+                text = document(report)  # reads what is there: before it is opened to be written
+                with open(ZOO_MD, 'w', encoding='utf-8') as f:
+                    f.write(text)
     print(json.dumps(report, indent=1) if options.json else report['summary'])
     return 0 if all(r['found'] for r in rows) else 1
 

@@ -107,7 +107,8 @@ void tell_leaders(Shard& shard, wire::Version version, FetchResponse& response) 
         const model::TopicImage* known =
             version.v >= 13 ? image->find(topic.topic_id) : image->find(topic.topic);
         for (auto& p : topic.partitions)
-            tell_leader(*image, known, p.partition_index, response, p, version.v >= 16);
+            tell_leader(*image, known, p.partition_index, response, p, version.v >= 16,
+                        shard.env().node);
     }
 }
 

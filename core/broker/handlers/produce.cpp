@@ -125,7 +125,7 @@ void tell_leaders(Shard& shard, wire::Version version, ProduceResponse& response
         const model::TopicImage* known =
             version.v >= 13 ? image->find(topic.topic_id) : image->find(topic.name);
         for (auto& p : topic.partition_responses)
-            tell_leader(*image, known, p.index, response, p, true);
+            tell_leader(*image, known, p.index, response, p, true, shard.env().node);
     }
 }
 

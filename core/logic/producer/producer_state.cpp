@@ -16,6 +16,23 @@ std::int32_t sequence_before(std::int32_t last, std::int32_t n) noexcept {
     return static_cast<std::int32_t>(back >= 0 ? back : back + INT32_MAX + 1);
 }
 
+bool sequence_precedes(std::int32_t a, std::int32_t b) noexcept {
+    constexpr std::int64_t kSequences = std::int64_t{INT32_MAX} + 1;
+    const std::int64_t ahead = (std::int64_t{b} - a + kSequences) % kSequences;
+    return ahead > 0 && ahead < kSequences / 2;
+}
+
+bool ProducerStates::gap_before(const ProducerBatch& batch) const {
+    if (batch.producer_id < 0) return false;
+    const auto it = states_.find(batch.producer_id);
+    if (it == states_.end() || batch.producer_epoch > it->second.epoch)
+        return batch.base_sequence > 0;
+    const State& state = it->second;
+    if (batch.producer_epoch < state.epoch || state.batches.empty()) return false;
+    return sequence_precedes(sequence_after(state.batches.back().last_sequence, 1),
+                             batch.base_sequence);
+}
+
 ProducerVerdict ProducerStates::check(const ProducerBatch& batch) const {
     if (batch.producer_id < 0) return {};
     const auto it = states_.find(batch.producer_id);

@@ -50,6 +50,9 @@ public:
     void clear() { states_.clear(); }
     std::size_t size() const noexcept { return states_.size(); }
     bool knows(std::int64_t producer_id) const { return states_.contains(producer_id); }
+    // Whether its producer numbered others before this batch, in the same epoch, that are not known
+    // here.
+    bool gap_before(const ProducerBatch& batch) const;
 
     struct Batch {
         std::int32_t base_sequence, last_sequence;
@@ -85,4 +88,7 @@ private:
 std::int32_t sequence_after(std::int32_t base, std::int32_t n) noexcept;
 // The sequence `n` before `last`, through the wrap in the same way.
 std::int32_t sequence_before(std::int32_t last, std::int32_t n) noexcept;
+// Whether `a` comes before `b`. Sequences go round: the one comes first that is less than half of
+// them behind.
+bool sequence_precedes(std::int32_t a, std::int32_t b) noexcept;
 }  // namespace faultline::logic

@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace faultline::logic {
-namespace {
-// Sequences go round: of two, the one is before the other that is less than half way back.
-bool before(std::int32_t a, std::int32_t b) {
-    constexpr std::int64_t kSequences = std::int64_t{INT32_MAX} + 1;
-    const std::int64_t ahead = (std::int64_t{b} - a + kSequences) % kSequences;
-    return ahead > 0 && ahead < kSequences / 2;
-}
-}  // namespace
 
 void RefusedBatches::refused(const ProducerBatch& batch, std::int16_t error, MonoTime now) {
     if (batch.producer_id < 0 || batch.base_sequence < 0) return;
@@ -18,7 +10,7 @@ void RefusedBatches::refused(const ProducerBatch& batch, std::int16_t error, Mon
     if (it != first_.end()) {
         if (it->producer_epoch > batch.producer_epoch) return;  // late, and fenced by now
         const bool still = it->producer_epoch == batch.producer_epoch && now - it->at <= kKept;
-        if (still && before(it->base_sequence, batch.base_sequence)) return;
+        if (still && sequence_precedes(it->base_sequence, batch.base_sequence)) return;
         first_.erase(it);
     }
     if (first_.size() == kMost) first_.erase(first_.begin());
@@ -28,7 +20,7 @@ void RefusedBatches::refused(const ProducerBatch& batch, std::int16_t error, Mon
 std::optional<std::int16_t> RefusedBatches::behind(const ProducerBatch& batch, MonoTime now) const {
     const auto it = std::ranges::find(first_, batch.producer_id, &First::producer_id);
     if (it == first_.end() || it->producer_epoch != batch.producer_epoch || now - it->at > kKept ||
-        !before(it->base_sequence, batch.base_sequence))
+        !sequence_precedes(it->base_sequence, batch.base_sequence))
         return std::nullopt;
     return it->error;
 }
@@ -38,7 +30,7 @@ void RefusedBatches::taken(const ProducerBatch& batch) {
         return f.producer_id == batch.producer_id &&
                (f.producer_epoch < batch.producer_epoch ||
                 (f.producer_epoch == batch.producer_epoch &&
-                 !before(batch.base_sequence, f.base_sequence)));
+                 !sequence_precedes(batch.base_sequence, f.base_sequence)));
     });
 }
 }  // namespace faultline::logic

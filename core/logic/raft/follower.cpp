@@ -9,7 +9,7 @@ namespace faultline::logic::raft {
 
 void Raft::become_follower(MonoTime now, Epoch epoch, NodeId leader) {
     FL_ASSERT(leader != self_.id);
-    if (leads()) effects_.push_back(LostLeadership{state_.epoch});
+    const HeldFetches held = stop_leading();
     QuorumState next = state_;
     if (epoch > state_.epoch) next = {epoch, {}, {}};
     next.leader = leader;
@@ -18,6 +18,7 @@ void Raft::become_follower(MonoTime now, Epoch epoch, NodeId leader) {
     role.leader = leader;
     role.lost_at = now + config_.fetch_timeout;
     role_ = role;
+    refuse_all(held);
     fetch(now);
 }
 
@@ -49,6 +50,8 @@ Duration Raft::turn(NodeId but) const {
 }
 
 void Raft::unreachable(MonoTime now, NodeId peer, bool was_fetch, bool gone) {
+    if (auto* lost = std::get_if<Unattached>(&role_); lost != nullptr && was_fetch)
+        return ask_another_soon(now, *lost);
     auto* role = std::get_if<Follower>(&role_);
     if (role == nullptr || role->leader != peer || role->installing) return;
     if (was_fetch && role->asking)
@@ -94,6 +97,15 @@ void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     const bool found = std::holds_alternative<Unattached>(role_) && r.epoch == state_.epoch &&
                        r.leader == from && r.error == RaftError::none;
     if (found) return become_follower(now, r.epoch, from);
+    // Another says who leads. That is asked and not believed: it may be gone, and what two tell
+    // each other of it must not keep them from an election.
+    if (auto* lost = std::get_if<Unattached>(&role_); lost != nullptr) {
+        const bool named =
+            r.epoch == state_.epoch && r.leader && *r.leader != from && *r.leader != self_.id;
+        if (named) return ask_whether_leads(*r.leader);
+        ask_another_soon(now, *lost);
+        return;
+    }
     auto* role = std::get_if<Follower>(&role_);
     if (role == nullptr || role->leader != from || r.asked != state_.epoch) return;
     if (!role->asking || role->installing || r.number != role->number) return;
@@ -150,9 +162,8 @@ void Raft::snapshot_failed(MonoTime now) {
 
 void Raft::take(const FetchResponse& r) {
     if (r.diverging) {
-        const auto own = log_.epochs.end_of(r.diverging->epoch, log_.end);
-        const Offset end = own ? own->end : log_.start;
-        const Offset to = std::max(log_.start, std::min({r.diverging->end, end, log_.end}));
+        const Offset to = std::max(
+            log_.start, log_.epochs.shared_end({r.diverging->epoch, r.diverging->end}, log_.end));
         // INV-122  What is committed is never cut.
         FL_INVARIANT(122, to >= high_watermark_);
         if (to == log_.end) return;

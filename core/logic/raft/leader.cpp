@@ -35,7 +35,8 @@ void Raft::become_leader(MonoTime now) {
     tick(now);
 }
 
-MonoTime Raft::quorum_lost_at(const Leader& role) const {
+// `when` of the voter without which there would be no majority; never() when this one is enough.
+MonoTime Raft::majority_since(const Leader& role, MonoTime Progress::*when) const {
     const VoterSet& voters = voters_.current();
     const std::size_t needed = voters.majority() - (votes() ? 1 : 0);  // of the others
     if (needed == 0) return MonoTime::never();
@@ -44,11 +45,29 @@ MonoTime Raft::quorum_lost_at(const Leader& role) const {
         if (voter.id == self_.id) continue;
         const auto it = role.progress.find(voter.id);
         const bool fetched = it != role.progress.end() && it->second.replica.same(voter);
-        heard.push_back(fetched ? std::max(it->second.last_fetch, role.since) : role.since);
+        heard.push_back(fetched ? std::max(it->second.*when, role.since) : role.since);
     }
     if (heard.size() < needed) return MonoTime::never();
     std::ranges::sort(heard, std::greater<>{});
-    return heard[needed - 1] + config_.fetch_timeout * 3 / 2;
+    return heard[needed - 1];
+}
+
+MonoTime Raft::quorum_lost_at(const Leader& role) const {
+    const MonoTime heard = majority_since(role, &Progress::last_fetch);
+    return heard == MonoTime::never() ? heard : heard + config_.fetch_timeout * 3 / 2;
+}
+
+bool Raft::has_majority(MonoTime now) const {
+    const auto* role = std::get_if<Leader>(&role_);
+    if (role == nullptr) return false;
+    const MonoTime since = majority_since(*role, &Progress::confirmed);
+    return since == MonoTime::never() || now < since + config_.fetch_timeout;
+}
+
+// What waited while this process stood still is no sign that a majority still fetches.
+void Raft::resign_if_lost(MonoTime now) {
+    const auto* role = std::get_if<Leader>(&role_);
+    if (role != nullptr && now >= quorum_lost_at(*role)) resign(now);
 }
 
 void Raft::tick(MonoTime now, Leader& role) {
@@ -86,10 +105,27 @@ void Raft::resign(MonoTime now) {
     }
     std::ranges::stable_sort(best, std::greater<>{}, &Progress::held);
     EndQuorumEpochRequest end{state_.epoch, self_.id, {}};
-    for (const Progress& p : best) end.preferred_successors.push_back(p.replica.id);
-    effects_.push_back(LostLeadership{state_.epoch});
+    for (const Progress& p : best) end.preferred_successors.push_back(p.replica);
+    const HeldFetches held = stop_leading();
     role_ = Resigned{now + drawn_timeout()};
     send_to_voters(end);
+    refuse_all(held);
+}
+
+// Before the role changes, whatever it was.
+HeldFetches Raft::stop_leading() {
+    auto* role = std::get_if<Leader>(&role_);
+    if (role == nullptr) return {};
+    effects_.push_back(LostLeadership{state_.epoch});
+    return std::move(role->waiting);
+}
+
+// After it: who waits for records learns at once that they do not come from here, and who leads
+// instead where that is known.
+void Raft::refuse_all(const HeldFetches& held) {
+    for (const auto& [id, fetch] : held) {
+        if (auto refusal = refuse(fetch.request)) send(id, *std::move(refusal));
+    }
 }
 
 void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochResponse& r) {
@@ -140,9 +176,13 @@ void Raft::on(MonoTime now, NodeId from, const FetchRequest& q) {
 
 FetchSnapshotResponse Raft::serve_snapshot(MonoTime now, NodeId from,
                                            const FetchSnapshotRequest& q) {
+    now_ = now;
+    resign_if_lost(now);
     FetchSnapshotResponse r{RaftError::none, state_.epoch, state_.leader, q.id};
     r.error = judge(q.epoch, state_.epoch, leads());
-    if (r.error == RaftError::none) note_progress(now, from, q.replica);
+    if (r.error != RaftError::none) return r;
+    note_progress(now, from, q.replica);
+    std::get<Leader>(role_).progress[from].answered = now;
     return r;
 }
 
@@ -150,6 +190,7 @@ void Raft::note_progress(MonoTime now, NodeId from, const ReplicaKey& replica) {
     Progress& p = std::get<Leader>(role_).progress[from];
     if (p.replica != replica) p = Progress{replica};  // another disk: what was held is gone
     p.last_fetch = now;
+    p.confirmed = p.answered;
 }
 
 void Raft::answer(NodeId to, const FetchRequest& q) {
@@ -159,6 +200,7 @@ void Raft::answer(NodeId to, const FetchRequest& q) {
     r.epoch = state_.epoch;
     r.leader = state_.leader;
     r.high_watermark = high_watermark_;
+    std::get<Leader>(role_).progress[to].answered = now_;
     effects_.push_back(SendFetched{to, std::move(r), q.at.end, log_.end});
 }
 

@@ -74,7 +74,7 @@ struct BeginQuorumEpochResponse {
 struct EndQuorumEpochRequest {
     Epoch epoch;
     NodeId leader;
-    std::vector<NodeId> preferred_successors;  // best first
+    std::vector<ReplicaKey> preferred_successors;  // best first
 };
 struct FetchRequest {
     Epoch epoch;

@@ -91,10 +91,13 @@ void Raft::append_own(Batch batch) {
 }
 
 void Raft::tick(MonoTime now) {
+    now_ = now;
     std::visit([&](auto& role) { tick(now, role); }, role_);
 }
 
 void Raft::receive(MonoTime now, NodeId from, const Message& message) {
+    now_ = now;
+    resign_if_lost(now);
     std::visit([&](const auto& m) { on(now, from, m); }, message);
 }
 

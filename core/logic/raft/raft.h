@@ -85,16 +85,19 @@ struct Progress {  // of a replica that fetches
     ReplicaKey replica;
     Offset held{0};  // on its disk
     MonoTime last_fetch{};
+    // When it was answered last, and when before it fetched last: by then that answer had come.
+    MonoTime answered{}, confirmed{};
     bool in_reign = false;  // it has fetched in this epoch
 };
 struct HeldFetch {
     FetchRequest request;
     MonoTime until;
 };
+using HeldFetches = std::map<NodeId, HeldFetch>;
 struct Leader {
     Offset epoch_start;  // of its LeaderChange record
     std::map<NodeId, Progress> progress;
-    std::map<NodeId, HeldFetch> waiting;
+    HeldFetches waiting;
     std::set<NodeId> not_told;  // voters that have not acknowledged the epoch
     MonoTime tell_at{}, since{};
 };
@@ -186,6 +189,10 @@ public:
     bool leads() const noexcept { return std::holds_alternative<Leader>(role_); }
     // It leads, and what it decides is decided on all that was ever committed.
     bool ready() const noexcept;
+    // It leads, and as many voters as it takes have, as their fetches show, had an answer so lately
+    // that their fetch time-outs are not over: they have elected nobody else. A process that stood
+    // still finds out here that it may have a successor, whatever waits for it to be read.
+    bool has_majority(MonoTime now) const;
 
 private:
     // raft.cpp
@@ -203,6 +210,8 @@ private:
     // unattached.cpp
     void become_unattached(MonoTime now, Epoch epoch);
     std::vector<NodeId> who_may_know() const;
+    void ask_whether_leads(NodeId other);
+    void ask_another_soon(MonoTime now, Unattached& role) const;
     void tick(MonoTime now, Unattached& role);
     void on(MonoTime now, NodeId from, const VoteRequest& q);
     void on(MonoTime now, NodeId from, const EndQuorumEpochRequest& q);
@@ -224,8 +233,12 @@ private:
     std::optional<FetchResponse> refuse(const FetchRequest& q) const;
     void note_progress(MonoTime now, NodeId from, const ReplicaKey& replica);
     void answer_waiting();
+    HeldFetches stop_leading();
+    void refuse_all(const HeldFetches& held);
     void answer(NodeId to, const FetchRequest& q);
     void advance_leader(MonoTime now);
+    MonoTime majority_since(const Leader& role, MonoTime Progress::*when) const;
+    void resign_if_lost(MonoTime now);
     MonoTime quorum_lost_at(const Leader& role) const;
     ChangeRefusal may_change() const;
     // follower.cpp
@@ -247,6 +260,7 @@ private:
     Offset high_watermark_{0};
     Role role_;
     std::uint64_t fetches_;  // the last one's number
+    MonoTime now_{};         // of the last input that told it
     std::vector<Effect> effects_;
 };
 }  // namespace faultline::logic::raft

@@ -6,10 +6,11 @@
 namespace faultline::logic::raft {
 
 void Raft::become_unattached(MonoTime now, Epoch epoch) {
-    if (leads()) effects_.push_back(LostLeadership{state_.epoch});
+    const HeldFetches held = stop_leading();
     if (epoch > state_.epoch) persist({epoch, {}, {}});
     const Duration wait = drawn_timeout();
     role_ = Unattached{now + wait, now + config_.request_timeout / 10};
+    refuse_all(held);
 }
 
 std::vector<NodeId> Raft::who_may_know() const {
@@ -28,11 +29,21 @@ void Raft::tick(MonoTime now, Unattached& role) {
     // Whoever is asked for records says who leads.
     const std::vector<NodeId> others = who_may_know();
     role.ask_at = now + config_.request_timeout / 2;
-    // It asks from what is on the disk, as fetch() does: a leader counts that as held.
-    if (others.empty() || log_.durable < log_.end) return;
+    if (others.empty()) return;
     NodeId to = others[rng_.below(others.size())];
     if (state_.leader && *state_.leader != self_.id && rng_.chance(1, 2)) to = *state_.leader;
-    send(to, FetchRequest{state_.epoch, self_, log_.last(), high_watermark_, ++fetches_});
+    ask_whether_leads(to);
+}
+
+// Who was asked does not know, or cannot be reached.
+void Raft::ask_another_soon(MonoTime now, Unattached& role) const {
+    role.ask_at = std::min(role.ask_at, now + config_.request_timeout / 10);
+}
+
+// It asks from what is on the disk, as fetch() does: a leader counts that as held.
+void Raft::ask_whether_leads(NodeId other) {
+    if (log_.durable < log_.end) return;
+    send(other, FetchRequest{state_.epoch, self_, log_.last(), high_watermark_, ++fetches_});
 }
 
 bool Raft::hears_leader(MonoTime now) const {
@@ -72,7 +83,8 @@ void Raft::on(MonoTime now, NodeId, const EndQuorumEpochRequest& q) {
     persist(std::move(known));
     // The best successor at once, the others later, in their order.
     const auto& order = q.preferred_successors;
-    const auto place = std::ranges::find(order, self_.id) - order.begin();
+    const auto self = [&](const ReplicaKey& replica) { return replica.same(self_); };
+    const auto place = std::ranges::find_if(order, self) - order.begin();
     if (place == std::ssize(order)) return;
     if (place == 0 && stands()) return become_prospective(now);
     auto& role = std::get<Unattached>(role_);

@@ -108,10 +108,11 @@ std::optional<IsrProposal> LeaderState::propose(
         const Progress& p = progress_.at(id);
         const bool in = has(view_.isr, id);
         const bool stays = in && now - p.caught_up <= rules_.max_lag;
-        // It must hold all that is committed, and the records of this reign's beginning: the high
-        // watermark that a new leader knows may be an old one (KAFKA-7128).
-        const bool joins = !in && p.fetched && p.held >= high_watermark_ &&
-                           p.held >= epoch_start_ && may_join(id, p.broker_epoch);
+        // It must be there, hold all that is committed, and the records of this reign's beginning:
+        // the high watermark that a new leader knows may be an old one (KAFKA-7128).
+        const bool there = p.fetched && now - p.fetched_at <= rules_.max_lag;
+        const bool joins = !in && there && p.held >= high_watermark_ && p.held >= epoch_start_ &&
+                           may_join(id, p.broker_epoch);
         if (stays || joins) next.isr.push_back({id, p.broker_epoch});
     }
     const bool same =

@@ -73,6 +73,11 @@ std::optional<LeaderEpochs::End> LeaderEpochs::answer(Epoch asked, Epoch current
     return End{asked, entries_.empty() ? log_end : entries_.front().start};
 }
 
+Offset LeaderEpochs::shared_end(End leaders, Offset log_end) const {
+    if (const auto own = end_of(leaders.epoch, log_end)) return std::min(leaders.end, own->end);
+    return std::min(leaders.end, entries_.empty() ? log_end : entries_.front().start);
+}
+
 std::optional<Epoch> LeaderEpochs::at(Offset offset) const {
     std::optional<Epoch> found;
     for (const EpochStart& e : entries_) {

@@ -41,6 +41,10 @@ public:
     // epoch older than all that are known ended, empty, where the oldest one begins. Nothing for an
     // epoch above `current`.
     std::optional<End> answer(Epoch asked, Epoch current, Offset log_end) const;
+    // The leader's log parts from this one, and it has of the epoch that it has in common, or of an
+    // older one, what is below `leaders.end`: up to where this log may be kept. What this replica
+    // has of later epochs alone is none of the leader's.
+    Offset shared_end(End leaders, Offset log_end) const;
     // The epoch that wrote `offset`.
     std::optional<Epoch> at(Offset offset) const;
 

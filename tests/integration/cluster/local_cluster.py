@@ -147,8 +147,11 @@ class LocalCluster:
         with open(f'{self.dir}/{node}/server.properties', 'w', encoding='utf-8') as f:
             f.write(properties(self.state, node, self.links, changes))
 
+    def address(self, i):
+        return '%s:%d' % self.links.advertised(i)[:2]
+
     def bootstrap(self):
-        return ','.join('%s:%d' % self.links.advertised(i)[:2] for i in self.numbers())
+        return ','.join(self.address(i) for i in self.numbers())
 
     # Processes.
 

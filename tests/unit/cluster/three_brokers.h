@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "core/client/admin.h"
+#include "gen/wire/produce_request.h"
+#include "gen/wire/produce_response.h"
 #include "tests/unit/broker/bench.h"
 
 namespace faultline::broker::test {
@@ -42,6 +44,16 @@ struct Cluster {
         world.run_until(world.now() + 600s);
         REQUIRE(finished);
     }
+    // No link between it and the other nodes from now on; clients still reach it.
+    void cut_off(NodeId victim) {
+        world.at(world.now() + 1ms, [this, victim] {
+            for (const NodeId other : nodes) {
+                if (other == victim) continue;
+                world.network().partition(victim, other, sim::kNoFault);
+                world.network().partition(other, victim, sim::kNoFault);
+            }
+        });
+    }
     static client::ClientConfig client(std::vector<std::string> hosts) {
         client::ClientConfig config;
         for (auto& h : hosts) config.bootstrap.push_back({h, 9092});
@@ -53,4 +65,21 @@ struct Cluster {
     std::vector<NodeId> nodes;
     int clients = 0;
 };
+
+// One record of partition 0 of "t", acks=all.
+inline wire::KafkaError produce(Env& env, client::Leader& leader, std::int64_t producer,
+                                std::int32_t sequence) {
+    wire::ProduceRequest write;
+    write.acks = -1;
+    write.timeout_ms = 30'000;
+    auto& topic = write.topic_data.emplace_back();
+    topic.name = "t";
+    topic.topic_id = leader.topic_id;
+    auto& part = topic.partition_data.emplace_back();
+    part.index = 0;
+    part.records = batch(env, {"v"}, producer, sequence);
+    const auto answer = leader.conn->call<wire::ProduceResponse>(write, env.clock.in(60s));
+    REQUIRE(answer.ok());
+    return answer->responses.at(0).partition_responses.at(0).error_code;
+}
 }  // namespace faultline::broker::test

@@ -93,6 +93,27 @@ TEST_CASE("cluster-settles: nobody leads two seconds after the faults", "[oracle
     }
 }
 
+TEST_CASE("cluster-settles: a node that is still being restarted is the last of the faults",
+          "[oracle]") {
+    for (const bool back_in_time : {true, false}) {
+        History h(148);
+        h.begun().at(99s).world(FaultEffect{2, NodeId{1}, Label{}});
+        h.at(100s).world(NodeStopped{NodeId{1}, true});
+        h.at(104s).world(NodeStarted{NodeId{1}, 2}).at(back_in_time ? 105s : 107s).lead(1, 2);
+        CHECK(h.at(120s).verdict() == (back_in_time ? 0 : 148));
+        if (!back_in_time)
+            CHECK(h.sentence() ==
+                  "the faults were over at 104.000s, but 2.000s later nobody leads orders-0");
+        CHECK(h.premises() > 0);
+    }
+    {
+        // Nobody asked for it: a broker that ends by itself is nothing that faults explain.
+        History h(148);
+        h.begun().at(100s).world(NodeStopped{NodeId{1}, false});
+        CHECK(h.at(120s).verdict() == 148);
+    }
+}
+
 TEST_CASE("cluster-settles: leaders that change in the quiet", "[oracle]") {
     {
         History h(148);

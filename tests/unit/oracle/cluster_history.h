@@ -12,11 +12,12 @@ public:
                             bool lazy = false) {
         cast.flush_before_ack = !lazy;
         cast.brokers = 3;
+        cast.controllers = 3;
         cast.producers = {{.id = "p1", .topic = "orders"}};
         cast.consumers = {{.id = "c1", .topic = "orders"}};
         cast.topics = {"orders"};
         cast.cluster_topics["orders"] = contract;
-        cast.faults = {FaultKind::crash, FaultKind::wipe};
+        cast.faults = {FaultKind::crash, FaultKind::wipe, FaultKind::restart};
         cast.healed = MonoTime{} + 100s;
         oracles = make_oracles(judge, cast);
         std::erase_if(oracles, [&](const auto& o) { return o->invariant() != only; });

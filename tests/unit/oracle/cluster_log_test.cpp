@@ -52,8 +52,15 @@ TEST_CASE("leader-complete: what the configuration permits is counted", "[oracle
     }
     {
         History h(140);
-        h.begun().world(FaultEffect{1, NodeId{1}, Label{}}).open(1, 0).lead(1, 2);
+        // Two of three disks were wiped.
+        h.begun().world(FaultEffect{1, NodeId{1}, Label{}}).open(1, 0);
+        h.world(FaultEffect{1, NodeId{2}, Label{}}).lead(1, 2);
         CHECK(h.verdict() == 0);
+    }
+    {
+        History h(140);
+        h.begun().world(FaultEffect{1, NodeId{1}, Label{}}).open(1, 0).lead(1, 2);
+        CHECK(h.verdict() == 140);
     }
     {
         History h(140, {3, 2, false}, true);
@@ -98,6 +105,14 @@ TEST_CASE("committed-agree: two nodes hold different records below their high wa
         CHECK(h.verdict() == 0);
         CHECK(h.premises() > 0);
     }
+}
+
+TEST_CASE("committed-agree: batches that nobody told of are cut in their middle", "[oracle]") {
+    // n3 died before it could say that it had written 1 and 2; of these 2 is cut.
+    History h(141);
+    h.begun().crash(3, false).open(3, 3).write(1, 1, 1).write(2, 1, 1);
+    h.follow(3, 1, 1).cut(3, 3, 2).hw(1, 2, 1).hw(3, 2, 1);
+    CHECK(h.verdict() == 0);
 }
 
 TEST_CASE("committed-agree: a later leader commits something else", "[oracle]") {
@@ -158,6 +173,106 @@ TEST_CASE("isr-covers: a member of the ISR lacks what is committed", "[oracle]")
         h.write(1, 1, 1).write(2, 1, 1).hw(1, 2, 1).hw(2, 2, 1);
         CHECK(h.verdict() == 0);
         CHECK(h.premises() == 2);
+    }
+}
+
+// Node 3 lost record 0 with its power, and is registered again.
+History& emptied(History& h) {
+    h.begun().probe(1, probe::RegistrationCommitted{NodeId{3}, 5, Offset{5}});
+    h.crash(3, true).open(3, 0).probe(1, probe::IsrCommitted{h.p, Epoch{1}, 1, 0b0110, Offset{8}});
+    return h.probe(1, probe::RegistrationCommitted{NodeId{3}, 9, Offset{9}});
+}
+
+TEST_CASE("isr-complete: who is let into the ISR lacks what is committed", "[oracle]") {
+    {
+        History h(157, {3, 2, false}, true);
+        emptied(h).probe(1, probe::IsrCommitted{h.p, Epoch{1}, 2, 0b1110, Offset{10}});
+        CHECK(h.verdict() == 157);
+        CHECK(
+            h.sentence() ==
+            "n3 is in the ISR of orders-0 in epoch 1, but batch 0-0 of epoch 1 (crc 00000007) was "
+            "committed in epoch 1 and it has nothing there");
+    }
+    {
+        History h(157, {3, 2, false}, true);
+        emptied(h).write(3, 0, 1).probe(1,
+                                        probe::IsrCommitted{h.p, Epoch{1}, 2, 0b1110, Offset{10}});
+        CHECK(h.verdict() == 0);
+        CHECK(h.premises() == 1);  // the others are not registered
+    }
+    {
+        // The process that was let in is not there any more: its successor will be let out.
+        History h(157, {3, 2, false}, true);
+        emptied(h).write(3, 0, 1).crash(3, true).open(3, 0);
+        h.probe(1, probe::IsrCommitted{h.p, Epoch{1}, 2, 0b1110, Offset{10}});
+        CHECK(h.verdict() == 0);
+    }
+    {
+        // Told again by the next controller, when it is not true any more.
+        History h(157, {3, 2, false}, true);
+        emptied(h).probe(2, probe::IsrCommitted{h.p, Epoch{1}, 2, 0b1110, Offset{7}});
+        CHECK(h.verdict() == 0);
+    }
+    {
+        // Two are in doubt: the configuration permits that both have lost it.
+        History h(157, {3, 2, false}, true);
+        emptied(h).crash(2, true);
+        h.probe(1, probe::IsrCommitted{h.p, Epoch{1}, 2, 0b1110, Offset{10}});
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("isr-complete: of a disk that was wiped the others have what it had", "[oracle]") {
+    const auto lost = [](History& h, int node) {
+        h.crash(node, false).world(FaultEffect{1, NodeId{node}, h.recorder.intern("wiped")});
+        h.open(node, 0);
+    };
+    const auto back = [](History& h) {
+        h.probe(1, probe::IsrCommitted{h.p, Epoch{1}, 1, 0b0110, Offset{8}});
+        h.probe(1, probe::RegistrationCommitted{NodeId{3}, 9, Offset{9}});
+        h.probe(1, probe::IsrCommitted{h.p, Epoch{1}, 2, 0b1110, Offset{10}});
+    };
+    {
+        History h(157);
+        h.begun();
+        lost(h, 3);
+        back(h);
+        CHECK(h.verdict() == 157);
+    }
+    {
+        History h(157);
+        h.begun();
+        lost(h, 3);
+        lost(h, 2);
+        back(h);
+        CHECK(h.verdict() == 0);  // no member of min.insync.replicas is left that has it
+    }
+    {
+        History h(144);
+        h.begun();
+        lost(h, 2);
+        h.fetched(1, 2, 1, 1);  // sent before
+        CHECK(h.verdict() == 0);
+    }
+}
+
+TEST_CASE("a replica that is in the ISR again is no longer in doubt", "[oracle]") {
+    for (const bool back : {true, false}) {
+        History h(140, {3, 2, false}, true);
+        emptied(h).write(3, 0, 1);
+        if (back) h.probe(1, probe::IsrCommitted{h.p, Epoch{1}, 2, 0b1110, Offset{10}});
+        h.crash(2, true).open(2, 0).lead(2, 2);
+        CHECK(h.verdict() == (back ? 140 : 0));
+    }
+}
+
+TEST_CASE("isr-covers: who follows a later leader may have been elected away from this one",
+          "[oracle]") {
+    for (const bool unclean : {true, false}) {
+        History h(143, {3, 2, unclean});
+        h.begun().write(1, 1, 1).write(2, 1, 1).write(3, 1, 1).follow(3, 2, 2).cut(3, 2, 1);
+        h.hw(1, 2, 1);
+        CHECK(h.verdict() == (unclean ? 0 : 143));
     }
 }
 

@@ -146,7 +146,7 @@ TEST_CASE("resigns: time counts only where the old controller could notice", "[o
         // A disk that hangs keeps a node from doing anything.
         History h(155);
         h.cast.faults.push_back(FaultKind::hung_disk);
-        h.elected(1, 4).at(5s).world(FaultEffect{2, NodeId{1}, Label{}});
+        h.elected(1, 4).at(5s).world(FaultEffect{3, NodeId{1}, Label{}});
         h.elected(2, 5).active(2, 5).at(12s).applies(2, 5);
         CHECK(h.verdict() == 0);
     }

@@ -112,6 +112,43 @@ TEST_CASE("swarm: what is always there is never left out", "[swarm]") {
     CHECK(alone < 250);
 }
 
+TEST_CASE("swarm: faults are aimed at nodes and events", "[swarm]") {
+    const Scenario anywhere = base(R"({"kinds": ["crash", "partition"], "min_faults": 4})");
+    const Scenario aimed = base(
+        R"j({"kinds": ["crash", "partition"], "min_faults": 4, "to": {"partition": "clients"},
+             "nodes": {"crash": "n1", "partition": "leader(orders,1)"}, "events": ["isr.changed"]})j");
+    int waits = 0, others = 0;
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+        const Scenario drawn = draw_swarm(aimed, seed);
+        Scenario back;
+        REQUIRE_FALSE(parse_scenario("x.json", scenario_to_json(drawn), {}, back).has_value());
+        const auto& faults = drawn.faults;
+        CHECK(faults.size() == draw_swarm(anywhere, seed).faults.size());
+        for (const FaultSpec& f : faults) {
+            const bool crash = f.kind == FaultKind::crash;
+            REQUIRE((crash ? f.nodes : f.from).at(0) == (crash ? "n1" : "leader(orders,1)"));
+            REQUIRE((crash || f.to.at(0) == "clients"));
+            (f.when.event == "isr.changed" ? waits : others) += 1;
+        }
+    }
+    CHECK(waits > others / 4);
+    CHECK(others > waits / 4);
+    Scenario bad;
+    const auto said = [&](const std::string& random) {
+        const auto error =
+            parse_scenario("x.json", R"({"name": "x", "random": )" + random + "}", {}, bad);
+        return error ? error->text : std::string();
+    };
+    CHECK(said(R"({"events": ["isr.chnged"]})").find("isr.changed") != std::string::npos);
+    CHECK(said(R"({"kinds": "crash", "nodes": {"crash": "n9"}})").find("n9") != std::string::npos);
+    CHECK(said(R"({"kinds": "crash", "to": {"clog": "n1"}})").find("/random/to/clog") !=
+          std::string::npos);
+    CHECK(said(R"({"kinds": "crash", "to": {"crash": "n1"}})").find("no fault between") !=
+          std::string::npos);
+    CHECK(said(R"({"kinds": "add_voter", "nodes": {"add_voter": "n1"}})").find("own choice") !=
+          std::string::npos);
+}
+
 TEST_CASE("swarm: a scenario without the section stays as it is", "[swarm]") {
     Scenario s = base("{}");
     s.random = {};

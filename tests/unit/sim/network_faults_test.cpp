@@ -53,9 +53,16 @@ TEST_CASE("network: a slow link takes longer, by time and by bytes", "[network]"
         CHECK(narrow < 2100ms);
         p.world.network().end_fault(1);
         CHECK(timed(2000) < 5ms);
+        // What crawls when it ends does not crawl on.
+        p.world.network().slow_link(p.client, p.server, 0s, 1000, 1);
+        p.world.at(p.world.now() + 1s, [&] { p.world.network().end_fault(1); });
+        const Duration freed = timed(20'000);
+        CHECK(freed > 1s);
+        CHECK(freed < 1010ms);
+        CHECK(timed(2000) < 5ms);
     });
     CHECK(p.world.faults().effects(0) == 1);
-    CHECK(p.world.faults().effects(1) == 1);
+    CHECK(p.world.faults().effects(1) == 2);
 }
 
 TEST_CASE("network: a node refuses connections, and takes them again", "[network]") {

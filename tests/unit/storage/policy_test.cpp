@@ -189,6 +189,14 @@ TEST_CASE("epochs: assign, ends, cuts, text", "[storage]") {
     CHECK(!e.answer(Epoch{-1}, Epoch{9}, Offset{40}));
     CHECK(LeaderEpochs{}.answer(Epoch{1}, Epoch{2}, Offset{5})->end == Offset{5});
 
+    // Where a follower is cut: at the leader's end of the epoch, at its own, and where it has
+    // nothing of that epoch and of older ones, where its first one begins.
+    CHECK(e.shared_end({Epoch{6}, Offset{20}}, Offset{40}) == Offset{20});
+    CHECK(e.shared_end({Epoch{6}, Offset{35}}, Offset{40}) == Offset{30});
+    CHECK(e.shared_end({Epoch{5}, Offset{20}}, Offset{40}) == Offset{10});
+    CHECK(e.shared_end({Epoch{0}, Offset{7}}, Offset{40}) == Offset{0});
+    CHECK(LeaderEpochs{}.shared_end({Epoch{0}, Offset{7}}, Offset{5}) == Offset{5});
+
     LeaderEpochs lower = e;
     CHECK(lower.forget_above(Epoch{6}));
     CHECK(lower.latest() < Epoch{7});

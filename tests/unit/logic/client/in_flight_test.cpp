@@ -3,6 +3,7 @@
 #include "core/logic/client/in_flight.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -266,14 +267,21 @@ struct Model {
     }
 
     // What must hold at any time: nothing twice, nothing out of order, no answer that is not true.
+    // Millions of states are judged: an assertion of Catch's for each comparison costs minutes
+    // under the sanitizers, so only a breach is told to it.
     void judge() const {
-        INFO(story);
-        for (std::size_t i = 1; i < log.size(); ++i) REQUIRE(log[i - 1] < log[i]);
-        const std::set<std::int32_t> there(log.begin(), log.end());
-        for (const auto& [record, v] : fates) {
-            if (v.fate == Fate::done) REQUIRE(there.contains(record));
-            if (v.fate == Fate::failed && !v.maybe_written) REQUIRE(!there.contains(record));
-        }
+        if (!ordered_once() || !answers_true()) FAIL(story);
+    }
+    bool ordered_once() const {
+        return std::ranges::adjacent_find(log, std::greater_equal<>()) == log.end();
+    }
+    bool answers_true() const {
+        return std::ranges::all_of(fates, [&](const auto& fate) {
+            const auto& [record, v] = fate;
+            const bool there = std::ranges::find(log, record) != log.end();
+            if (v.fate == Fate::done) return there;
+            return v.fate != Fate::failed || v.maybe_written || !there;
+        });
     }
 };
 

@@ -203,3 +203,17 @@ TEST_CASE("producer snapshot: damage anywhere is noticed", "[producer]") {
         REQUIRE_FALSE(parse_producer_snapshot(as_bytes(good).first(size), WallTime{}));
     REQUIRE_FALSE(parse_producer_snapshot(as_bytes(good + '\0'), WallTime{}));
 }
+
+TEST_CASE("producer state: what has to come before a batch") {
+    ProducerStates states;
+    CHECK_FALSE(states.gap_before({7, 0, 0, 1}));  // its first
+    CHECK(states.gap_before({7, 0, 3, 1}));
+    CHECK_FALSE(states.gap_before({-1, -1, -1, 1}));
+    states.appended({7, 1, INT32_MAX - 1, 2}, Offset{0}, Offset{1}, 0, {});
+    CHECK_FALSE(states.gap_before({7, 1, 0, 1}));  // the next, round the end
+    CHECK(states.gap_before({7, 1, 1, 1}));
+    CHECK_FALSE(states.gap_before({7, 1, INT32_MAX - 2, 1}));  // old
+    CHECK_FALSE(states.gap_before({7, 0, 5, 1}));              // fenced
+    CHECK_FALSE(states.gap_before({7, 2, 0, 1}));
+    CHECK(states.gap_before({7, 2, 1, 1}));  // the first of a new epoch is missing
+}

@@ -153,6 +153,105 @@ TEST_CASE("raft: a replica that knows no voter but itself asks the bootstrap ser
     CHECK(std::holds_alternative<FetchRequest>(send->message));
 }
 
+TEST_CASE("raft: who lost its leader asks it again when another says that it leads") {
+    const VoterSet three({key(1, 11), key(2, 12), key(3, 13)});
+    // An observer: it stands for no election, and may have nobody else to learn it from.
+    Raft raft(key(4, 14), {}, {Epoch{3}, NodeId{1}, {}}, {}, VoterHistory(three), Rng(1),
+              MonoTime{});
+    MonoTime now{};
+    while (!std::holds_alternative<Unattached>(raft.role())) {
+        now = std::max(now + 1ms, raft.deadline());
+        raft.tick(now);
+    }
+    raft.effects().clear();
+    FetchResponse r;
+    r.epoch = r.asked = Epoch{3};
+    r.leader = NodeId{1};
+    r.error = RaftError::not_leader;
+    raft.receive(now, NodeId{2}, r);
+    // It is asked, not believed: it may be gone.
+    CHECK(std::holds_alternative<Unattached>(raft.role()));
+    REQUIRE(raft.effects().size() == 1);
+    const auto* send = std::get_if<Send>(&raft.effects()[0]);
+    REQUIRE(send != nullptr);
+    CHECK(send->to == NodeId{1});
+    CHECK(std::holds_alternative<FetchRequest>(send->message));
+    raft.effects().clear();
+    raft.receive(now, NodeId{1}, r);  // it says itself that it does not
+    CHECK(raft.effects().empty());
+    CHECK(raft.deadline() <= now + RaftConfig{}.request_timeout / 10);  // then another is asked
+    r.error = RaftError::none;
+    raft.receive(now, NodeId{1}, r);
+    CHECK(std::holds_alternative<Follower>(raft.role()));
+}
+
+TEST_CASE("raft: who waits for records at a leader hears at once that it leads no more") {
+    const VoterSet alone({key(1, 11)});  // it leads at once
+    const auto leader = [&] {
+        Raft raft(key(1, 11), {}, {}, {}, VoterHistory(alone), Rng(1), MonoTime{});
+        REQUIRE(raft.leads());
+        raft.flushed(MonoTime{}, raft.log().end);
+        FetchRequest q{raft.state().epoch, key(4, 14), raft.log().last(), raft.high_watermark(), 7};
+        raft.receive(MonoTime{}, NodeId{4}, q);
+        raft.effects().clear();
+        return raft;
+    };
+    const auto told = [](Raft& raft) {
+        std::vector<FetchResponse> out;
+        for (const Effect& e : raft.effects()) {
+            const auto* send = std::get_if<Send>(&e);
+            const auto* r = send ? std::get_if<FetchResponse>(&send->message) : nullptr;
+            if (r != nullptr && send->to == NodeId{4}) out.push_back(*r);
+        }
+        return out;
+    };
+    Raft resigns = leader();
+    CHECK(told(resigns).empty());  // it waits
+    resigns.resign(MonoTime{});
+    REQUIRE(told(resigns).size() == 1);
+    CHECK(told(resigns)[0].error == RaftError::not_leader);
+    CHECK(told(resigns)[0].number == 7);
+
+    Raft deposed = leader();
+    const Epoch next{deposed.state().epoch.v + 1};
+    deposed.receive(MonoTime{}, NodeId{2}, BeginQuorumEpochRequest{next, NodeId{2}, key(1, 11)});
+    REQUIRE(told(deposed).size() == 1);
+    CHECK(told(deposed)[0].epoch == next);
+    CHECK(told(deposed)[0].leader == NodeId{2});
+    CHECK(told(deposed)[0].error == RaftError::fenced_leader_epoch);
+
+    Raft outvoted = leader();
+    VoteRequest q;
+    q.epoch = next;
+    q.candidate = key(2, 12);
+    q.voter = key(1, 11);
+    outvoted.receive(MonoTime{}, NodeId{2}, q);
+    REQUIRE(told(outvoted).size() == 1);
+    CHECK(told(outvoted)[0].epoch == next);
+}
+
+TEST_CASE("raft: when a leader says good-bye, its best successor stands at once") {
+    const VoterSet three({key(1, 11), key(2, 12), key(3, 13)});
+    const auto after_goodbye = [&](std::vector<ReplicaKey> order) {
+        Raft raft(key(2, 12), {}, {Epoch{3}, NodeId{1}, {}}, {}, VoterHistory(three), Rng(1),
+                  MonoTime{});
+        raft.receive(MonoTime{}, NodeId{1},
+                     EndQuorumEpochRequest{Epoch{3}, NodeId{1}, std::move(order)});
+        return raft;
+    };
+    const auto stands = [](const Raft& raft) {
+        return std::holds_alternative<Prospective>(raft.role());
+    };
+    CHECK(stands(after_goodbye({key(2, 12), key(3, 13)})));
+    CHECK(stands(after_goodbye({key(2, 0)})));  // as version 0 names it
+    Raft second = after_goodbye({key(3, 13), key(2, 12)});
+    CHECK_FALSE(stands(second));
+    second.tick(MonoTime{} + RaftConfig{}.election_timeout / 4);
+    CHECK(stands(second));
+    CHECK_FALSE(stands(after_goodbye({key(3, 13)})));
+    CHECK_FALSE(stands(after_goodbye({key(2, 99)})));  // its disk was replaced
+}
+
 TEST_CASE(
     "raft: nobody is told of records that are not on the disk, in search of a leader either") {
     const VoterSet two({key(1, 11), key(2, 12)});
@@ -329,5 +428,78 @@ TEST_CASE("raft: a voter that hears its leader denies pre-votes, and a cut one r
     CHECK_FALSE(world.replicas[leader].raft->leads());
     CHECK(world.elections == 2);
     CHECK(world.broken() == "");
+}
+
+// A leader of three that stood still for so long, with a fetch of before to be read, or with a
+// snapshot that is asked for. What it is before it reads that, and after.
+enum class Waiting { fetch, fetch_snapshot };
+struct StoodStill {
+    bool majority_before, majority_after, leads_after;
+};
+StoodStill stand_still(Duration pause, Waiting waiting) {
+    test::World world(3, 0, 5);
+    const auto deliver_all = [&] {
+        for (std::size_t guard = 0; !world.letters.empty() && guard < 10'000; ++guard)
+            world.deliver(0, false);
+    };
+    const auto tick_all = [&] {
+        world.now = world.now + 10ms;
+        for (std::size_t i = 0; i < 3; ++i) world.tick(i);
+    };
+    const MonoTime begin = world.now;
+    std::size_t old = 3;
+    while (world.now < begin + 20s) {
+        deliver_all();
+        tick_all();
+        for (std::size_t i = 0; i < 3; ++i) {
+            if (world.replicas[i].raft->leads()) old = i;
+        }
+        if (world.now < begin + 10s) continue;
+        REQUIRE(old < 3);
+        CHECK(world.replicas[old].raft->has_majority(world.now));  // as long as nothing is wrong
+        CHECK_FALSE(world.replicas[(old + 1) % 3].raft->has_majority(world.now));
+    }
+    Raft& raft = *world.replicas[old].raft;
+    const auto to_old = [&] {
+        return std::ranges::find(world.letters, world.replicas[old].key.id, &test::Letter::to);
+    };
+    for (int i = 0; i < 200 && to_old() == world.letters.end(); ++i) {
+        if (!world.letters.empty()) world.deliver(0, false);
+        if (world.letters.empty()) tick_all();
+    }
+    REQUIRE(to_old() != world.letters.end());
+    REQUIRE(raft.leads());
+    world.now = world.now + pause;
+    StoodStill is{};
+    is.majority_before = raft.has_majority(world.now);
+    if (waiting == Waiting::fetch) {
+        world.deliver(static_cast<std::size_t>(to_old() - world.letters.begin()), false);
+    } else {
+        const ReplicaKey& who = world.replicas[(old + 1) % 3].key;
+        FetchSnapshotRequest q{};
+        q.epoch = raft.state().epoch;
+        q.replica = who;
+        const bool served = raft.serve_snapshot(world.now, who.id, q).error == RaftError::none;
+        CHECK(served == raft.leads());
+    }
+    is.majority_after = raft.has_majority(world.now);
+    is.leads_after = raft.leads();
+    return is;
+}
+
+TEST_CASE("raft: a leader that stood still is none when it goes on, whatever waits for it") {
+    const Waiting waiting = GENERATE(Waiting::fetch, Waiting::fetch_snapshot);
+    const StoodStill shortly = stand_still(100ms, waiting);
+    CHECK(shortly.majority_before);
+    CHECK(shortly.majority_after);
+    CHECK(shortly.leads_after);
+    // The others' time-outs are over: what waits says nothing of now.
+    const StoodStill longer = stand_still(RaftConfig{}.fetch_timeout * 5 / 4, waiting);
+    CHECK_FALSE(longer.majority_before);
+    CHECK_FALSE(longer.majority_after);
+    const StoodStill long_ago = stand_still(10s, waiting);
+    CHECK_FALSE(long_ago.majority_before);
+    CHECK_FALSE(long_ago.majority_after);
+    CHECK_FALSE(long_ago.leads_after);
 }
 }  // namespace faultline::logic::raft

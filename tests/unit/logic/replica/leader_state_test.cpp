@@ -100,6 +100,23 @@ TEST_CASE("leader: a follower that stays behind leaves, and counts until the con
     CHECK(l.high_watermark() == Offset{5});
 }
 
+TEST_CASE("leader: a follower that says nothing does not come back, whatever it held") {
+    auto l = leader({1, 2, 3});
+    l.holds(Offset{4});
+    CHECK(l.fetched(at(1), fetch(2, 4), Offset{4}));
+    CHECK(l.fetched(at(1), fetch(3, 4), Offset{4}));
+    CHECK(l.fetched(at(12), fetch(2, 4), Offset{4}));
+    const auto out = l.propose(at(12), anybody);
+    REQUIRE(out);
+    CHECK(ids(*out) == model::BrokerIds{1, 2});
+    l.update(view({1, 2}, 1));
+    CHECK(!l.propose(at(12), anybody));  // the controller has not noticed that it is gone
+    CHECK(l.fetched(at(13), fetch(3, 4), Offset{4}));
+    const auto in = l.propose(at(13), anybody);
+    REQUIRE(in);
+    CHECK(ids(*in) == model::BrokerIds{1, 2, 3});
+}
+
 TEST_CASE("leader: caught up is also who reached what there was at its last fetch") {
     auto l = leader({1, 2, 3});
     for (int second = 1; second <= 30; ++second) {
