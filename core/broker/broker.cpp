@@ -248,6 +248,7 @@ private:
             if (e != c.controller_advertised) out.quorum.bootstrap.push_back(e);
         }
         out.quorum.raft.election_timeout = std::chrono::milliseconds(c.quorum_election_ms);
+        out.quorum.raft.election_backoff = std::chrono::milliseconds(c.quorum_backoff_ms);
         out.quorum.raft.fetch_timeout = std::chrono::milliseconds(c.quorum_fetch_ms);
         out.quorum.raft.request_timeout = std::chrono::milliseconds(c.quorum_request_ms);
         auto& snapshots = out.quorum.snapshots;

@@ -75,8 +75,8 @@ struct BrokerConfig {
     std::uint32_t recovery_fibers_per_dir = 2;
     std::int64_t default_replication = 1;  // default.replication.factor
     // Shorter than Kafka's 2 s and 9 s: heartbeats are answered by a fiber that no log holds up.
-    std::int64_t heartbeat_ms = 500;              // broker.heartbeat.interval.ms
-    std::int64_t session_ms = 2'000;              // broker.session.timeout.ms
+    std::int64_t heartbeat_ms = 300;              // broker.heartbeat.interval.ms
+    std::int64_t session_ms = 1'500;              // broker.session.timeout.ms
     std::int64_t replica_lag_ms = 30'000;         // replica.lag.time.max.ms
     std::int64_t replica_fetch_wait_ms = 500;     // replica.fetch.wait.max.ms
     std::int64_t replica_fetch_backoff_ms = 100;  // replica.fetch.backoff.ms
@@ -89,6 +89,7 @@ struct BrokerConfig {
     std::int64_t shutdown_return_ms = 40;               // how long those who come back are served
     std::int64_t shutdown_return_wait_ms = 10;          // of which they wait first; less than that
     std::int64_t quorum_election_ms = 1'000;            // controller.quorum.election.timeout.ms
+    std::int64_t quorum_backoff_ms = 1'000;             // controller.quorum.election.backoff.max.ms
     std::int64_t quorum_fetch_ms = 1'000;               // controller.quorum.fetch.timeout.ms
     std::int64_t quorum_request_ms = 2'000;             // controller.quorum.request.timeout.ms
     std::int64_t snapshot_record_bytes = 20 << 20;      // metadata.log.max.record.bytes.between...
@@ -123,6 +124,7 @@ inline constexpr BrokerNumber kBrokerNumbers[] = {
     {"replica.fetch.wait.max.ms", &BrokerConfig::replica_fetch_wait_ms, 0, 0},
     {"replica.fetch.backoff.ms", &BrokerConfig::replica_fetch_backoff_ms, 0, 0},
     {"controller.quorum.election.timeout.ms", &BrokerConfig::quorum_election_ms, 0, 0},
+    {"controller.quorum.election.backoff.max.ms", &BrokerConfig::quorum_backoff_ms, 0, 0},
     {"controller.quorum.fetch.timeout.ms", &BrokerConfig::quorum_fetch_ms, 0, 0},
     {"controller.quorum.request.timeout.ms", &BrokerConfig::quorum_request_ms, 0, 0},
     {"metadata.log.max.record.bytes.between.snapshots", &BrokerConfig::snapshot_record_bytes, 500,

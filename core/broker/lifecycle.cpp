@@ -86,14 +86,20 @@ Duration Lifecycle::beat(fiber::StopToken stop) {
     if (q.want_fence) env_.probe.reached(probe::Site::broker_wants_fence);
     q.want_shut_down = leaving_;
     const MonoTime sent = env_.clock.now();
+    const bool was_active = local_.active();
     const auto answer =
         channel_.ask<wire::BrokerHeartbeatResponse>(q, env_.clock.in(config_.session / 2), stop);
     if (!answer.ok()) return kSoon;
-    judge(*answer, sent);
-    return fenced_ || leaving_ ? kSoon : config_.heartbeat;
+    const bool active = local_.active();
+    judge(*answer, sent, active || was_active);
+    if (fenced_ || leaving_ || active != was_active) return kSoon;
+    // By its own word the lease is shorter.
+    return active ? config_.heartbeat / 2 : config_.heartbeat;
 }
 
-void Lifecycle::judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent) {
+// `by_own`: the controller of this node may have answered. When the others cannot hear it, its
+// successor waits for its broker less long than for the other ones.
+void Lifecycle::judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent, bool by_own) {
     if (answer.error_code == KafkaError::stale_broker_epoch ||
         answer.error_code == KafkaError::broker_id_not_registered) {
         env_.log.warn("broker {} was taken out of the cluster: it registers again", config_.node.v);
@@ -107,7 +113,9 @@ void Lifecycle::judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent
     fenced_ = answer.is_fenced;
     may_leave_ = answer.should_shut_down;
     // A tenth of the session is for clocks that do not run alike.
-    hooks_.lease(fenced_ ? sent : sent + config_.session * 9 / 10);
+    MonoTime until = fenced_ ? sent : sent + config_.session * 9 / 10;
+    if (by_own) until = std::min(until, local_.own_lease());
+    hooks_.lease(until);
     changed_.notify_all();
 }
 

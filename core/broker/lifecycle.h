@@ -48,7 +48,7 @@ private:
     void run(fiber::StopToken stop);
     // How long until the next one.
     Duration beat(fiber::StopToken stop);
-    void judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent);
+    void judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent, bool by_own);
 
     Env& env_;
     LifecycleConfig config_;

@@ -60,6 +60,11 @@ void Controller::tell(const model::MetadataRecord& record, Offset at) const {
         env_.probe.emit([&] {
             return probe::RegistrationCommitted{NodeId{b->broker_id}, b->broker_epoch, at};
         });
+    } else if (const auto* f = std::get_if<wire::BrokerRegistrationChangeRecord>(&record)) {
+        if (f->fenced >= 0) return;
+        env_.probe.emit([&] {
+            return probe::BrokerFenced{NodeId{f->broker_id}, f->broker_epoch, false};
+        });
     } else if (const auto* c = std::get_if<wire::PartitionChangeRecord>(&record); c && c->isr) {
         const model::TopicImage* topic = image_.find(c->topic_id);
         if (topic == nullptr || c->partition_id < 0 ||
@@ -100,8 +105,6 @@ model::MetadataImage Controller::told_image() const {
 
 void Controller::caught_up(Offset end) {
     image_.controller = quorum_.leader().value_or(NodeId{-1});
-    if (!active() && quorum_.leader() && *quorum_.leader() != config_.quorum.node)
-        last_leader_ = quorum_.leader();
     if (sessions_ != nullptr) sessions_->follow(image_);
     // Also without changes: brokers tell the controller how far they are.
     const auto changes = std::exchange(changes_, {});
@@ -139,9 +142,11 @@ void Controller::begin_reign(fiber::Group& fibers) {
         env_, config_.quorum.node, config_.session, fibers,
         [this](NodeId broker, std::int64_t broker_epoch) { fence(broker, broker_epoch); });
     sessions_->follow(image_);
-    // Whoever led before has not been heard of, or there would have been no election.
-    if (last_leader_ && *last_leader_ != config_.quorum.node)
-        sessions_->suspect(*last_leader_, config_.session / 3);
+    // Whoever led before has not been heard of, or there would have been no election; who led
+    // before that may be well. See own_lease().
+    const auto deposed = quorum_.raft().deposed();
+    if (deposed && *deposed != config_.quorum.node)
+        sessions_->suspect(*deposed, config_.session / 3);
     fibers.spawn({.name = "first records"}, [this](fiber::StopToken) {
         (void)decide([](const model::MetadataImage& image) {  // the next reign does it, if not this
             logic::Decision<bool> d;
@@ -153,15 +158,26 @@ void Controller::begin_reign(fiber::Group& fibers) {
         fibers.spawn({.name = "leader balance"}, [this](fiber::StopToken stop) { balance(stop); });
 }
 
+// The successor begins after majority_until(), and fences this node a third of a session later; a
+// tenth of that is for clocks that do not run alike.
+MonoTime Controller::own_lease() const {
+    if (!active()) return {};
+    const MonoTime alone = quorum_.raft().majority_until();
+    return alone == MonoTime::never() ? alone : alone + config_.session * 3 / 10;
+}
+
 void Controller::fence(NodeId broker, std::int64_t epoch) {
     const auto done = decide([&](const model::MetadataImage& image) {
         logic::Decision<bool> d;
         const model::BrokerImage* b = image.broker(broker);
         if (b != nullptr && b->epoch == epoch)
             d.records = logic::fence_broker(image, broker, topic_defaults());
+        d.response = !d.records.empty();
         return d;
     });
-    if (done.ok()) env_.log.info("broker {} is fenced", broker.v);
+    if (!done.ok() || !*done) return;
+    env_.probe.emit([&] { return probe::BrokerFenced{broker, epoch, true}; });
+    env_.log.info("broker {} is fenced", broker.v);
 }
 
 void Controller::balance(fiber::StopToken stop) {

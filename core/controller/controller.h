@@ -71,6 +71,10 @@ public:
     bool began_from_snapshot() const noexcept { return from_snapshot_; }
     Quorum& quorum() noexcept { return quorum_; }
     bool active() const noexcept { return reign_.has_value(); }
+    // How long the broker of this node may lead on the word of this controller, which another may
+    // have replaced already. The past when this is not the active one; never() when nobody else
+    // can be. Never parks.
+    MonoTime own_lease() const;
 
     Result<wire::BrokerRegistrationResponse> serve(const wire::BrokerRegistrationRequest& request);
     Result<wire::BrokerHeartbeatResponse> serve(const wire::BrokerHeartbeatRequest& request);
@@ -131,8 +135,7 @@ private:
     model::ImageChanges changes_;  // since the last publish()
     std::uint64_t version_ = 0;
     fiber::Mutex deciding_;
-    std::optional<NodeId> last_leader_;  // of the quorum, before this node
-    std::optional<Epoch> reign_;         // in which this node is the active controller
+    std::optional<Epoch> reign_;  // in which this node is the active controller
     std::unique_ptr<BrokerSessions> sessions_;
     fiber::Condition reign_changed_;
     fiber::Group fibers_;

@@ -47,7 +47,7 @@ constexpr ConfigKey kKeys[] = {
     {"controller.quorum.append.linger.ms", int32, "25", "0..", read_only},
     {"controller.quorum.auto.join.enable", boolean, "false", "", read_only},
     {"controller.quorum.bootstrap.servers", list, "", "endpoints", read_only, acts},
-    {"controller.quorum.election.backoff.max.ms", int32, "1000", "0..", read_only},
+    {"controller.quorum.election.backoff.max.ms", int32, "1000", "0..", read_only, acts},
     {"controller.quorum.election.timeout.ms", int32, "1000", "0..", read_only, acts},
     {"controller.quorum.fetch.max.bytes", int32, "1048576", "1..", read_only},
     {"controller.quorum.fetch.snapshot.max.bytes", int32, "1048576", "1..", read_only, acts},

@@ -32,6 +32,8 @@ std::string preset_text(const ConfigKey& key) {
     if (key.required()) return "required";
     if (key.preset == model::kNull) return "none";
     if (*key.preset == '\0') return "empty";
+    if (const auto own = own_default(key.name))
+        return fmt::format("`{}` (Kafka's: `{}`)", *own, key.preset);
     return fmt::format("`{}`", key.preset);
 }
 }  // namespace

@@ -39,7 +39,8 @@ struct NodeSettings {
     std::int64_t heartbeat_ms = 0, session_ms = 0;
     logic::ReplicaSelector replica_selector = logic::ReplicaSelector::leader;
     std::int64_t replica_lag_ms = 0, replica_fetch_wait_ms = 0, replica_fetch_backoff_ms = 0;
-    std::int64_t quorum_election_ms = 0, quorum_fetch_ms = 0, quorum_request_ms = 0;
+    std::int64_t quorum_election_ms = 0, quorum_backoff_ms = 0, quorum_fetch_ms = 0,
+                 quorum_request_ms = 0;
     std::int64_t snapshot_record_bytes = 0, snapshot_interval_ms = 0, snapshot_part_bytes = 0;
     std::int64_t metadata_retention_bytes = 0, metadata_retention_ms = 0;
     bool balance_leaders = true;
@@ -73,6 +74,10 @@ struct NodeSettings {
     std::int32_t queued_max_requests = 0;
     std::int64_t queued_max_request_bytes = -1;  // of the node; -1: our own bound
 };
+
+// What a broker key is when it is not given, where that is not Kafka's default: shorter, so that a
+// node that hangs is followed by another within 3 s (docs/KAFKA-DIFFERENCES.md, own-defaults).
+std::optional<std::int64_t> own_default(std::string_view key);
 
 // Requires: settings.check() found nothing. Appends what does not fit together, or names a part of
 // Kafka that this version lacks, to `problems`; the result counts only if nothing was appended.

@@ -35,6 +35,7 @@ broker::BrokerConfig broker_config(const Configuration& configuration) {
     c.replica_fetch_wait_ms = node.replica_fetch_wait_ms;
     c.replica_fetch_backoff_ms = node.replica_fetch_backoff_ms;
     c.quorum_election_ms = node.quorum_election_ms;
+    c.quorum_backoff_ms = node.quorum_backoff_ms;
     c.quorum_fetch_ms = node.quorum_fetch_ms;
     c.quorum_request_ms = node.quorum_request_ms;
     c.snapshot_record_bytes = node.snapshot_record_bytes;

@@ -140,6 +140,8 @@ constexpr OracleInfo kRows[] = {
      "M1 M4"},
     {157, "isr-complete", "Who is let into the ISR holds everything that was committed until then.",
      "S9"},
+    {158, "lost-is-silent",
+     "A broker that was fenced because nothing was heard of it acknowledges no record.", "S6"},
 };
 }  // namespace
 
@@ -166,6 +168,7 @@ void add_cluster_oracles(std::vector<std::unique_ptr<Oracle>>& all, Judge& judge
     all.push_back(make_resigns(judge, cast));
     all.push_back(make_voters_by_one(judge));
     all.push_back(make_isr_complete(judge, cast, logs));
+    all.push_back(make_lost_is_silent(judge, cast));
 }
 }  // namespace
 

@@ -96,6 +96,7 @@ struct Cast {
     std::set<std::string> topics;                      // that consumers and the auditor read
     std::vector<FaultKind> faults;                     // by number
     std::int64_t max_drift_ppm = 0;                    // of any clock, either way
+    bool clocks_stand = false;                         // while a node is paused
     std::map<std::string, bool> topic_flush_before_ack;
     Survival survival = Survival::any;
     std::set<std::string> unclean_topics;  // unclean.leader.election.enable: elections may lose
@@ -175,6 +176,7 @@ std::unique_ptr<Oracle> make_own_epoch(Judge&);                                 
 std::unique_ptr<Oracle> make_resigns(Judge&, const Cast&);                            // INV-155
 std::unique_ptr<Oracle> make_voters_by_one(Judge&);                                   // INV-156
 std::unique_ptr<Oracle> make_isr_complete(Judge&, const Cast&, ClusterLogsRef);       // INV-157
+std::unique_ptr<Oracle> make_lost_is_silent(Judge&, const Cast&);                     // INV-158
 
 // Reported by the workload, not by an oracle of their own:
 inline constexpr std::int32_t kNoCorruptData = 87;   // no damaged batch reaches a client as data

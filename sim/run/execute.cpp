@@ -73,6 +73,7 @@ Cast make_cast(const Scenario& s) {
     for (const FaultSpec& f : s.faults) cast.faults.push_back(f.kind);
     for (const FaultSpec& f : s.faults)
         cast.max_drift_ppm = std::max(cast.max_drift_ppm, std::abs(f.ppm));
+    for (const FaultSpec& f : s.faults) cast.clocks_stand = cast.clocks_stand || f.clock_stands;
     const std::int64_t retention = number_or(s.cluster.config, "log.retention.ms", 604'800'000);
     for (const TopicSpec& t : s.cluster.topics) {
         // Retention by size deletes what is young: then age says nothing.

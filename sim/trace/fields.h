@@ -129,6 +129,7 @@ FL_EVENT(probe, RecordsDeleted, partition, low_watermark)
 FL_EVENT(probe, VotersChanged, partition, epoch, at, before, members)
 FL_EVENT(probe, IsrCommitted, partition, epoch, partition_epoch, members, at)
 FL_EVENT(probe, RegistrationCommitted, broker, epoch, at)
+FL_EVENT(probe, BrokerFenced, broker, epoch, fenced)
 
 FL_EVENT(sim, NodeStarted, node, incarnation)
 FL_EVENT(sim, NodeStopped, node, clean)

@@ -1,4 +1,6 @@
 // Elections: first the question whether one would be won (KIP-996), then the election.
+#include <algorithm>
+
 #include "core/logic/raft/raft.h"
 
 namespace faultline::logic::raft {
@@ -27,7 +29,9 @@ void Raft::become_prospective(MonoTime now) {
 }
 
 void Raft::become_candidate(MonoTime now) {
+    deposed_ = state_.leader;
     persist({Epoch{state_.epoch.v + 1}, {}, self_});
+    ++elections_;
     Candidate role;
     role.granted = own_vote();
     role.until = now + drawn_timeout();
@@ -48,6 +52,7 @@ void Raft::ask_for_votes(bool pre_vote) {
 
 void Raft::tick(MonoTime now, Prospective& role) {
     if (now < role.until) return;
+    if (role.granted.size() >= voters_.current().majority()) return become_candidate(now);
     // A leader that is known may be there all the same: it is asked before the voters are again.
     if (state_.leader && *state_.leader != self_.id)
         return become_follower(now, state_.epoch, *state_.leader);
@@ -66,10 +71,28 @@ void Raft::on(MonoTime now, NodeId from, const VoteResponse& r) {
     if (r.asked != state_.epoch || voters_.current().find(from) == nullptr) return;
     if (auto* prospective = std::get_if<Prospective>(&role_); prospective && r.pre_vote) {
         (r.granted ? prospective->granted : prospective->denied).insert(from);
-        if (prospective->granted.size() >= voters_.current().majority()) become_candidate(now);
+        if (prospective->granted.size() < voters_.current().majority()) return;
+        if (now >= leave_it_until_) return become_candidate(now);
+        prospective->until = std::min(prospective->until, leave_it_until_);
     } else if (auto* candidate = std::get_if<Candidate>(&role_); candidate && !r.pre_vote) {
         (r.granted ? candidate->granted : candidate->denied).insert(from);
-        if (candidate->granted.size() >= voters_.current().majority()) become_leader(now);
+        if (candidate->granted.size() >= voters_.current().majority()) return become_leader(now);
+        if (!r.granted) back_off(now, *candidate);
     }
+}
+
+// Who could be elected both, and both know it by now, would stand against each other, and neither
+// win: the one with the larger id leaves it to the other for a moment.
+void Raft::leave_it_to(MonoTime now, const ReplicaKey& candidate) {
+    if (candidate.id < self_.id) leave_it_until_ = now + config_.election_timeout / 8;
+}
+
+// There is nothing to wait for when too many denied their votes, little when one did, who stands
+// itself: it is tried again after a short time of its own (KIP-595, back-off).
+void Raft::back_off(MonoTime now, Candidate& role) {
+    const VoterSet& voters = voters_.current();
+    const bool lost = voters.size() - role.denied.size() < voters.majority();
+    const Duration left = lost ? Duration{0} : config_.election_timeout / 4;
+    role.until = std::min(role.until, now + left + drawn_backoff());
 }
 }  // namespace faultline::logic::raft

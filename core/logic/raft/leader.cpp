@@ -57,11 +57,11 @@ MonoTime Raft::quorum_lost_at(const Leader& role) const {
     return heard == MonoTime::never() ? heard : heard + config_.fetch_timeout * 3 / 2;
 }
 
-bool Raft::has_majority(MonoTime now) const {
+MonoTime Raft::majority_until() const {
     const auto* role = std::get_if<Leader>(&role_);
-    if (role == nullptr) return false;
+    if (role == nullptr) return {};
     const MonoTime since = majority_since(*role, &Progress::confirmed);
-    return since == MonoTime::never() || now < since + config_.fetch_timeout;
+    return since == MonoTime::never() ? since : since + config_.fetch_timeout;
 }
 
 // What waited while this process stood still is no sign that a majority still fetches.

@@ -16,7 +16,7 @@ Raft::Raft(ReplicaKey self, const RaftConfig& config, QuorumState stored, LogVie
       log_(std::move(log)),
       voters_(std::move(voters)),
       high_watermark_(log_.start),
-      role_(Unattached{now, now}),
+      role_(Unattached{now, now, {}}),
       // So that an answer to the process before this one is not taken for an answer to this one.
       fetches_(rng_.next()) {
     // A log may have seen a later epoch than the file of promises tells, when the disk lost that.
@@ -41,6 +41,13 @@ Duration Raft::drawn_timeout() {
     return Duration{rng_.between(one, 2 * one)};
 }
 
+// Twice as long after each election.
+Duration Raft::drawn_backoff() {
+    const std::int64_t most = config_.election_backoff.count();
+    const std::int64_t high = std::min(most, (most / 16) << std::min(elections_ - 1, 4U));
+    return Duration{rng_.between(high / 4, high)};
+}
+
 void Raft::persist(QuorumState state) {
     // INV-123  In an epoch a replica votes once and knows one leader.
     FL_INVARIANT(
@@ -48,6 +55,7 @@ void Raft::persist(QuorumState state) {
                  (state.epoch == state_.epoch && (!state_.voted || state.voted == state_.voted) &&
                   (!state_.leader || state.leader == state_.leader)));
     if (state == state_) return;
+    if (state.leader) elections_ = 0;
     state_ = std::move(state);
     effects_.push_back(PersistState{state_});
 }

@@ -21,6 +21,7 @@ namespace faultline::logic::raft {
 // Defaults as Kafka's controller.quorum.*.
 struct RaftConfig {
     Duration election_timeout = std::chrono::seconds(1);   // drawn between one and two of it
+    Duration election_backoff = std::chrono::seconds(1);   // most, after an election that is lost
     Duration fetch_timeout = std::chrono::seconds(2);      // without the leader, then an election
     Duration request_timeout = std::chrono::seconds(2);    // then a request is sent again
     Duration fetch_wait = std::chrono::milliseconds(500);  // a fetch without news is held so long
@@ -72,6 +73,7 @@ using Effect = std::variant<PersistState, Send, SendFetched, AppendBatches, Trun
 // --- roles: what a replica knows only while it plays one -----------------------------------------
 struct Unattached {  // no leader is known, or it has said good-bye
     MonoTime election_at, ask_at;
+    std::optional<NodeId> asked{};  // last
 };
 struct Prospective {  // asks whether it would be elected
     std::set<NodeId> granted, denied;
@@ -189,10 +191,14 @@ public:
     bool leads() const noexcept { return std::holds_alternative<Leader>(role_); }
     // It leads, and what it decides is decided on all that was ever committed.
     bool ready() const noexcept;
-    // It leads, and as many voters as it takes have, as their fetches show, had an answer so lately
-    // that their fetch time-outs are not over: they have elected nobody else. A process that stood
-    // still finds out here that it may have a successor, whatever waits for it to be read.
-    bool has_majority(MonoTime now) const;
+    // Until then nobody else can have been elected: as many voters as it takes have, as their
+    // fetches show, had an answer so lately that their fetch time-outs are not over. The past when
+    // this replica does not lead. A process that stood still finds out here that it may have a
+    // successor, whatever waits for it to be read.
+    MonoTime majority_until() const;
+    bool has_majority(MonoTime now) const { return leads() && now < majority_until(); }
+    // Who led in the epoch before the one in which this replica stood last, where that is known.
+    std::optional<NodeId> deposed() const noexcept { return deposed_; }
 
 private:
     // raft.cpp
@@ -200,6 +206,7 @@ private:
     // Whether it may be elected: it votes, or what ended that may not be committed.
     bool stands() const;
     Duration drawn_timeout();
+    Duration drawn_backoff();
     Duration turn(NodeId but) const;
     void persist(QuorumState state);
     void send(NodeId to, Message message);
@@ -224,6 +231,8 @@ private:
     void tick(MonoTime now, Prospective& role);
     void tick(MonoTime now, Candidate& role);
     void on(MonoTime now, NodeId from, const VoteResponse& r);
+    void leave_it_to(MonoTime now, const ReplicaKey& candidate);
+    void back_off(MonoTime now, Candidate& role);
     // leader.cpp
     void become_leader(MonoTime now);
     void tick(MonoTime now, Leader& role);
@@ -259,8 +268,11 @@ private:
     // INV-121  log start <= high watermark <= log end; it never falls while the process lives.
     Offset high_watermark_{0};
     Role role_;
-    std::uint64_t fetches_;  // the last one's number
-    MonoTime now_{};         // of the last input that told it
+    std::uint64_t fetches_;        // the last one's number
+    std::uint32_t elections_ = 0;  // it stood in, one after the other, since a leader was known
+    std::optional<NodeId> deposed_;
+    MonoTime leave_it_until_{};  // to another that could be elected as well
+    MonoTime now_{};             // of the last input that told it
     std::vector<Effect> effects_;
 };
 }  // namespace faultline::logic::raft

@@ -9,7 +9,7 @@ void Raft::become_unattached(MonoTime now, Epoch epoch) {
     const HeldFetches held = stop_leading();
     if (epoch > state_.epoch) persist({epoch, {}, {}});
     const Duration wait = drawn_timeout();
-    role_ = Unattached{now + wait, now + config_.request_timeout / 10};
+    role_ = Unattached{now + wait, now + config_.request_timeout / 10, {}};
     refuse_all(held);
 }
 
@@ -27,11 +27,15 @@ void Raft::tick(MonoTime now, Unattached& role) {
     if (stands() && now >= role.election_at) return become_prospective(now);
     if (now < role.ask_at) return;
     // Whoever is asked for records says who leads.
-    const std::vector<NodeId> others = who_may_know();
-    role.ask_at = now + config_.request_timeout / 2;
+    std::vector<NodeId> others = who_may_know();
+    // Who does not answer may be gone, and a broker has no more than its session.
+    role.ask_at = now + std::min(config_.request_timeout, config_.fetch_timeout) / 2;
+    if (others.size() > 1 && role.asked) std::erase(others, *role.asked);
     if (others.empty()) return;
     NodeId to = others[rng_.below(others.size())];
-    if (state_.leader && *state_.leader != self_.id && rng_.chance(1, 2)) to = *state_.leader;
+    const bool led = state_.leader && *state_.leader != self_.id && state_.leader != role.asked;
+    if (led && rng_.chance(1, 2)) to = *state_.leader;
+    role.asked = to;
     ask_whether_leads(to);
 }
 
@@ -62,6 +66,7 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
     } else if (q.epoch == state_.epoch) {
         if (q.pre_vote) {
             r.granted = may_pre_vote(hears_leader(now), q.last, log_.last());
+            if (r.granted) leave_it_to(now, q.candidate);
         } else if (may_vote(state_, q.candidate, q.last, log_.last())) {
             r.granted = true;
             QuorumState promised = state_;

@@ -1,6 +1,10 @@
 // A broker that no controller reaches does not name itself as a leader: a client that it keeps busy
 // asks nobody else.
 #include <algorithm>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
 
 #include "gen/wire/metadata_request.h"
 #include "gen/wire/metadata_response.h"
@@ -77,6 +81,63 @@ TEST_CASE("metadata: a controller that stood still does not let its own broker l
             }
             one.close();
         }
+        admin.close();
+    });
+}
+
+// Each of the three in turn is cut off from the other two; one of them is the active controller,
+// which answers the heartbeats of its own broker.
+TEST_CASE("leases: who is cut off leads no more when another begins to") {
+    const std::size_t victim = GENERATE(0U, 1U, 2U);
+    const std::uint64_t seed = GENERATE(3U, 4U, 5U);
+    CAPTURE(victim, seed);
+    Cluster c(seed);
+    c.run([&](Env& env) {
+        client::Admin admin(env, Cluster::client({"n1", "n2", "n3"}));
+        const auto made = admin.create_topic({"t", 12, 3, {}}, env.clock.in(120s));
+        REQUIRE(made.ok());
+        REQUIRE(made->ok());
+        env.fibers.sleep_until(env.clock.in(5s));
+        struct Asked {
+            std::unique_ptr<client::Admin> admin;
+            std::shared_ptr<rpc::ClientConn> conn;
+        };
+        std::vector<Asked> nodes;
+        for (int n = 1; n <= 3; ++n) {
+            Asked& a = nodes.emplace_back();
+            a.admin =
+                std::make_unique<client::Admin>(env, Cluster::client({fmt::format("n{}", n)}));
+            const auto conn = a.admin->cluster().any(env.clock.in(10s));
+            REQUIRE(conn.ok());
+            a.conn = *conn;
+        }
+        // By partition, who leads it as that node says.
+        const auto leaders_by = [&](std::size_t node) {
+            wire::MetadataRequest request;
+            request.topics->emplace_back().name = "t";
+            const auto told =
+                nodes[node].conn->call<wire::MetadataResponse>(request, env.clock.in(30s));
+            REQUIRE(told.ok());
+            std::map<std::int32_t, std::int32_t> leaders;
+            for (const auto& p : told->topics.at(0).partitions)
+                leaders[p.partition_index] = p.leader_id;
+            return leaders;
+        };
+        const auto self = static_cast<std::int32_t>(victim + 1);
+        c.cut_off(c.nodes.at(victim));
+        bool followed = false;
+        for (const Deadline end = env.clock.in(15s); env.clock.now() < end.at;) {
+            // First the successor, then who may not have heard of it.
+            const auto next = leaders_by((victim + 1) % 3), old = leaders_by(victim);
+            for (const auto& [partition, leader] : next) {
+                if (leader == self || leader < 0) continue;
+                followed = true;
+                CHECK(old.at(partition) != self);
+            }
+            env.fibers.sleep_until(env.clock.in(5ms));
+        }
+        CHECK(followed);
+        for (Asked& a : nodes) a.admin->close();
         admin.close();
     });
 }
