@@ -11,6 +11,7 @@ struct Context {
     Shard& shard;
     fiber::Group& fibers;                          // of the connection, for work that waits
     controller::Controller* controller = nullptr;  // at a controller's listener
+    std::uint64_t connection = 0;                  // its number on this shard, from 1
 };
 
 struct ApiEntry {

@@ -231,11 +231,6 @@ private:
         });
     }
 
-    bool alone() const {
-        const auto& voters = shared_->config.voters;
-        return voters.size() == 1 && voters.front().id == shared_->config.node;
-    }
-
     controller::ControllerConfig controller_config() const {
         const BrokerConfig& c = shared_->config;
         controller::ControllerConfig out;
@@ -313,7 +308,12 @@ private:
     void publish(const controller::ImageRef& image, const model::ImageChanges& changes) override {
         const auto turn = publishing_.lock();
         latest_ = image;
+        channel_->follow(image->controller);
         if (serving_) distribute(image, changes);
+    }
+
+    void deposed() override {
+        if (lifecycle_ != nullptr) lifecycle_->own_controller_deposed();
     }
 
     void failed(const Error& error) override {
@@ -364,7 +364,6 @@ private:
     }
 
     void lease(MonoTime until) {
-        if (alone()) return;  // the controller lives and dies with this broker
         first_->set_lease(until);
         for (unsigned i = 1; i < env_.shards.count(); ++i) {
             (void)env_.shards.post(shard_id(i), [shared = shared_, until](Env& env) {  // going down

@@ -32,6 +32,10 @@ Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::connect(Deadline dea
     return conn;
 }
 
+void ControllerChannel::follow(NodeId controller) {
+    if (conn_ != nullptr && to_ != controller && controller.v >= 0) conn_->close();
+}
+
 void ControllerChannel::close() {
     if (conn_ != nullptr) conn_->close();
     for (const auto& c : old_) c->close();

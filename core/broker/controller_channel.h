@@ -29,10 +29,13 @@ class ControllerChannel {
 public:
     ControllerChannel(Env& env, controller::Controller& local) : env_(env), local_(local) {}
     // Parks. Asks again until somebody has decided: a request whose answer was lost may therefore
-    // be decided twice. timed_out, cancelled.
+    // be decided twice. `by_own`: whether the controller of this process was asked last. timed_out,
+    // cancelled.
     template <class Response, class Request>
-    Result<Response> ask(const Request& request, Deadline deadline, fiber::StopToken stop = {}) {
+    Result<Response> ask(const Request& request, Deadline deadline, fiber::StopToken stop = {},
+                         bool* by_own = nullptr) {
         while (true) {
+            if (by_own != nullptr) *by_own = local_.active();
             auto answer = once<Response>(request, deadline, stop);
             if (answer.ok() && !not_controller(*answer)) return answer;
             if (!answer.ok() && answer.code() == Errc::cancelled) return answer.error();
@@ -42,6 +45,9 @@ public:
             if (env_.clock.now() >= deadline.at) return Error{Errc::timed_out, 0, "controller.ask"};
         }
     }
+    // That node is the active controller: who waits for an answer of another one asks there. Never
+    // parks.
+    void follow(NodeId controller);
     // Parks. Nobody may be inside ask().
     void close();
 

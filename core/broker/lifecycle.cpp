@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/controller/leases.h"
+
 namespace faultline::broker {
 namespace {
 using wire::KafkaError;
@@ -83,21 +85,30 @@ Duration Lifecycle::beat(fiber::StopToken stop) {
     q.broker_epoch = epoch_;
     q.current_metadata_offset = local_.quorum().applied().v - 1;
     q.want_fence = !leaving_ && !hooks_.healthy();
-    if (q.want_fence) env_.probe.reached(probe::Site::broker_wants_fence);
+    if (q.want_fence) {
+        env_.probe.reached(probe::Site::broker_wants_fence);
+        hooks_.lease(env_.clock.now());  // others may lead before the answer is here
+    }
     q.want_shut_down = leaving_;
     const MonoTime sent = env_.clock.now();
-    const bool was_active = local_.active();
-    const auto answer =
-        channel_.ask<wire::BrokerHeartbeatResponse>(q, env_.clock.in(config_.session / 2), stop);
+    bool by_own = false;
+    const auto answer = channel_.ask<wire::BrokerHeartbeatResponse>(
+        q, env_.clock.in(config_.session / 2), stop, &by_own);
     if (!answer.ok()) return kSoon;
-    const bool active = local_.active();
-    judge(*answer, sent, active || was_active);
-    if (fenced_ || leaving_ || active != was_active) return kSoon;
+    judge(*answer, sent, by_own);
+    if (fenced_ || leaving_ || (by_own && !local_.active())) return kSoon;
     // By its own word the lease is shorter.
-    return active ? config_.heartbeat / 2 : config_.heartbeat;
+    return by_own ? config_.heartbeat / 2 : config_.heartbeat;
 }
 
-// `by_own`: the controller of this node may have answered. When the others cannot hear it, its
+void Lifecycle::own_controller_deposed() {
+    if (!by_own_) return;
+    hooks_.lease(env_.clock.now());
+    hurrying_ = true;
+    hurry_.notify_all();
+}
+
+// `by_own`: the controller of this node has answered. When the others cannot hear it, its
 // successor waits for its broker less long than for the other ones.
 void Lifecycle::judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent, bool by_own) {
     if (answer.error_code == KafkaError::stale_broker_epoch ||
@@ -112,10 +123,13 @@ void Lifecycle::judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent
         env_.probe.emit([&] { return probe::BrokerRegistered{epoch_, answer.is_fenced}; });
     fenced_ = answer.is_fenced;
     may_leave_ = answer.should_shut_down;
-    // A tenth of the session is for clocks that do not run alike.
-    MonoTime until = fenced_ ? sent : sent + config_.session * 9 / 10;
-    if (by_own) until = std::min(until, local_.own_lease());
-    hooks_.lease(until);
+    by_own_ = by_own;
+    MonoTime until = sent + controller::broker_lease(config_.session);
+    if (by_own) {
+        const MonoTime own = local_.own_lease();
+        until = own == MonoTime::never() ? own : std::min(until, own);
+    }
+    hooks_.lease(fenced_ ? sent : until);
     changed_.notify_all();
 }
 

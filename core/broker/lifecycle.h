@@ -40,6 +40,10 @@ public:
     // Controlled shutdown: parks until others lead what this node led, at most until `deadline`.
     void shut_down(Deadline deadline);
 
+    // The controller of this process has lost the quorum: what it said of this broker counts no
+    // more. Never parks.
+    void own_controller_deposed();
+
     // Of the registration; -1 before.
     std::int64_t epoch() const noexcept { return epoch_; }
 
@@ -58,6 +62,7 @@ private:
     Uuid incarnation_;
     std::int64_t epoch_ = -1;
     bool fenced_ = true, leaving_ = false, may_leave_ = false, ended_ = false, forgotten_ = false;
+    bool by_own_ = false;  // the last answer was that of this process
     fiber::Condition changed_, hurry_;
     bool hurrying_ = false;
 };

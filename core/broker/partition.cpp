@@ -234,7 +234,8 @@ ProduceAnswer Partition::take_produced(const IoBuf& records, std::int16_t acks) 
             return answer;
         case logic::ProducerCheck::append: break;
     }
-    const auto appended = log_->append(std::move(batch.bytes), epoch());
+    const Epoch reign = epoch();
+    const auto appended = log_->append(std::move(batch.bytes), reign);
     if (!appended.ok()) {
         if (appended.code() == Errc::no_space)
             context_.probe.reached(probe::Site::append_refused_disk_full);
@@ -245,6 +246,10 @@ ProduceAnswer Partition::take_produced(const IoBuf& records, std::int16_t acks) 
     answer.log_append_time = batch.log_append_time;
     answer.end = appended->end().v;
     follow_log();
+    // The disk may have taken longer than the lease: another may lead by now, without this. Who
+    // waits for all finds out there.
+    if (acks == 1 && (!leader_ || epoch() != reign || lease_over()))
+        answer.error = KafkaError::not_leader_or_follower;
     answer.committed = is_committed(appended->end());
     // Followers read up to the log end.
     if (plan_.view.replicas.size() > 1 && context_.advanced) context_.advanced();

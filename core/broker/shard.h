@@ -67,6 +67,8 @@ public:
     void apply(const Snapshot<model::MetadataImage>& image, const model::ImageChanges& changes);
     // The controller believes this node alive until then. Never parks.
     void set_lease(MonoTime until);
+    // Another node may lead what this one led.
+    bool lease_over() const { return env_.clock.now() >= context_.lease_until; }
     // Whether its disks let this shard's partitions be led: no directory failed, no sync that takes
     // longer than `limit`. Never parks.
     bool healthy(Duration limit) const;
@@ -185,6 +187,7 @@ private:
     fiber::Group accepting_, connections_, returned_, controller_connections_;
     bool ended_connections_ = false;  // end_connections()
     HandOver hand_over_;
+    std::uint64_t served_connections_ = 0;
     PartitionContext context_;
     DynamicConfig dynamic_;
     std::map<TopicPartition, std::shared_ptr<Partition>> partitions_;

@@ -97,11 +97,12 @@ void Shard::serve(ConnectionPtr connection, controller::Controller* controller,
     rpc::ServerConnection server(std::move(connection), shared_->config.limits, env_.clock,
                                  env_.fibers, controller == nullptr ? budget_ : quorum_budget_,
                                  env_.probe, env_.log);
-    server.run(
-        [this, controller](rpc::Request request, rpc::Responder responder, fiber::Group& fibers) {
-            return dispatch({*this, fibers, controller}, std::move(request), std::move(responder));
-        },
-        stop);
+    const auto run = [this, controller, number = ++served_connections_](
+                         rpc::Request request, rpc::Responder responder, fiber::Group& fibers) {
+        return dispatch({*this, fibers, controller, number}, std::move(request),
+                        std::move(responder));
+    };
+    server.run(run, stop);
 }
 
 // Late is never: what the first shard would grant after that it keeps.

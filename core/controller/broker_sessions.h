@@ -1,6 +1,6 @@
 // Who of the brokers is alive, as the active controller sees it: heartbeats, and a connection to
 // each broker that breaks when its process ends. Soft state: a new controller begins with a fresh
-// session for everybody.
+// session for everybody, but see suspect().
 #pragma once
 #include <functional>
 #include <map>
@@ -20,7 +20,7 @@ public:
 
     // The brokers of `image` are the ones that count. Never parks.
     void follow(const model::MetadataImage& image);
-    // It may be gone: it has but this long to show that it lives.
+    // It may be gone: it has but this long to show that it lives (leases.h).
     void suspect(NodeId broker, Duration left);
     // A heartbeat came.
     void touch(NodeId broker, std::int64_t epoch);

@@ -2,6 +2,7 @@
 
 #include "core/base/assert.h"
 #include "core/controller/describe_quorum.h"
+#include "core/controller/leases.h"
 #include "core/logic/controller/create_partitions.h"
 #include "core/logic/controller/features.h"
 #include "core/model/broker_bits.h"
@@ -61,9 +62,9 @@ void Controller::tell(const model::MetadataRecord& record, Offset at) const {
             return probe::RegistrationCommitted{NodeId{b->broker_id}, b->broker_epoch, at};
         });
     } else if (const auto* f = std::get_if<wire::BrokerRegistrationChangeRecord>(&record)) {
-        if (f->fenced >= 0) return;
+        if (f->fenced == 0) return;
         env_.probe.emit([&] {
-            return probe::BrokerFenced{NodeId{f->broker_id}, f->broker_epoch, false};
+            return probe::BrokerFenced{NodeId{f->broker_id}, f->broker_epoch, f->fenced > 0};
         });
     } else if (const auto* c = std::get_if<wire::PartitionChangeRecord>(&record); c && c->isr) {
         const model::TopicImage* topic = image_.find(c->topic_id);
@@ -117,6 +118,7 @@ void Controller::caught_up(Offset end) {
 
 void Controller::leads(std::optional<Epoch> epoch) {
     reign_ = epoch;
+    if (!epoch) events_.deposed();
     reign_changed_.notify_all();
 }
 
@@ -142,11 +144,12 @@ void Controller::begin_reign(fiber::Group& fibers) {
         env_, config_.quorum.node, config_.session, fibers,
         [this](NodeId broker, std::int64_t broker_epoch) { fence(broker, broker_epoch); });
     sessions_->follow(image_);
-    // Whoever led before has not been heard of, or there would have been no election; who led
-    // before that may be well. See own_lease().
+    // Who led in the epoch before has not been heard of, or has said good-bye and lets its own
+    // broker lead no more; who led before that may be well.
     const auto deposed = quorum_.raft().deposed();
     if (deposed && *deposed != config_.quorum.node)
-        sessions_->suspect(*deposed, config_.session / 3);
+        sessions_->suspect(*deposed,
+                           successor_waits(config_.session, config_.quorum.raft.fetch_timeout));
     fibers.spawn({.name = "first records"}, [this](fiber::StopToken) {
         (void)decide([](const model::MetadataImage& image) {  // the next reign does it, if not this
             logic::Decision<bool> d;
@@ -158,12 +161,10 @@ void Controller::begin_reign(fiber::Group& fibers) {
         fibers.spawn({.name = "leader balance"}, [this](fiber::StopToken stop) { balance(stop); });
 }
 
-// The successor begins after majority_until(), and fences this node a third of a session later; a
-// tenth of that is for clocks that do not run alike.
 MonoTime Controller::own_lease() const {
     if (!active()) return {};
-    const MonoTime alone = quorum_.raft().majority_until();
-    return alone == MonoTime::never() ? alone : alone + config_.session * 3 / 10;
+    return own_word_lease(quorum_.raft().majority_until(), config_.session,
+                          config_.quorum.raft.fetch_timeout);
 }
 
 void Controller::fence(NodeId broker, std::int64_t epoch) {
@@ -176,7 +177,6 @@ void Controller::fence(NodeId broker, std::int64_t epoch) {
         return d;
     });
     if (!done.ok() || !*done) return;
-    env_.probe.emit([&] { return probe::BrokerFenced{broker, epoch, true}; });
     env_.log.info("broker {} is fenced", broker.v);
 }
 

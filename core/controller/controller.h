@@ -49,6 +49,9 @@ public:
     virtual void publish(const ImageRef& image, const model::ImageChanges& changes) = 0;
     // The metadata log cannot be kept: the node has to stop. Never parks.
     virtual void failed(const Error& error) = 0;
+    // This node is the active controller no more; its successor does not know that yet. Never
+    // parks.
+    virtual void deposed() = 0;
 };
 
 // Errors of all serve(): fenced, this node is not the active controller, or ceased to be while it

@@ -395,8 +395,9 @@ Result<wire::EndQuorumEpochResponse> Quorum::end_epoch(const wire::EndQuorumEpoc
     return response;
 }
 
-Result<wire::FetchResponse> Quorum::fetch(const wire::FetchRequest& request) {
+Result<wire::FetchResponse> Quorum::fetch(const wire::FetchRequest& request, std::uint64_t lane) {
     FL_TRY(auto q, from_wire(request));
+    q.lane = lane;
     q.number = next_number_++;  // its own stays with the asker
     IoBuf records;
     FL_TRY(const auto answer,

@@ -88,9 +88,11 @@ public:
     Result<wire::BeginQuorumEpochResponse> begin_epoch(
         const wire::BeginQuorumEpochRequest& request);
     Result<wire::EndQuorumEpochResponse> end_epoch(const wire::EndQuorumEpochRequest& request);
-    // Held back while there is no news.
-    Result<wire::FetchResponse> fetch(const wire::FetchRequest& request);
-    Result<wire::FetchSnapshotResponse> fetch_snapshot(const wire::FetchSnapshotRequest& request);
+    // Held back while there is no news. `lane`: of the connection on which it came, another number
+    // for each (raft::FetchRequest).
+    Result<wire::FetchResponse> fetch(const wire::FetchRequest& request, std::uint64_t lane);
+    Result<wire::FetchSnapshotResponse> fetch_snapshot(const wire::FetchSnapshotRequest& request,
+                                                       std::uint64_t lane);
 
     const raft::Raft& raft() const { return *raft_; }
     const QuorumConfig& config() const noexcept { return config_; }

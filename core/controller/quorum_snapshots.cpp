@@ -134,10 +134,11 @@ Result<void> Quorum::trim_log() {
 // --------------------------------------------------------------------------------------
 
 Result<wire::FetchSnapshotResponse> Quorum::fetch_snapshot(
-    const wire::FetchSnapshotRequest& request) {
+    const wire::FetchSnapshotRequest& request, std::uint64_t lane) {
     using wire::KafkaError;
     if (broken_) return *broken_;
-    FL_TRY(const SnapshotPartRequest q, from_wire(request));
+    FL_TRY(SnapshotPartRequest q, from_wire(request));
+    q.what.lane = lane;
     SnapshotPart answer;
     answer.what = raft_->serve_snapshot(env_.clock.now(), q.what.replica.id, q.what);
     answer.position = q.position;

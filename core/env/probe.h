@@ -53,7 +53,7 @@ struct VotersChanged    { PartitionKey partition; Epoch epoch; Offset at; std::u
 // By the active controller, once the record at `at` of the metadata log is committed.
 struct IsrCommitted    { PartitionKey partition; Epoch epoch; std::int32_t partition_epoch; std::uint64_t members; Offset at; };  // one bit per broker id
 struct RegistrationCommitted { NodeId broker; std::int64_t epoch; Offset at; };
-struct BrokerFenced    { NodeId broker; std::int64_t epoch; bool fenced; };  // nothing was heard of it; false: unfenced
+struct BrokerFenced    { NodeId broker; std::int64_t epoch; bool fenced; };  // false: unfenced
 // --- clients' edge --------------------------------------------------------------------------
 struct ProduceAnswered { PartitionKey partition; std::int16_t error; Offset first, last; };
 struct RecordsDeleted  { PartitionKey partition; Offset low_watermark; };  // DeleteRecords was answered

@@ -6,15 +6,18 @@
 
 #include <fmt/format.h>
 
+#include "core/broker/config.h"
+
 namespace faultline::config {
 
 std::optional<std::int64_t> own_default(std::string_view key) {
-    constexpr std::pair<std::string_view, std::int64_t> kOwn[] = {
-        {"broker.heartbeat.interval.ms", 300},
-        {"broker.session.timeout.ms", 1'500},
-        {"controller.quorum.fetch.timeout.ms", 1'000},
+    const broker::BrokerConfig preset;
+    const std::pair<std::string_view, std::int64_t> own[] = {
+        {"broker.heartbeat.interval.ms", preset.heartbeat_ms},
+        {"broker.session.timeout.ms", preset.session_ms},
+        {"controller.quorum.fetch.timeout.ms", preset.quorum_fetch_ms},
     };
-    for (const auto& [name, value] : kOwn) {
+    for (const auto& [name, value] : own) {
         if (name == key) return value;
     }
     return std::nullopt;

@@ -1,7 +1,10 @@
-// INV-158 lost-is-silent: a broker of which the controller heard nothing for a session, so that
-// others lead what it led, acknowledges no record until it is let in again: its lease ended before
-// (docs/DURABILITY.md). Leases are measured with the clocks of two nodes; where a fault makes them
-// run more than a twentieth apart from the world's, or stand still, nothing is judged.
+// INV-158 lost-is-silent: a broker that the controller fenced acknowledges no record until it is
+// let in again: its lease ended before (docs/DURABILITY.md). Leases are measured with the clocks of
+// two nodes, by the same time-outs, and a process whose port is refused is taken for dead. Where a
+// fault makes clocks run more than a twentieth apart from the world's, or stand still, refuses
+// connections, or changes a node's configuration, nothing is judged.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "sim/oracle/oracle.h"
@@ -16,14 +19,17 @@ class LostIsSilent final : public Oracle {
 public:
     LostIsSilent(Judge& judge, const Cast& cast)
         : Oracle(judge, 158, "lost-is-silent"),
-          judges_(cast.max_drift_ppm <= kMostDrift && !cast.clocks_stand) {}
+          judges_(cast.max_drift_ppm <= kMostDrift && !cast.clocks_stand &&
+                  std::ranges::none_of(cast.faults, [](FaultKind kind) {
+                      return kind == FaultKind::refuse || kind == FaultKind::reconfigure;
+                  })) {}
 
     bool listens() const override { return judges_; }
 
     void on_probe(MonoTime at, NodeId node, const probe::Event& event) override {
         if (const auto* r = std::get_if<probe::BrokerRegistered>(&event)) {
+            if (registered_[node] != r->epoch || !r->fenced) lost_.erase(node);
             registered_[node] = r->epoch;
-            lost_.erase(node);
         } else if (std::holds_alternative<probe::ControllerActive>(event)) {
             // What it decides is told by it alone: it may let in whom the one before it had lost.
             lost_.clear();
@@ -60,12 +66,11 @@ private:
         if (it == lost_.end()) return;
         const auto resumed = resumed_.find(node);
         if (resumed != resumed_.end() && at < resumed->second + kLeftOver) return;
-        violate(at,
-                fmt::format("n{} acknowledges offsets {} to {} of {}, but n{} had fenced it: "
-                            "nothing was heard of it",
-                            node.v, p.first.v, p.last.v, partition_name(p.partition),
-                            it->second.controller.v),
-                it->second.number);
+        violate(
+            at,
+            fmt::format("n{} acknowledges offsets {} to {} of {}, but n{} had fenced it", node.v,
+                        p.first.v, p.last.v, partition_name(p.partition), it->second.controller.v),
+            it->second.number);
     }
 
     const bool judges_;

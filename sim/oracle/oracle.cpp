@@ -141,7 +141,7 @@ constexpr OracleInfo kRows[] = {
     {157, "isr-complete", "Who is let into the ISR holds everything that was committed until then.",
      "S9"},
     {158, "lost-is-silent",
-     "A broker that was fenced because nothing was heard of it acknowledges no record.", "S6"},
+     "A broker that was fenced acknowledges no record until it is let in again.", "S6"},
 };
 }  // namespace
 

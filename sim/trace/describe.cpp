@@ -39,7 +39,8 @@ const std::map<std::string_view, std::string_view>& sentences() {
          "{node} has committed the ISR {members} of {partition} in leader epoch {epoch}"},
         {"RegistrationCommitted",
          "{node} has committed the registration of {broker} with broker epoch {epoch}"},
-        {"BrokerFenced", "{node} has fenced {broker}, broker epoch {epoch}, or let it in again"},
+        {"BrokerFenced",
+         "{node} has committed for {broker}, broker epoch {epoch}, that fenced is {fenced}"},
         {"VotersChanged",
          "at offset {at} of {partition} on {node} the voters {before} become {members} in epoch "
          "{epoch}"},

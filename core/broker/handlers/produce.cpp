@@ -139,6 +139,14 @@ void wait_for_commits(Shard& shard, Work& work, Deadline deadline, fiber::StopTo
         p.base_offset = -1;
     }
 }
+// Some had to be waited for, and what the others did meanwhile is of the past.
+void refuse_commits(Work& work) {
+    for (const auto& [topic, partition] : work.places) {
+        PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
+        p.error_code = KafkaError::not_leader_or_follower;
+        p.base_offset = -1;
+    }
+}
 }  // namespace
 
 bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder) {
@@ -188,6 +196,7 @@ bool handle_produce(Context& context, rpc::Request& r, rpc::Responder& responder
         return true;
     }
     if (request.acks == 1 || all_committed) {
+        if (shard.lease_over()) refuse_commits(work);
         tell(shard, work);
         tell_leaders(shard, r.version, work.response);
         respond(responder, r, work.response);

@@ -7,9 +7,8 @@
 namespace faultline::broker {
 namespace {
 // In a fiber of its own: answers may be held back. What cannot be answered closes the connection.
-template <class Request, class Response>
-bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder,
-                   Result<Response> (controller::Quorum::*serve)(const Request&)) {
+template <class Request, class Response, class Serve>
+bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder, Serve serve) {
     Request request;
     if (!decode(r, request)) return false;
     if constexpr (requires { request.cluster_id; }) {
@@ -25,7 +24,7 @@ bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder,
         {.name = "quorum request"},
         [controller = context.controller, request = std::move(request), serve, api = r.api,
          version = r.version, correlation = r.correlation, responder](fiber::StopToken) mutable {
-            const auto answer = (controller->quorum().*serve)(request);
+            const Result<Response> answer = serve(controller->quorum(), request);
             if (answer.ok()) respond(responder, api, version, correlation, *answer);
         });
     return true;
@@ -45,23 +44,34 @@ void fit_version(wire::Version version, wire::DescribeQuorumResponse& response) 
 }  // namespace
 
 bool handle_vote(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return serve_replica(c, r, responder, &controller::Quorum::vote);
+    return serve_replica<wire::VoteRequest, wire::VoteResponse>(
+        c, r, responder, [](auto& quorum, const auto& request) { return quorum.vote(request); });
 }
 
 bool handle_begin_quorum_epoch(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return serve_replica(c, r, responder, &controller::Quorum::begin_epoch);
+    return serve_replica<wire::BeginQuorumEpochRequest, wire::BeginQuorumEpochResponse>(
+        c, r, responder,
+        [](auto& quorum, const auto& request) { return quorum.begin_epoch(request); });
 }
 
 bool handle_end_quorum_epoch(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return serve_replica(c, r, responder, &controller::Quorum::end_epoch);
+    return serve_replica<wire::EndQuorumEpochRequest, wire::EndQuorumEpochResponse>(
+        c, r, responder,
+        [](auto& quorum, const auto& request) { return quorum.end_epoch(request); });
 }
 
 bool handle_quorum_fetch(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return serve_replica(c, r, responder, &controller::Quorum::fetch);
+    return serve_replica<wire::FetchRequest, wire::FetchResponse>(
+        c, r, responder, [lane = c.connection](auto& quorum, const auto& request) {
+            return quorum.fetch(request, lane);
+        });
 }
 
 bool handle_fetch_snapshot(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return serve_replica(c, r, responder, &controller::Quorum::fetch_snapshot);
+    return serve_replica<wire::FetchSnapshotRequest, wire::FetchSnapshotResponse>(
+        c, r, responder, [lane = c.connection](auto& quorum, const auto& request) {
+            return quorum.fetch_snapshot(request, lane);
+        });
 }
 
 bool handle_add_raft_voter(Context& c, rpc::Request& r, rpc::Responder& responder) {

@@ -92,7 +92,7 @@ void Raft::leave_it_to(MonoTime now, const ReplicaKey& candidate) {
 void Raft::back_off(MonoTime now, Candidate& role) {
     const VoterSet& voters = voters_.current();
     const bool lost = voters.size() - role.denied.size() < voters.majority();
-    const Duration left = lost ? Duration{0} : config_.election_timeout / 4;
+    const Duration left = lost ? Duration{0} : config_.election_timeout / 2;
     role.until = std::min(role.until, now + left + drawn_backoff());
 }
 }  // namespace faultline::logic::raft

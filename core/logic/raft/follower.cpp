@@ -33,6 +33,11 @@ void Raft::tick(MonoTime now, Follower& role) {
     }
 }
 
+void Raft::hear_leader(MonoTime now, Follower& role) {
+    role.lost_at = now + config_.fetch_timeout;
+    promised_until_ = role.lost_at;
+}
+
 void Raft::fetch_later(MonoTime now) {
     auto& role = std::get<Follower>(role_);
     role.asking = true;
@@ -57,7 +62,7 @@ void Raft::unreachable(MonoTime now, NodeId peer, bool was_fetch, bool gone) {
     if (was_fetch && role->asking)
         role->ask_again_at = std::min(role->ask_again_at, now + config_.request_timeout / 20);
     if (!gone) return;
-    role->heard = false;  // others may ask whether they would be elected
+    promised_until_ = {};  // it leads nothing
     // Who asks alone is elected at once.
     role->lost_at = std::min(role->lost_at, now + turn(peer));
 }
@@ -94,9 +99,12 @@ void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q) {
 void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     if (catch_up(now, r.epoch, r.leader)) return;
     // A leader that was lost of sight, or had said good-bye, answers as one.
-    const bool found = std::holds_alternative<Unattached>(role_) && r.epoch == state_.epoch &&
-                       r.leader == from && r.error == RaftError::none;
-    if (found) return become_follower(now, r.epoch, from);
+    const bool looks =
+        std::holds_alternative<Unattached>(role_) || std::holds_alternative<Prospective>(role_);
+    if (looks && r.epoch == state_.epoch && r.leader == from && r.error == RaftError::none) {
+        become_follower(now, r.epoch, from);
+        return hear_leader(now, std::get<Follower>(role_));
+    }
     // Another says who leads. That is asked and not believed: it may be gone, and what two tell
     // each other of it must not keep them from an election.
     if (auto* lost = std::get_if<Unattached>(&role_); lost != nullptr) {
@@ -113,8 +121,7 @@ void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     if (r.error != RaftError::none) {
         return fetch_later(now);
     }
-    role->lost_at = now + config_.fetch_timeout;
-    role->heard = true;
+    hear_leader(now, *role);
     if (r.snapshot) {
         role->installing = true;
         role->wanted = *r.snapshot;
@@ -134,10 +141,8 @@ bool Raft::snapshot_part(MonoTime now, NodeId from, const FetchSnapshotResponse&
     if (catch_up(now, r.epoch, r.leader)) return false;
     auto* role = std::get_if<Follower>(&role_);
     if (role == nullptr || role->leader != from || r.epoch != state_.epoch) return false;
-    if (r.error != RaftError::none || !awaits_snapshot(r.id)) return false;
-    role->lost_at = now + config_.fetch_timeout;
-    role->heard = true;
-    return true;
+    hear_leader(now, *role);
+    return r.error == RaftError::none && awaits_snapshot(r.id);
 }
 
 void Raft::snapshot_loaded(MonoTime now, const LogEnd& id, VoterSet voters) {

@@ -35,8 +35,9 @@ void Raft::become_leader(MonoTime now) {
     tick(now);
 }
 
-// `when` of the voter without which there would be no majority; never() when this one is enough.
-MonoTime Raft::majority_since(const Leader& role, MonoTime Progress::*when) const {
+// `when` of the voter without which there would be no majority, not before `first`; never() when
+// this one is enough.
+MonoTime Raft::majority_since(const Leader& role, MonoTime Progress::*when, MonoTime first) const {
     const VoterSet& voters = voters_.current();
     const std::size_t needed = voters.majority() - (votes() ? 1 : 0);  // of the others
     if (needed == 0) return MonoTime::never();
@@ -45,7 +46,7 @@ MonoTime Raft::majority_since(const Leader& role, MonoTime Progress::*when) cons
         if (voter.id == self_.id) continue;
         const auto it = role.progress.find(voter.id);
         const bool fetched = it != role.progress.end() && it->second.replica.same(voter);
-        heard.push_back(fetched ? std::max(it->second.*when, role.since) : role.since);
+        heard.push_back(fetched ? std::max(it->second.*when, first) : first);
     }
     if (heard.size() < needed) return MonoTime::never();
     std::ranges::sort(heard, std::greater<>{});
@@ -53,15 +54,17 @@ MonoTime Raft::majority_since(const Leader& role, MonoTime Progress::*when) cons
 }
 
 MonoTime Raft::quorum_lost_at(const Leader& role) const {
-    const MonoTime heard = majority_since(role, &Progress::last_fetch);
+    const MonoTime heard = majority_since(role, &Progress::last_fetch, role.since);
     return heard == MonoTime::never() ? heard : heard + config_.fetch_timeout * 3 / 2;
 }
 
 MonoTime Raft::majority_until() const {
     const auto* role = std::get_if<Leader>(&role_);
     if (role == nullptr) return {};
-    const MonoTime since = majority_since(*role, &Progress::confirmed);
-    return since == MonoTime::never() ? since : since + config_.fetch_timeout;
+    const MonoTime since = majority_since(*role, &Progress::confirmed, {});
+    // Who has voted has promised nothing: it may vote for the next one at once.
+    if (since == MonoTime{} || since == MonoTime::never()) return since;
+    return since + config_.fetch_timeout;
 }
 
 // What waited while this process stood still is no sign that a majority still fetches.
@@ -91,7 +94,7 @@ void Raft::tick(MonoTime now, Leader& role) {
 }
 
 void Raft::tick(MonoTime now, Resigned& role) {
-    if (now < role.until) return;
+    if (now < std::max(role.until, promised_until_)) return;
     if (stands()) return become_prospective(now);
     become_unattached(now, state_.epoch);
 }
@@ -108,6 +111,8 @@ void Raft::resign(MonoTime now) {
     for (const Progress& p : best) end.preferred_successors.push_back(p.replica);
     const HeldFetches held = stop_leading();
     role_ = Resigned{now + drawn_timeout()};
+    // Nobody tells it who leads next.
+    if (!votes()) become_unattached(now, state_.epoch);
     send_to_voters(end);
     refuse_all(held);
 }
@@ -158,7 +163,7 @@ std::optional<FetchResponse> Raft::refuse(const FetchRequest& q) const {
 void Raft::on(MonoTime now, NodeId from, const FetchRequest& q) {
     auto refusal = refuse(q);
     // Who fetches in this epoch is alive, even where its log has to be cut first.
-    if (leads() && q.epoch == state_.epoch) note_progress(now, from, q.replica);
+    if (leads() && q.epoch == state_.epoch) note_progress(now, from, q.replica, q.lane);
     if (refusal) return send(from, std::move(*refusal));
     auto& role = std::get<Leader>(role_);
     role.progress[from].held = q.at.end;
@@ -181,16 +186,19 @@ FetchSnapshotResponse Raft::serve_snapshot(MonoTime now, NodeId from,
     FetchSnapshotResponse r{RaftError::none, state_.epoch, state_.leader, q.id};
     r.error = judge(q.epoch, state_.epoch, leads());
     if (r.error != RaftError::none) return r;
-    note_progress(now, from, q.replica);
-    std::get<Leader>(role_).progress[from].answered = now;
+    note_progress(now, from, q.replica, q.lane);
+    Progress& p = std::get<Leader>(role_).progress[from];
+    p.answered = now;
+    p.lane = q.lane;
     return r;
 }
 
-void Raft::note_progress(MonoTime now, NodeId from, const ReplicaKey& replica) {
+void Raft::note_progress(MonoTime now, NodeId from, const ReplicaKey& replica, std::uint64_t lane) {
     Progress& p = std::get<Leader>(role_).progress[from];
     if (p.replica != replica) p = Progress{replica};  // another disk: what was held is gone
     p.last_fetch = now;
-    p.confirmed = p.answered;
+    // What was answered on a connection that broke may never have come.
+    if (p.lane == lane) p.confirmed = p.answered;
 }
 
 void Raft::answer(NodeId to, const FetchRequest& q) {
@@ -200,7 +208,9 @@ void Raft::answer(NodeId to, const FetchRequest& q) {
     r.epoch = state_.epoch;
     r.leader = state_.leader;
     r.high_watermark = high_watermark_;
-    std::get<Leader>(role_).progress[to].answered = now_;
+    Progress& p = std::get<Leader>(role_).progress[to];
+    p.answered = now_;
+    p.lane = q.lane;
     effects_.push_back(SendFetched{to, std::move(r), q.at.end, log_.end});
 }
 

@@ -82,6 +82,9 @@ struct FetchRequest {
     LogEnd at;  // what the replica has on its disk: the leader counts it as held
     Offset high_watermark{0};
     std::uint64_t number = 0;  // the asker's, so that it knows the answer
+    // Of whom is asked: the connection on which it came. On one of them a replica asks again only
+    // when it has the answer to what it asked before.
+    std::uint64_t lane = 0;
 };
 struct FetchResponse {
     RaftError error = RaftError::none;
@@ -101,6 +104,7 @@ struct FetchSnapshotRequest {
     Epoch epoch;
     ReplicaKey replica;
     LogEnd id;
+    std::uint64_t lane = 0;  // as in FetchRequest
 };
 struct FetchSnapshotResponse {
     RaftError error = RaftError::none;

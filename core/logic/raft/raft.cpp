@@ -21,6 +21,10 @@ Raft::Raft(ReplicaKey self, const RaftConfig& config, QuorumState stored, LogVie
       fetches_(rng_.next()) {
     // A log may have seen a later epoch than the file of promises tells, when the disk lost that.
     if (log_.last().epoch > state_.epoch) persist({log_.last().epoch, {}, {}});
+    // The process before this one may have heard of a leader just now. When it led or stood itself
+    // it owed nobody anything, and has promised nothing since.
+    const bool stood = state_.leader == self_.id || (!state_.leader && state_.voted == self_);
+    if (state_.epoch > Epoch{0} && !stood) promised_until_ = now + config_.fetch_timeout;
     if (state_.leader && *state_.leader != self_.id) {
         become_follower(now, state_.epoch, *state_.leader);
     } else if (state_.leader) {
@@ -33,7 +37,8 @@ Raft::Raft(ReplicaKey self, const RaftConfig& config, QuorumState stored, LogVie
     if (auto* fresh = std::get_if<Unattached>(&role_); fresh && state_.epoch == Epoch{0})
         fresh->election_at = now + turn(self_.id);
     // Alone, nobody has to be waited for.
-    if (voters_.current().size() == 1 && votes()) become_prospective(now);
+    const bool alone = voters_.current().size() == 1 && votes();
+    if (alone && now >= promised_until_) become_prospective(now);
 }
 
 Duration Raft::drawn_timeout() {
@@ -143,7 +148,8 @@ MonoTime Raft::deadline() const {
     struct Next {
         const Raft& raft;
         MonoTime operator()(const Unattached& r) const {
-            return raft.stands() ? std::min(r.election_at, r.ask_at) : r.ask_at;
+            const MonoTime election_at = std::max(r.election_at, raft.promised_until_);
+            return raft.stands() ? std::min(election_at, r.ask_at) : r.ask_at;
         }
         MonoTime operator()(const Prospective& r) const { return r.until; }
         MonoTime operator()(const Candidate& r) const { return r.until; }
@@ -156,7 +162,9 @@ MonoTime Raft::deadline() const {
         MonoTime operator()(const Follower& r) const {
             return r.asking ? std::min(r.lost_at, r.ask_again_at) : r.lost_at;
         }
-        MonoTime operator()(const Resigned& r) const { return r.until; }
+        MonoTime operator()(const Resigned& r) const {
+            return std::max(r.until, raft.promised_until_);
+        }
     };
     return std::visit(Next{*this}, role_);
 }

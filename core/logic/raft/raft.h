@@ -87,8 +87,10 @@ struct Progress {  // of a replica that fetches
     ReplicaKey replica;
     Offset held{0};  // on its disk
     MonoTime last_fetch{};
-    // When it was answered last, and when before it fetched last: by then that answer had come.
+    // When it was answered last, and on which connection; when last an answer of before had come,
+    // as a fetch on the same connection shows.
     MonoTime answered{}, confirmed{};
+    std::uint64_t lane = 0;
     bool in_reign = false;  // it has fetched in this epoch
 };
 struct HeldFetch {
@@ -106,7 +108,6 @@ struct Leader {
 struct Follower {
     NodeId leader;
     MonoTime lost_at;         // without news
-    bool heard = false;       // in this epoch
     bool asking = false;      // a fetch is under way
     bool installing = false;  // a snapshot is
     LogEnd wanted{};          // that one
@@ -191,12 +192,15 @@ public:
     bool leads() const noexcept { return std::holds_alternative<Leader>(role_); }
     // It leads, and what it decides is decided on all that was ever committed.
     bool ready() const noexcept;
-    // Until then nobody else can have been elected: as many voters as it takes have, as their
-    // fetches show, had an answer so lately that their fetch time-outs are not over. The past when
-    // this replica does not lead. A process that stood still finds out here that it may have a
-    // successor, whatever waits for it to be read.
+    // INV-128  Until then nobody else is elected, as long as clocks run alike: as many voters as it
+    // takes have, as their fetches show, had an answer so lately that their fetch time-outs are not
+    // over, and give their votes to nobody (Ongaro's thesis, 6.4.1). The past when this replica
+    // does not lead. A process that stood still finds out here that it may have a successor,
+    // whatever waits for it to be read.
     MonoTime majority_until() const;
     bool has_majority(MonoTime now) const { return leads() && now < majority_until(); }
+    // It leads, or heard so lately of somebody who does that it gives its vote to nobody.
+    bool hears_leader(MonoTime now) const;
     // Who led in the epoch before the one in which this replica stood last, where that is known.
     std::optional<NodeId> deposed() const noexcept { return deposed_; }
 
@@ -222,7 +226,7 @@ private:
     void tick(MonoTime now, Unattached& role);
     void on(MonoTime now, NodeId from, const VoteRequest& q);
     void on(MonoTime now, NodeId from, const EndQuorumEpochRequest& q);
-    bool hears_leader(MonoTime now) const;
+    void hear_leader(MonoTime now, Follower& role);
     // candidate.cpp
     void become_prospective(MonoTime now);
     void become_candidate(MonoTime now);
@@ -240,13 +244,13 @@ private:
     void on(MonoTime now, NodeId from, const FetchRequest& q);
     void on(MonoTime now, NodeId from, const BeginQuorumEpochResponse& r);
     std::optional<FetchResponse> refuse(const FetchRequest& q) const;
-    void note_progress(MonoTime now, NodeId from, const ReplicaKey& replica);
+    void note_progress(MonoTime now, NodeId from, const ReplicaKey& replica, std::uint64_t lane);
     void answer_waiting();
     HeldFetches stop_leading();
     void refuse_all(const HeldFetches& held);
     void answer(NodeId to, const FetchRequest& q);
     void advance_leader(MonoTime now);
-    MonoTime majority_since(const Leader& role, MonoTime Progress::*when) const;
+    MonoTime majority_since(const Leader& role, MonoTime Progress::*when, MonoTime first) const;
     void resign_if_lost(MonoTime now);
     MonoTime quorum_lost_at(const Leader& role) const;
     ChangeRefusal may_change() const;
@@ -271,6 +275,8 @@ private:
     std::uint64_t fetches_;        // the last one's number
     std::uint32_t elections_ = 0;  // it stood in, one after the other, since a leader was known
     std::optional<NodeId> deposed_;
+    // It gives no vote before, nor stands itself: a leader counts on that (majority_until()).
+    MonoTime promised_until_{};
     MonoTime leave_it_until_{};  // to another that could be elected as well
     MonoTime now_{};             // of the last input that told it
     std::vector<Effect> effects_;

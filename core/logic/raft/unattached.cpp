@@ -9,7 +9,10 @@ void Raft::become_unattached(MonoTime now, Epoch epoch) {
     const HeldFetches held = stop_leading();
     if (epoch > state_.epoch) persist({epoch, {}, {}});
     const Duration wait = drawn_timeout();
-    role_ = Unattached{now + wait, now + config_.request_timeout / 10, {}};
+    const Duration soon = config_.request_timeout / 20;
+    const MonoTime ask_at = now + soon + Duration{rng_.between(0, soon.count())};
+    // Who was lost is the last to know.
+    role_ = Unattached{std::max(now + wait, promised_until_), ask_at, state_.leader};
     refuse_all(held);
 }
 
@@ -24,7 +27,8 @@ std::vector<NodeId> Raft::who_may_know() const {
 }
 
 void Raft::tick(MonoTime now, Unattached& role) {
-    if (stands() && now >= role.election_at) return become_prospective(now);
+    if (stands() && now >= std::max(role.election_at, promised_until_))
+        return become_prospective(now);
     if (now < role.ask_at) return;
     // Whoever is asked for records says who leads.
     std::vector<NodeId> others = who_may_know();
@@ -50,11 +54,9 @@ void Raft::ask_whether_leads(NodeId other) {
     send(other, FetchRequest{state_.epoch, self_, log_.last(), high_watermark_, ++fetches_});
 }
 
-bool Raft::hears_leader(MonoTime now) const {
-    if (leads()) return true;
-    const auto* follower = std::get_if<Follower>(&role_);
-    return follower != nullptr && follower->heard && now < follower->lost_at;
-}
+// What it promised to a leader outlasts the role: a later epoch says nothing of whether that one
+// still counts on it.
+bool Raft::hears_leader(MonoTime now) const { return leads() || now < promised_until_; }
 
 void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
     catch_up(now, q.epoch, {});
@@ -67,7 +69,7 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
         if (q.pre_vote) {
             r.granted = may_pre_vote(hears_leader(now), q.last, log_.last());
             if (r.granted) leave_it_to(now, q.candidate);
-        } else if (may_vote(state_, q.candidate, q.last, log_.last())) {
+        } else if (!hears_leader(now) && may_vote(state_, q.candidate, q.last, log_.last())) {
             r.granted = true;
             QuorumState promised = state_;
             promised.voted = q.candidate;
@@ -82,6 +84,7 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
 
 void Raft::on(MonoTime now, NodeId, const EndQuorumEpochRequest& q) {
     if (q.epoch < state_.epoch || q.leader == self_.id) return;
+    promised_until_ = {};
     become_unattached(now, q.epoch);
     QuorumState known = state_;
     known.leader = q.leader;

@@ -57,7 +57,7 @@ struct Digest {
     }
 };
 
-std::string digest(const Replica& r) {
+std::string digest(const Replica& r, MonoTime now) {
     std::string out =
         fmt::format("{} {} {} d{} ", r.state.epoch.v, r.state.voted ? r.state.voted->id.v : 0,
                     r.state.leader ? r.state.leader->v : 0, r.durable.v);
@@ -71,7 +71,8 @@ std::string digest(const Replica& r) {
     if (const auto* p = std::get_if<Prospective>(&r.raft->role())) ids(p->granted);
     if (const auto* c = std::get_if<Candidate>(&r.raft->role())) ids(c->granted);
     if (const auto* f = std::get_if<Follower>(&r.raft->role()))
-        out += fmt::format("{}{}{}", f->leader.v, f->asking, f->heard);
+        out += fmt::format("{}{}", f->leader.v, f->asking);
+    out += r.raft->hears_leader(now) ? "h" : "";
     if (const auto* l = std::get_if<Leader>(&r.raft->role())) {
         ids(l->not_told);
         for (const auto& [id, p] : l->progress) out += fmt::format("{}={} ", id.v, p.held.v);
@@ -82,7 +83,7 @@ std::string digest(const Replica& r) {
 
 std::uint64_t digest(const State& s) {
     std::string out = fmt::format("{} {}|", s.appends, s.crashes);
-    for (const Replica& r : s.world.replicas) out += digest(r) + "|";
+    for (const Replica& r : s.world.replicas) out += digest(r, s.world.now) + "|";
     std::vector<std::string> letters;
     for (const Letter& l : s.world.letters)
         letters.push_back(

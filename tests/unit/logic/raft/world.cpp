@@ -125,6 +125,7 @@ void World::perform(std::size_t i, Effect effect) {
         }
     } else if (auto* s = std::get_if<Send>(&effect)) {
         check_said(r, *s);
+        if (auto* fetch = std::get_if<FetchRequest>(&s->message)) put_on_lane(r, s->to, *fetch);
         letters.push_back({r.key.id, s->to, std::move(s->message), r.key});
     } else if (auto* f = std::get_if<SendFetched>(&effect)) {
         for (const Batch& b : r.log) {
@@ -157,7 +158,7 @@ void World::ask_part(std::size_t i) {
     Replica& r = replicas[i];
     r.download->ask_at = now + config_.request_timeout;
     parts.push_back({r.key.id, r.download->from, r.download->parts,
-                     FetchSnapshotRequest{r.raft->state().epoch, r.key, r.download->id}});
+                     FetchSnapshotRequest{r.raft->state().epoch, r.key, r.download->id, ++lanes_}});
 }
 
 void World::deliver_part(std::size_t part, bool keep) {
@@ -235,6 +236,24 @@ void World::check_leader(std::size_t i, Epoch epoch) {
         if (own == r.log.end() || !(*own == b->second))
             return broke("a leader lacks a committed record");
     }
+    check_leases(i);
+}
+
+// INV-128: who is sure of its majority has no successor yet.
+void World::check_leases(std::size_t i) {
+    for (std::size_t k = 0; k < replicas.size(); ++k) {
+        const auto& other = replicas[k].raft;
+        if (k != i && other && other->has_majority(now))
+            broke("another leads while a leader is sure of its majority");
+    }
+}
+
+void World::put_on_lane(Replica& r, NodeId to, FetchRequest& fetch) {
+    Replica::Lane& lane = r.lanes[to];
+    if (lane.id == 0 || lane.waits) lane.id = ++lanes_;
+    lane.number = fetch.number;
+    lane.waits = true;
+    fetch.lane = lane.id;
 }
 
 // What is said is on the disk before.
@@ -282,8 +301,16 @@ void World::tick(std::size_t i) {
 
 void World::deliver(std::size_t letter, bool keep) {
     const Letter l = letters[letter];
-    if (!keep) lose(letter);
+    if (!keep) {
+        lose(letter);
+    } else if (auto* again = std::get_if<FetchRequest>(&letters[letter].message)) {
+        again->lane = ++lanes_;  // twice on one connection nothing comes
+    }
     check_vote(l);
+    if (const auto* answer = std::get_if<FetchResponse>(&l.message)) {
+        Replica::Lane& lane = replicas[index(l.to)].lanes[l.from];
+        if (lane.number == answer->number) lane.waits = false;
+    }
     call(index(l.to), [&](Raft& r) { r.receive(now, l.from, l.message); });
 }
 
@@ -324,6 +351,7 @@ void World::crash(std::size_t i, std::size_t kept) {
     r.raft.reset();
     r.syncs.clear();
     r.download.reset();
+    r.lanes.clear();
     std::size_t left = 0;
     while (left < r.log.size() && r.log[left].end() <= r.durable) ++left;
     r.log.resize(std::min(r.log.size(), left + kept));

@@ -35,6 +35,12 @@ struct Replica {
         MonoTime ask_at{};  // again
     };
     std::optional<Download> download;  // gone with the process
+    // A connection to each of the others, a new one after a fetch without an answer.
+    struct Lane {
+        std::uint64_t id = 0, number = 0;
+        bool waits = false;
+    };
+    std::map<NodeId, Lane> lanes;
     Offset log_end() const { return log.empty() ? snapshot.end : log.back().end(); }
 };
 
@@ -104,6 +110,8 @@ private:
     void append_to(Replica& r, const Batch& batch);
     void check_committed(std::size_t i, Offset high_watermark);
     void check_leader(std::size_t i, Epoch epoch);
+    void check_leases(std::size_t i);
+    void put_on_lane(Replica& r, NodeId to, FetchRequest& fetch);
     void check_vote(const Letter& letter);
     void check_said(const Replica& r, const Send& said);
     void ask_part(std::size_t i);
@@ -120,7 +128,7 @@ private:
     RaftConfig config_;
     VoterSet first_;
     Rng seed_;
-    std::uint64_t starts_ = 0, payloads_ = 0, directories_ = 0;
+    std::uint64_t starts_ = 0, payloads_ = 0, directories_ = 0, lanes_ = 0;
     std::map<std::int64_t, Batch> committed_;  // by base offset
     std::map<LogEnd, Content> snapshots_;      // every one that was taken
     std::map<Epoch, NodeId> leaders_;
