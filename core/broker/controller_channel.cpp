@@ -27,13 +27,17 @@ Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::connect(Deadline dea
         conn->close();
         return started.error();
     }
+    if (local_.quorum().leader() != leader) {  // follow() did not know of this one
+        conn->close();
+        return Error{Errc::busy, 0, "controller.changed"};
+    }
     conn_ = conn;
     to_ = *leader;
     return conn;
 }
 
 void ControllerChannel::follow(NodeId controller) {
-    if (conn_ != nullptr && to_ != controller && controller.v >= 0) conn_->close();
+    if (conn_ != nullptr && to_ != controller && controller.v >= 0) conn_->give_up();
 }
 
 void ControllerChannel::close() {

@@ -96,14 +96,14 @@ Duration Lifecycle::beat(fiber::StopToken stop) {
         q, env_.clock.in(config_.session / 2), stop, &by_own);
     if (!answer.ok()) return kSoon;
     judge(*answer, sent, by_own);
-    if (fenced_ || leaving_ || (by_own && !local_.active())) return kSoon;
+    if (fenced_ || leaving_ || sent < deposed_at_) return kSoon;
     // By its own word the lease is shorter.
     return by_own ? config_.heartbeat / 2 : config_.heartbeat;
 }
 
 void Lifecycle::own_controller_deposed() {
-    if (!by_own_) return;
-    hooks_.lease(env_.clock.now());
+    deposed_at_ = env_.clock.now();
+    hooks_.lease(deposed_at_);
     hurrying_ = true;
     hurry_.notify_all();
 }
@@ -123,13 +123,13 @@ void Lifecycle::judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent
         env_.probe.emit([&] { return probe::BrokerRegistered{epoch_, answer.is_fenced}; });
     fenced_ = answer.is_fenced;
     may_leave_ = answer.should_shut_down;
-    by_own_ = by_own;
     MonoTime until = sent + controller::broker_lease(config_.session);
-    if (by_own) {
-        const MonoTime own = local_.own_lease();
-        until = own == MonoTime::never() ? own : std::min(until, own);
-    }
-    hooks_.lease(fenced_ ? sent : until);
+    if (by_own) until = std::min(until, local_.own_lease());
+    // With no other broker nobody else can lead.
+    if (by_own && local_.image().brokers.size() <= 1) until = local_.own_lease();
+    // Its successor counts from the moment at which the controller here lost the quorum.
+    if (fenced_ || sent < deposed_at_) until = sent;
+    hooks_.lease(until);
     changed_.notify_all();
 }
 

@@ -40,8 +40,8 @@ public:
     // Controlled shutdown: parks until others lead what this node led, at most until `deadline`.
     void shut_down(Deadline deadline);
 
-    // The controller of this process has lost the quorum: what it said of this broker counts no
-    // more. Never parks.
+    // The controller of this process has lost the quorum: its successor waits less long for this
+    // broker than for others, so what was said of it counts no more. Never parks.
     void own_controller_deposed();
 
     // Of the registration; -1 before.
@@ -62,8 +62,8 @@ private:
     Uuid incarnation_;
     std::int64_t epoch_ = -1;
     bool fenced_ = true, leaving_ = false, may_leave_ = false, ended_ = false, forgotten_ = false;
-    bool by_own_ = false;  // the last answer was that of this process
     fiber::Condition changed_, hurry_;
     bool hurrying_ = false;
+    MonoTime deposed_at_{};
 };
 }  // namespace faultline::broker

@@ -21,12 +21,31 @@ BrokerSessions::Session* BrokerSessions::find(NodeId broker, std::int64_t epoch)
     return it == sessions_.end() || it->second.epoch != epoch ? nullptr : &it->second;
 }
 
+const BrokerSessions::Session* BrokerSessions::find(NodeId broker, std::int64_t epoch) const {
+    const auto it = sessions_.find(broker);
+    return it == sessions_.end() || it->second.epoch != epoch ? nullptr : &it->second;
+}
+
+bool BrokerSessions::ending(NodeId broker, std::int64_t epoch) const {
+    const Session* s = find(broker, epoch);
+    return s != nullptr && s->ending;
+}
+
+bool BrokerSessions::over(NodeId broker, std::int64_t epoch) const {
+    const Session* s = find(broker, epoch);
+    return s != nullptr && (s->refused || env_.clock.now() - s->heard >= session_);
+}
+
+void BrokerSessions::lose(NodeId broker, std::int64_t epoch) {
+    lost_(broker, epoch);
+    if (Session* s = find(broker, epoch)) s->ending = false;
+}
+
 void BrokerSessions::follow(const model::MetadataImage& image) {
     std::erase_if(sessions_, [&](const auto& s) { return image.broker(s.first) == nullptr; });
     for (const model::BrokerImage& b : image.brokers) {
         Session& s = sessions_[b.id];
-        if (s.epoch != b.epoch)
-            s = {b.epoch, {b.host, b.port}, true, env_.clock.now(), false, false};
+        if (s.epoch != b.epoch) s = {b.epoch, {b.host, b.port}, true, env_.clock.now()};
         if (s.fenced && !b.fenced) s.heard = env_.clock.now();
         s.fenced = b.fenced;
         if (s.fenced || s.watched || b.id == self_) continue;
@@ -48,7 +67,7 @@ void BrokerSessions::touch(NodeId broker, std::int64_t epoch) {
     Session* s = find(broker, epoch);
     if (s == nullptr) return;
     s->heard = env_.clock.now();
-    s->broken = false;
+    s->broken = s->refused = false;
 }
 
 bool BrokerSessions::alive(NodeId broker, std::int64_t epoch) const {
@@ -73,11 +92,11 @@ void BrokerSessions::watch(NodeId broker, std::int64_t epoch, fiber::StopToken s
             // While a process ends its port may be open for a moment longer than its connections.
             if (env_.clock.now() - since > kConnectAgain) pause = kConnectSoon;
         } else if (is_refused(conn.error())) {
-            if (find(broker, epoch) != nullptr) {
+            if (Session* gone = find(broker, epoch)) {
                 env_.probe.reached(probe::Site::broker_gone_at_once);
-                lost_(broker, epoch);
+                gone->refused = gone->ending = true;
+                lose(broker, epoch);
             }
-            return;
         }
         env_.fibers.sleep_until(env_.clock.in(pause), stop);
         pause = std::min(pause * 2, kConnectAgain);
@@ -95,12 +114,14 @@ void BrokerSessions::expire(fiber::StopToken stop) {
             for (auto& [id, s] : sessions_) s.heard = s.heard + late;
         }
         std::vector<std::pair<NodeId, std::int64_t>> over;
-        for (const auto& [id, s] : sessions_) {
-            if (!s.fenced && env_.clock.now() - s.heard >= session_) over.emplace_back(id, s.epoch);
+        for (auto& [id, s] : sessions_) {
+            if (s.fenced || env_.clock.now() - s.heard < session_) continue;
+            s.ending = true;
+            over.emplace_back(id, s.epoch);
         }
         for (const auto& [id, epoch] : over) {
             env_.probe.reached(probe::Site::broker_session_expired);
-            lost_(id, epoch);
+            lose(id, epoch);
         }
     }
 }

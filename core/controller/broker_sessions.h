@@ -24,6 +24,11 @@ public:
     void suspect(NodeId broker, Duration left);
     // A heartbeat came.
     void touch(NodeId broker, std::int64_t epoch);
+    // `lost` was called, and is still to be told for: it may park before it decides. What is
+    // answered to that broker now must come after it.
+    bool ending(NodeId broker, std::int64_t epoch) const;
+    // Still not heard of, when it comes to the decision.
+    bool over(NodeId broker, std::int64_t epoch) const;
     // Heard of within its session, and its connection has not broken since.
     bool alive(NodeId broker, std::int64_t epoch) const;
 
@@ -34,11 +39,15 @@ private:
         bool fenced = true;
         MonoTime heard{};
         bool broken = false;   // its connection broke after the last heartbeat
+        bool refused = false;  // and its port was refused
+        bool ending = false;   // `lost` is under way
         bool watched = false;  // a fiber looks after it
     };
     void watch(NodeId broker, std::int64_t epoch, fiber::StopToken stop);
     void expire(fiber::StopToken stop);
     Session* find(NodeId broker, std::int64_t epoch);
+    const Session* find(NodeId broker, std::int64_t epoch) const;
+    void lose(NodeId broker, std::int64_t epoch);
 
     Env& env_;
     NodeId self_;

@@ -171,7 +171,9 @@ void Controller::fence(NodeId broker, std::int64_t epoch) {
     const auto done = decide([&](const model::MetadataImage& image) {
         logic::Decision<bool> d;
         const model::BrokerImage* b = image.broker(broker);
-        if (b != nullptr && b->epoch == epoch)
+        // It may have shown that it lives while this waited for its turn.
+        const bool over = sessions_ != nullptr && sessions_->over(broker, epoch);
+        if (b != nullptr && b->epoch == epoch && over)
             d.records = logic::fence_broker(image, broker, topic_defaults());
         d.response = !d.records.empty();
         return d;
@@ -216,7 +218,9 @@ Result<wire::BrokerHeartbeatResponse> Controller::serve(
         return Error{Errc::fenced, 0, "controller.no_majority"};
     // Most heartbeats change nothing, and do not wait for their turn.
     auto quick = logic::heartbeat(image_, request, topic_defaults());
-    if (quick.records.empty()) return std::move(quick.response);
+    const bool ending =
+        sessions_ != nullptr && sessions_->ending(NodeId{request.broker_id}, request.broker_epoch);
+    if (quick.records.empty() && !ending) return std::move(quick.response);
     return decide([&](const model::MetadataImage& image) {
         return logic::heartbeat(image, request, topic_defaults());
     });

@@ -32,14 +32,18 @@ void QuorumPeer::run(Lane& lane, fiber::StopToken stop) {
         if (done.ok()) done = exchange(lane, message, stop);
         if (done.ok()) continue;
         if (done.code() == Errc::cancelled) break;
-        bool gone = is_refused(done.error());
+        // Of where it is now: it may have moved while this was tried.
+        const auto refused = [&](const Error& e) {
+            return is_refused(e) && lane.tried == config_.endpoint;
+        };
+        bool gone = refused(done.error());
         if (lane.conn != nullptr) {
             lane.conn->close();
             lane.conn.reset();
             // The stream broke: whether the process went with it shows at once.
             if (done.code() != Errc::timed_out) {
                 const auto again = connect(lane, stop);
-                gone = !again.ok() && is_refused(again.error());
+                gone = !again.ok() && refused(again.error());
             }
         }
         events_.unreachable(config_.node, std::holds_alternative<raft::FetchRequest>(message),
@@ -55,6 +59,7 @@ Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
     lane.conn.reset();
     const Deadline deadline = env_.clock.in(config_.request_timeout);
     const Endpoint to = config_.endpoint;
+    lane.tried = to;
     FL_TRY(auto stream, env_.net.connect(to, deadline, stop));
     auto conn = std::make_shared<rpc::ClientConn>(
         env_.fibers, std::move(stream), rpc::ClientConnOptions{.client_id = "quorum"}, env_.probe);

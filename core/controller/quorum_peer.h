@@ -55,7 +55,8 @@ private:
         std::deque<raft::Message> waiting;
         fiber::Condition more;
         std::shared_ptr<rpc::ClientConn> conn;
-        Endpoint to;  // of conn
+        Endpoint to;     // of conn
+        Endpoint tried;  // last
     };
     void run(Lane& lane, fiber::StopToken stop);
     Result<void> connect(Lane& lane, fiber::StopToken stop);

@@ -193,6 +193,16 @@ void ClusterLogs::appended(NodeId node, const probe::BatchAppended& a) {
     r.end = a.last.v + 1;
 }
 
+// It does what the leader of an earlier epoch told it, and whoever committed the batch since did
+// not count it.
+bool ClusterLogs::knows_no_better(const Partition& p, NodeId node, const Replica& r,
+                                  const Committed& lost) {
+    if (r.part != Part::follower || r.epoch >= lost.reign) return false;
+    return std::ranges::any_of(p.replicas, [&](const Replica& by) {
+        return by.part == Part::leader && by.epoch == lost.reign && (by.isr & bit(node)) == 0;
+    });
+}
+
 void ClusterLogs::truncated(NodeId node, const probe::LogTruncated& t) {
     Partition* p = find(t.partition);
     if (p == nullptr) return;
@@ -208,7 +218,8 @@ void ClusterLogs::truncated(NodeId node, const probe::LogTruncated& t) {
     const auto lost = std::ranges::upper_bound(p->committed, t.to.v - 1, {}, &Committed::last);
     if (lost != p->committed.end() && lost->last >= deleted) {
         const Batch* own = batch_at(r, lost->first);
-        if (own != nullptr && own->same(*lost)) cut_ = *lost;
+        const bool shared = own != nullptr && own->same(*lost);
+        if (shared && !knows_no_better(*p, node, r, *lost)) cut_ = *lost;
     }
     shorten(r, t.to.v);
     r.start = std::min(r.start, r.end);

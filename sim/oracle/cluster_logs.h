@@ -114,6 +114,8 @@ private:
     bool fresh();
     void opened(NodeId node, const probe::LogOpened& o);
     void appended(NodeId node, const probe::BatchAppended& a);
+    static bool knows_no_better(const Partition& p, NodeId node, const Replica& r,
+                                const Committed& lost);
     void truncated(NodeId node, const probe::LogTruncated& t);
     void moved(NodeId node, const probe::LogStartMoved& m);
     void takes_part(NodeId node, probe::PartitionKey key, Epoch epoch, Part part, NodeId leader);

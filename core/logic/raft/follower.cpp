@@ -96,15 +96,18 @@ void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q) {
     send(from, r);
 }
 
+// INV-128  What the leader answered counts as heard, whatever became of the question: a later fetch
+// on the same connection tells it that the answer has come.
 void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
-    if (catch_up(now, r.epoch, r.leader)) return;
+    const bool changed = catch_up(now, r.epoch, r.leader);
+    const bool leads = r.epoch == state_.epoch && r.leader == from && r.error == RaftError::none;
     // A leader that was lost of sight, or had said good-bye, answers as one.
     const bool looks =
         std::holds_alternative<Unattached>(role_) || std::holds_alternative<Prospective>(role_);
-    if (looks && r.epoch == state_.epoch && r.leader == from && r.error == RaftError::none) {
-        become_follower(now, r.epoch, from);
-        return hear_leader(now, std::get<Follower>(role_));
-    }
+    if (leads && looks) become_follower(now, r.epoch, from);
+    if (auto* led = std::get_if<Follower>(&role_); leads && led != nullptr && led->leader == from)
+        hear_leader(now, *led);
+    if (changed || (leads && looks)) return;
     // Another says who leads. That is asked and not believed: it may be gone, and what two tell
     // each other of it must not keep them from an election.
     if (auto* lost = std::get_if<Unattached>(&role_); lost != nullptr) {
@@ -121,7 +124,6 @@ void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     if (r.error != RaftError::none) {
         return fetch_later(now);
     }
-    hear_leader(now, *role);
     if (r.snapshot) {
         role->installing = true;
         role->wanted = *r.snapshot;
@@ -141,8 +143,9 @@ bool Raft::snapshot_part(MonoTime now, NodeId from, const FetchSnapshotResponse&
     if (catch_up(now, r.epoch, r.leader)) return false;
     auto* role = std::get_if<Follower>(&role_);
     if (role == nullptr || role->leader != from || r.epoch != state_.epoch) return false;
+    if (r.error != RaftError::none) return false;
     hear_leader(now, *role);
-    return r.error == RaftError::none && awaits_snapshot(r.id);
+    return awaits_snapshot(r.id);
 }
 
 void Raft::snapshot_loaded(MonoTime now, const LogEnd& id, VoterSet voters) {

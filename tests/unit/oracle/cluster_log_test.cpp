@@ -135,6 +135,12 @@ TEST_CASE("committed-agree: a replica cuts what was committed", "[oracle]") {
         h.probe(1, probe::LogStartMoved{h.p, Offset{0}, Offset{1}}).cut(2, 1, 0);
         CHECK(h.verdict() == 0);
     }
+    for (const std::uint64_t isr : {0b0110U, 0b1110U}) {
+        // It does what an earlier leader said, and is not counted by the one that committed since.
+        History h(141);
+        h.begun().write_all(1, 1).follow(1, 2, 2).lead(2, 2, isr).hw(2, 2, 2).cut(3, 2, 1);
+        CHECK(h.verdict() == (isr == 0b0110U ? 0 : 141));
+    }
     {
         // Begun again at a higher offset.
         History h(141);

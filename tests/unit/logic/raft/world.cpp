@@ -125,7 +125,8 @@ void World::perform(std::size_t i, Effect effect) {
         }
     } else if (auto* s = std::get_if<Send>(&effect)) {
         check_said(r, *s);
-        if (auto* fetch = std::get_if<FetchRequest>(&s->message)) put_on_lane(r, s->to, *fetch);
+        if (const auto* fetch = std::get_if<FetchRequest>(&s->message))
+            return fetch_from(r, s->to, *fetch);
         letters.push_back({r.key.id, s->to, std::move(s->message), r.key});
     } else if (auto* f = std::get_if<SendFetched>(&effect)) {
         for (const Batch& b : r.log) {
@@ -157,13 +158,19 @@ void World::perform(std::size_t i, Effect effect) {
 void World::ask_part(std::size_t i) {
     Replica& r = replicas[i];
     r.download->ask_at = now + config_.request_timeout;
-    parts.push_back({r.key.id, r.download->from, r.download->parts,
-                     FetchSnapshotRequest{r.raft->state().epoch, r.key, r.download->id, ++lanes_}});
+    if (r.download->lane == 0) r.download->lane = ++lanes_;
+    parts.push_back(
+        {r.key.id, r.download->from, r.download->parts,
+         FetchSnapshotRequest{r.raft->state().epoch, r.key, r.download->id, r.download->lane}});
 }
 
 void World::deliver_part(std::size_t part, bool keep) {
     const Part p = parts[part];
-    if (!keep) lose_part(part);
+    if (!keep) {
+        lose_part(part);
+    } else if (auto* again = std::get_if<FetchSnapshotRequest>(&parts[part].message)) {
+        again->lane = ++lanes_;
+    }
     if (!replicas[index(p.to)].raft) return;
     std::holds_alternative<FetchSnapshotRequest>(p.message) ? serve(p) : take(p);
 }
@@ -248,12 +255,23 @@ void World::check_leases(std::size_t i) {
     }
 }
 
-void World::put_on_lane(Replica& r, NodeId to, FetchRequest& fetch) {
+void World::fetch_from(Replica& r, NodeId to, FetchRequest fetch) {
     Replica::Lane& lane = r.lanes[to];
-    if (lane.id == 0 || lane.waits) lane.id = ++lanes_;
+    if (lane.asked && now < *lane.asked + config_.request_timeout) {
+        lane.next = std::move(fetch);
+        return;
+    }
+    if (lane.id == 0 || lane.asked) lane.id = ++lanes_;
     lane.number = fetch.number;
-    lane.waits = true;
+    lane.asked = now;
     fetch.lane = lane.id;
+    letters.push_back({r.key.id, to, std::move(fetch), r.key});
+}
+
+void World::answered(Replica& r, NodeId to) {
+    Replica::Lane& lane = r.lanes[to];
+    lane.asked.reset();
+    if (auto next = std::exchange(lane.next, {})) fetch_from(r, to, *std::move(next));
 }
 
 // What is said is on the disk before.
@@ -293,6 +311,7 @@ void World::tick(std::size_t i) {
         if (!replicas[i].raft->awaits_snapshot(d->id)) {
             d.reset();
         } else {
+            d->lane = 0;  // the answer did not come
             ask_part(i);
         }
     }
@@ -302,21 +321,42 @@ void World::tick(std::size_t i) {
 void World::deliver(std::size_t letter, bool keep) {
     const Letter l = letters[letter];
     if (!keep) {
-        lose(letter);
+        take_out(letter);
     } else if (auto* again = std::get_if<FetchRequest>(&letters[letter].message)) {
         again->lane = ++lanes_;  // twice on one connection nothing comes
     }
     check_vote(l);
     if (const auto* answer = std::get_if<FetchResponse>(&l.message)) {
-        Replica::Lane& lane = replicas[index(l.to)].lanes[l.from];
-        if (lane.number == answer->number) lane.waits = false;
+        // What was asked next leaves when this has been looked at.
+        Replica& to = replicas[index(l.to)];
+        call(index(l.to), [&](Raft& r) { r.receive(now, l.from, l.message); });
+        if (to.lanes[l.from].asked && to.lanes[l.from].number == answer->number)
+            answered(to, l.from);
+        return;
     }
     call(index(l.to), [&](Raft& r) { r.receive(now, l.from, l.message); });
 }
 
-void World::lose(std::size_t letter) {
+void World::take_out(std::size_t letter) {
     std::swap(letters[letter], letters.back());
     letters.pop_back();
+}
+
+void World::lose(std::size_t letter) {
+    const Letter l = letters[letter];
+    take_out(letter);
+    if (const auto* q = std::get_if<FetchRequest>(&l.message)) broke_off(l.from, l.to, q->number);
+    if (const auto* r = std::get_if<FetchResponse>(&l.message)) broke_off(l.to, l.from, r->number);
+}
+
+// With what was on it the connection is gone, and who asked hears of that.
+void World::broke_off(NodeId asker, NodeId asked, std::uint64_t number) {
+    Replica& r = replicas[index(asker)];
+    Replica::Lane& lane = r.lanes[asked];
+    if (!r.raft || !lane.asked || lane.number != number) return;
+    lane.id = 0;
+    answered(r, asked);
+    call(index(asker), [&](Raft& raft) { raft.unreachable(now, asked, true, false); });
 }
 
 void World::flush(std::size_t i) {

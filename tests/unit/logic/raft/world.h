@@ -33,12 +33,15 @@ struct Replica {
         LogEnd id;
         int parts = 0;
         MonoTime ask_at{};  // again
+        std::uint64_t lane = 0;
     };
     std::optional<Download> download;  // gone with the process
-    // A connection to each of the others, a new one after a fetch without an answer.
+    // A connection to each of the others: one fetch at a time, the newest of those that wait next.
+    // Another connection when an answer did not come in time.
     struct Lane {
         std::uint64_t id = 0, number = 0;
-        bool waits = false;
+        std::optional<MonoTime> asked;  // without an answer
+        std::optional<FetchRequest> next;
     };
     std::map<NodeId, Lane> lanes;
     Offset log_end() const { return log.empty() ? snapshot.end : log.back().end(); }
@@ -111,7 +114,10 @@ private:
     void check_committed(std::size_t i, Offset high_watermark);
     void check_leader(std::size_t i, Epoch epoch);
     void check_leases(std::size_t i);
-    void put_on_lane(Replica& r, NodeId to, FetchRequest& fetch);
+    void fetch_from(Replica& r, NodeId to, FetchRequest fetch);
+    void answered(Replica& r, NodeId to);
+    void take_out(std::size_t letter);
+    void broke_off(NodeId asker, NodeId asked, std::uint64_t number);
     void check_vote(const Letter& letter);
     void check_said(const Replica& r, const Send& said);
     void ask_part(std::size_t i);
