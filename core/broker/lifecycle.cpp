@@ -124,9 +124,11 @@ void Lifecycle::judge(const wire::BrokerHeartbeatResponse& answer, MonoTime sent
     fenced_ = answer.is_fenced;
     may_leave_ = answer.should_shut_down;
     MonoTime until = sent + controller::broker_lease(config_.session);
-    if (by_own) until = std::min(until, local_.own_lease());
-    // With no other broker nobody else can lead.
-    if (by_own && local_.image().brokers.size() <= 1) until = local_.own_lease();
+    if (by_own) {
+        const MonoTime own = local_.own_lease();
+        const bool only = local_.image().brokers.size() <= 1;  // nobody else can lead
+        until = only ? own : std::min(until, own);
+    }
     // Its successor counts from the moment at which the controller here lost the quorum.
     if (fenced_ || sent < deposed_at_) until = sent;
     hooks_.lease(until);

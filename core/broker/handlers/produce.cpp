@@ -129,23 +129,24 @@ void tell_leaders(Shard& shard, wire::Version version, ProduceResponse& response
     }
 }
 
+void refuse(Work& work, std::size_t commit, KafkaError error) {
+    const auto [topic, partition] = work.places[commit];
+    PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
+    p.error_code = error;
+    p.base_offset = -1;
+}
+
 void wait_for_commits(Shard& shard, Work& work, Deadline deadline, fiber::StopToken stop) {
     const auto errors = shard.wait_committed(work.commits, deadline, stop);
     for (std::size_t i = 0; i < errors.size(); ++i) {
-        if (errors[i] == KafkaError::none) continue;
-        const auto [topic, partition] = work.places[i];
-        PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
-        p.error_code = errors[i];
-        p.base_offset = -1;
+        if (errors[i] != KafkaError::none) refuse(work, i, errors[i]);
     }
 }
+
 // Some had to be waited for, and what the others did meanwhile is of the past.
 void refuse_commits(Work& work) {
-    for (const auto& [topic, partition] : work.places) {
-        PartitionResponse& p = work.response.responses[topic].partition_responses[partition];
-        p.error_code = KafkaError::not_leader_or_follower;
-        p.base_offset = -1;
-    }
+    for (std::size_t i = 0; i < work.places.size(); ++i)
+        refuse(work, i, KafkaError::not_leader_or_follower);
 }
 }  // namespace
 

@@ -87,8 +87,8 @@ void Raft::leave_it_to(MonoTime now, const ReplicaKey& candidate) {
     if (candidate.id < self_.id) leave_it_until_ = now + config_.election_timeout / 8;
 }
 
-// There is nothing to wait for when too many denied their votes, little when one did, who stands
-// itself: it is tried again after a short time of its own (KIP-595, back-off).
+// There is nothing to wait for when too many denied their votes, and little when one did, who most
+// likely stands itself: it is tried again after a short time of its own (KIP-595, back-off).
 void Raft::back_off(MonoTime now, Candidate& role) {
     const VoterSet& voters = voters_.current();
     const bool lost = voters.size() - role.denied.size() < voters.majority();
