@@ -182,7 +182,7 @@ Result<void> Quorum::perform(raft::Effect& effect) {
         announced_ = false;
         env_.probe.emit([&] {
             return probe::PartitionFollows{log_key_, raft_->state().epoch,
-                                           raft_->state().leader.value_or(model::kNoLeader)};
+                                           raft_->leader().value_or(model::kNoLeader)};
         });
         events_.leads(std::nullopt);
         handed_out_.notify_all();
@@ -390,7 +390,7 @@ Result<wire::EndQuorumEpochResponse> Quorum::end_epoch(const wire::EndQuorumEpoc
     response.topics.resize(1);
     response.topics[0].topic_name = kMetadataTopic;
     auto& p = response.topics[0].partitions.emplace_back();
-    p.leader_id = raft_->state().leader ? raft_->state().leader->v : -1;
+    p.leader_id = raft_->leader().value_or(model::kNoLeader).v;
     p.leader_epoch = raft_->state().epoch.v;
     return response;
 }
@@ -404,7 +404,7 @@ Result<wire::FetchResponse> Quorum::fetch(const wire::FetchRequest& request, std
            ask(q.replica.id, q, kind_of<raft::FetchResponse>(), q.number, &records));
     auto response = to_wire(std::get<raft::FetchResponse>(answer), std::move(records));
     response.responses[0].partitions[0].log_start_offset = raft_->log().start.v;
-    if (const auto leader = raft_->state().leader) {
+    if (const auto leader = raft_->leader()) {
         // Who asks may know nothing but a bootstrap server.
         const auto at = *leader == config_.node ? config_.advertised : endpoint_of(*leader);
         if (at) response.node_endpoints.push_back({leader->v, at->host, at->port, {}, {}});

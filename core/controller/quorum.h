@@ -97,7 +97,7 @@ public:
     const raft::Raft& raft() const { return *raft_; }
     const QuorumConfig& config() const noexcept { return config_; }
     // Who leads, as far as is known, and where it listens for brokers and controllers.
-    std::optional<NodeId> leader() const { return raft_->state().leader; }
+    std::optional<NodeId> leader() const { return raft_->leader(); }
     std::optional<Endpoint> endpoint_of(NodeId node) const;
     // All below is what this node acts on: caught_up() has returned. What is merely read is not
     // said to a controller: it would unfence a broker whose partitions do not know yet who leads

@@ -61,10 +61,14 @@ void Raft::unreachable(MonoTime now, NodeId peer, bool was_fetch, bool gone) {
     if (role == nullptr || role->leader != peer || role->installing) return;
     if (was_fetch && role->asking)
         role->ask_again_at = std::min(role->ask_again_at, now + config_.request_timeout / 20);
-    if (!gone) return;
-    promised_until_ = {};  // it leads nothing
-    // Who asks alone is elected at once.
-    role->lost_at = std::min(role->lost_at, now + turn(peer));
+    if (gone) leader_is_gone(now, *role);
+}
+
+// Whom it follows leads no more, or runs no more: nothing promised to it counts, and who asks alone
+// is elected at once.
+void Raft::leader_is_gone(MonoTime now, Follower& role) {
+    promised_until_ = {};
+    role.lost_at = std::min(role.lost_at, now + turn(role.leader));
 }
 
 // Asks from what is on the disk: the leader counts it as held.
@@ -92,7 +96,7 @@ void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q) {
         if (!known && q.leader != self_.id) become_follower(now, q.epoch, q.leader);
     }
     r.epoch = state_.epoch;
-    r.leader = state_.leader;
+    r.leader = leader();
     send(from, r);
 }
 
@@ -122,6 +126,7 @@ void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     if (!role->asking || role->installing || r.number != role->number) return;
     role->asking = false;
     if (r.error != RaftError::none) {
+        if (r.error == RaftError::not_leader) leader_is_gone(now, *role);
         return fetch_later(now);
     }
     if (r.snapshot) {

@@ -145,7 +145,7 @@ std::optional<FetchResponse> Raft::refuse(const FetchRequest& q) const {
     r.asked = q.epoch;
     r.number = q.number;
     r.epoch = state_.epoch;
-    r.leader = state_.leader;
+    r.leader = leader();
     r.high_watermark = high_watermark_;
     r.error = judge(q.epoch, state_.epoch, leads());
     if (r.error == RaftError::none) {
@@ -183,7 +183,7 @@ FetchSnapshotResponse Raft::serve_snapshot(MonoTime now, NodeId from,
                                            const FetchSnapshotRequest& q) {
     now_ = now;
     resign_if_lost(now);
-    FetchSnapshotResponse r{RaftError::none, state_.epoch, state_.leader, q.id};
+    FetchSnapshotResponse r{RaftError::none, state_.epoch, leader(), q.id};
     r.error = judge(q.epoch, state_.epoch, leads());
     if (r.error != RaftError::none) return r;
     note_progress(now, from, q.replica, q.lane);
@@ -206,7 +206,7 @@ void Raft::answer(NodeId to, const FetchRequest& q) {
     r.asked = q.epoch;
     r.number = q.number;
     r.epoch = state_.epoch;
-    r.leader = state_.leader;
+    r.leader = leader();
     r.high_watermark = high_watermark_;
     Progress& p = std::get<Leader>(role_).progress[to];
     p.answered = now_;

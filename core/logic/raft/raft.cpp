@@ -134,6 +134,11 @@ std::optional<Offset> Raft::append(std::int32_t count, std::uint64_t payload) {
     return base;
 }
 
+std::optional<NodeId> Raft::leader() const {
+    if (state_.leader == self_.id && !leads()) return {};
+    return state_.leader;
+}
+
 bool Raft::ready() const noexcept {
     const auto* leader = std::get_if<Leader>(&role_);
     return leader != nullptr && high_watermark_ > leader->epoch_start;

@@ -190,6 +190,9 @@ public:
     const VoterHistory& voters() const noexcept { return voters_; }
     Offset high_watermark() const noexcept { return high_watermark_; }
     bool leads() const noexcept { return std::holds_alternative<Leader>(role_); }
+    // Who leads in its epoch, as far as it knows: not this replica when its reign is over. Nobody
+    // has to follow it for a fetch time-out to find that out.
+    std::optional<NodeId> leader() const;
     // It leads, and what it decides is decided on all that was ever committed.
     bool ready() const noexcept;
     // INV-128  Until then nobody else is elected, as long as clocks run alike: as many voters as it
@@ -259,6 +262,7 @@ private:
     void tick(MonoTime now, Follower& role);
     void on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q);
     void on(MonoTime now, NodeId from, const FetchResponse& r);
+    void leader_is_gone(MonoTime now, Follower& role);
     void fetch(MonoTime now);
     void fetch_later(MonoTime now);
     void take(const FetchResponse& r);

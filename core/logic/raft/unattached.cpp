@@ -78,7 +78,7 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
         }
     }
     r.epoch = state_.epoch;
-    r.leader = state_.leader;
+    r.leader = leader();
     send(from, r);
 }
 

@@ -33,6 +33,22 @@ struct Gap {
     Duration unnoticed, election;  // until the first one stands, and then until another leads
 };
 
+ReplicaKey key(std::int32_t id) { return {NodeId{id}, Uuid{0, static_cast<std::uint64_t>(id)}}; }
+
+// What `raft` sent last, of that kind.
+template <typename M>
+M sent(Raft& raft) {
+    std::optional<M> last;
+    for (const Effect& e : raft.effects()) {
+        const auto* send = std::get_if<Send>(&e);
+        const auto* m = send ? std::get_if<M>(&send->message) : nullptr;
+        if (m != nullptr) last = *m;
+    }
+    raft.effects().clear();
+    REQUIRE(last);
+    return *last;
+}
+
 // The leader of `voters` is heard no more.
 Gap without_leader(std::size_t voters, std::uint64_t seed) {
     test::World world(voters, 0, seed);
@@ -79,9 +95,6 @@ TEST_CASE("raft: those who lose their leader at the same moment do not stand aga
 // INV-128: a leader counts on what the process before this one had heard.
 TEST_CASE("raft: a voter that starts again gives no vote before a fetch time-out is over") {
     const RaftConfig config;
-    const auto key = [](std::int32_t id) {
-        return ReplicaKey{NodeId{id}, Uuid{0, static_cast<std::uint64_t>(id)}};
-    };
     const MonoTime start = MonoTime{} + 100s;
     const auto granted = [&](QuorumState stored, Duration after, bool pre_vote) {
         Raft raft(key(1), config, std::move(stored), {},
@@ -90,13 +103,7 @@ TEST_CASE("raft: a voter that starts again gives no vote before a fetch time-out
         VoteRequest q{raft.state().epoch, key(2), {}, pre_vote, key(1)};
         if (!pre_vote) q.epoch = Epoch{q.epoch.v + 1};
         raft.receive(start + after, NodeId{2}, q);
-        for (const Effect& e : raft.effects()) {
-            const auto* sent = std::get_if<Send>(&e);
-            const auto* r = sent ? std::get_if<VoteResponse>(&sent->message) : nullptr;
-            if (r != nullptr) return r->granted;
-        }
-        FAIL("no answer");
-        return false;
+        return sent<VoteResponse>(raft).granted;
     };
     for (const bool pre_vote : {true, false}) {
         CAPTURE(pre_vote);
@@ -113,11 +120,50 @@ TEST_CASE("raft: a voter that starts again gives no vote before a fetch time-out
     }
 }
 
+// Who believed it would follow it for a fetch time-out, and for a broker that is a session.
+TEST_CASE("raft: who led, and started again, does not name itself as the leader of that epoch") {
+    const MonoTime now = MonoTime{} + 100s;
+    const VoterSet three({key(1), key(2), key(3)});
+    Raft raft(key(1), {}, {Epoch{4}, NodeId{1}, key(1)}, {}, VoterHistory(three), Rng(1), now);
+    REQUIRE(std::holds_alternative<Resigned>(raft.role()));
+    CHECK(raft.leader() == std::nullopt);
+    raft.effects().clear();
+
+    raft.receive(now, NodeId{4}, FetchRequest{Epoch{3}, key(4), {}});
+    CHECK(sent<FetchResponse>(raft).leader == std::nullopt);
+    raft.receive(now, NodeId{2}, VoteRequest{Epoch{3}, key(2), {}, true, key(1)});
+    CHECK(sent<VoteResponse>(raft).leader == std::nullopt);
+    raft.receive(now, NodeId{2}, BeginQuorumEpochRequest{Epoch{3}, NodeId{2}, key(1)});
+    CHECK(sent<BeginQuorumEpochResponse>(raft).leader == std::nullopt);
+    const auto part = raft.serve_snapshot(now, NodeId{4}, {Epoch{3}, key(4), {}});
+    CHECK(part.leader == std::nullopt);
+    CHECK(part.epoch == Epoch{4});
+}
+
+TEST_CASE("raft: a leader that says itself that it leads no more is not waited for") {
+    const MonoTime now = MonoTime{} + 100s;
+    const VoterSet three({key(1), key(2), key(3)});
+    for (const std::int32_t self : {2, 4}) {  // a voter, and who only reads
+        CAPTURE(self);
+        Raft raft(key(self), {}, {Epoch{4}, NodeId{1}, {}}, {}, VoterHistory(three), Rng(1), now);
+        FetchResponse no;
+        no.epoch = no.asked = Epoch{4};
+        no.error = RaftError::not_leader;
+        no.number = sent<FetchRequest>(raft).number - 1;
+        raft.receive(now, NodeId{1}, no);
+        CHECK(raft.deadline() > now + 1s);  // that was said to the process before this one
+        ++no.number;
+        raft.receive(now, NodeId{1}, no);
+        // One after the other, those who only read at the end.
+        CHECK(raft.deadline() <= now + RaftConfig{}.election_timeout / 8);
+        raft.tick(raft.deadline());
+        CHECK(std::holds_alternative<Prospective>(raft.role()) == (self == 2));
+        CHECK(std::holds_alternative<Unattached>(raft.role()) == (self == 4));
+    }
+}
+
 TEST_CASE("raft: a candidate that was denied a vote tries again soon, and later each time") {
     const RaftConfig config;
-    const auto key = [](std::int32_t id) {
-        return ReplicaKey{NodeId{id}, Uuid{0, static_cast<std::uint64_t>(id)}};
-    };
     Raft raft(key(1), config, {}, {}, VoterHistory(VoterSet({key(1), key(2), key(3)})), Rng(1),
               MonoTime{});
     MonoTime now{};
