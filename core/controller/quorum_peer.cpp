@@ -57,7 +57,7 @@ Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
     if (lane.conn != nullptr && lane.conn->usable() && lane.to == config_.endpoint) return {};
     if (lane.conn != nullptr) lane.conn->close();
     lane.conn.reset();
-    const Deadline deadline = env_.clock.in(config_.request_timeout);
+    const Deadline deadline = env_.clock.in(config_.patience);
     const Endpoint to = config_.endpoint;
     lane.tried = to;
     FL_TRY(auto stream, env_.net.connect(to, deadline, stop));
@@ -73,7 +73,7 @@ Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
 }
 
 Result<void> QuorumPeer::exchange(Lane& lane, const raft::Message& message, fiber::StopToken stop) {
-    const Deadline deadline = env_.clock.in(config_.request_timeout);
+    const Deadline deadline = env_.clock.in(config_.patience);
     rpc::ClientConn& conn = *lane.conn;
     if (const auto* q = std::get_if<raft::FetchRequest>(&message)) {
         FL_TRY(const auto answer,

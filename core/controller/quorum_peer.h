@@ -18,6 +18,9 @@ struct PeerConfig {
     Endpoint endpoint;
     std::string cluster_id;
     Duration request_timeout{};
+    // For connecting, votes and fetches. A connection whose other end is gone takes what is sent
+    // without a word, and nothing else is sent meanwhile.
+    Duration patience{};
     std::int32_t fetch_wait_ms = 0;
     std::optional<std::pair<std::string, Endpoint>> own{};  // a listener of this node, for the peer
 };
