@@ -144,8 +144,8 @@ void Controller::begin_reign(fiber::Group& fibers) {
         env_, config_.quorum.node, config_.session, fibers,
         [this](NodeId broker, std::int64_t broker_epoch) { fence(broker, broker_epoch); });
     sessions_->follow(image_);
-    // Who led in the epoch before has not been heard of, or has said good-bye and lets its own
-    // broker lead no more; who led before that may be well.
+    // Who led in the epoch before has not been heard of for a fetch time-out, or runs no more, or
+    // has said that it leads no more, and to its own broker first; who led before may be well.
     const auto deposed = quorum_.raft().deposed();
     if (deposed && *deposed != config_.quorum.node)
         sessions_->suspect(*deposed,
@@ -257,7 +257,6 @@ Result<wire::CreatePartitionsResponse> Controller::serve(
 }
 
 Result<wire::DescribeQuorumResponse> Controller::serve(const wire::DescribeQuorumRequest& request) {
-    if (!active()) return Error{Errc::fenced, 0, "controller.not_active"};
     return describe_quorum(quorum_, request, env_.clock);
 }
 

@@ -18,9 +18,9 @@ DescribeQuorumResponse::ReplicaState state_of(const raft::Progress& p, Offset lo
     return s;
 }
 
-void fill(const Quorum& quorum, const Clock& clock, DescribeQuorumResponse::PartitionData& out) {
+void fill(const Quorum& quorum, const raft::Leader& leader, const Clock& clock,
+          DescribeQuorumResponse::PartitionData& out) {
     const raft::Raft& raft = quorum.raft();
-    const auto& leader = std::get<raft::Leader>(raft.role());
     out.leader_id = raft.self().id.v;
     out.leader_epoch = raft.state().epoch.v;
     out.high_watermark = raft.high_watermark().v;
@@ -46,9 +46,11 @@ void fill(const Quorum& quorum, const Clock& clock, DescribeQuorumResponse::Part
 }
 }  // namespace
 
-DescribeQuorumResponse describe_quorum(const Quorum& quorum,
-                                       const wire::DescribeQuorumRequest& request,
-                                       const Clock& clock) {
+Result<DescribeQuorumResponse> describe_quorum(const Quorum& quorum,
+                                               const wire::DescribeQuorumRequest& request,
+                                               const Clock& clock) {
+    const auto* leader = std::get_if<raft::Leader>(&quorum.raft().role());
+    if (leader == nullptr) return Error{Errc::fenced, 0, "controller.not_active"};
     // Kafka's raft client serves a request for its one partition, or refuses it whole.
     const bool ours = request.topics.size() == 1 &&
                       request.topics[0].topic_name == kMetadataTopic &&
@@ -64,7 +66,7 @@ DescribeQuorumResponse describe_quorum(const Quorum& quorum,
             p.partition_index = partition.partition_index;
             p.error_message = "";
             if (ours) {
-                fill(quorum, clock, p);
+                fill(quorum, *leader, clock, p);
             } else {
                 p.error_code = KafkaError::unknown_topic_or_partition;
                 p.error_message = "This server does not host this topic-partition.";

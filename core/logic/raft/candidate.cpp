@@ -54,8 +54,7 @@ void Raft::tick(MonoTime now, Prospective& role) {
     if (now < role.until) return;
     if (role.granted.size() >= voters_.current().majority()) return become_candidate(now);
     // A leader that is known may be there all the same: it is asked before the voters are again.
-    if (state_.leader && *state_.leader != self_.id)
-        return become_follower(now, state_.epoch, *state_.leader);
+    if (const auto led = leader()) return become_follower(now, state_.epoch, *led);
     if (!stands()) return become_unattached(now, state_.epoch);
     become_prospective(now);
 }

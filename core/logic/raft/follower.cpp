@@ -61,13 +61,14 @@ void Raft::unreachable(MonoTime now, NodeId peer, bool was_fetch, bool gone) {
     if (role == nullptr || role->leader != peer || role->installing) return;
     if (was_fetch && role->asking)
         role->ask_again_at = std::min(role->ask_again_at, now + config_.request_timeout / 20);
-    if (gone) leader_is_gone(now, *role);
+    if (gone) leads_no_more(now, *role);
 }
 
-// Whom it follows leads no more, or runs no more: nothing promised to it counts, and who asks alone
-// is elected at once.
-void Raft::leader_is_gone(MonoTime now, Follower& role) {
+// Whom it follows leads no more, or runs no more: who led in an epoch never leads in it again. What
+// was promised to leaders before that one was over when it was elected (INV-128).
+void Raft::leads_no_more(MonoTime now, Follower& role) {
     promised_until_ = {};
+    // One after the other: who asks alone is elected at once.
     role.lost_at = std::min(role.lost_at, now + turn(role.leader));
 }
 
@@ -126,7 +127,12 @@ void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     if (!role->asking || role->installing || r.number != role->number) return;
     role->asking = false;
     if (r.error != RaftError::none) {
-        if (r.error == RaftError::not_leader) leader_is_gone(now, *role);
+        // Asked since it is followed, for an answer from before would be of no reign yet. Who names
+        // the leader is not the one that was asked: another listens at that address.
+        if (r.error == RaftError::not_leader && r.leader != from) {
+            reign_over_ = true;
+            leads_no_more(now, *role);
+        }
         return fetch_later(now);
     }
     if (r.snapshot) {

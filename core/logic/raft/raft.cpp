@@ -61,6 +61,7 @@ void Raft::persist(QuorumState state) {
                   (!state_.leader || state.leader == state_.leader)));
     if (state == state_) return;
     if (state.leader) elections_ = 0;
+    if (state.epoch > state_.epoch) reign_over_ = false;
     state_ = std::move(state);
     effects_.push_back(PersistState{state_});
 }
@@ -135,8 +136,8 @@ std::optional<Offset> Raft::append(std::int32_t count, std::uint64_t payload) {
 }
 
 std::optional<NodeId> Raft::leader() const {
-    if (state_.leader == self_.id && !leads()) return {};
-    return state_.leader;
+    const bool over = reign_over_ || (state_.leader == self_.id && !leads());
+    return over ? std::nullopt : state_.leader;
 }
 
 bool Raft::ready() const noexcept {

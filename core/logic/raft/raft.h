@@ -184,14 +184,15 @@ public:
     MonoTime deadline() const;
 
     const ReplicaKey& self() const noexcept { return self_; }
+    // Its leader is the one that won the epoch; leader() tells whether it leads on.
     const QuorumState& state() const noexcept { return state_; }
     const Role& role() const noexcept { return role_; }
     const LogView& log() const noexcept { return log_; }
     const VoterHistory& voters() const noexcept { return voters_; }
     Offset high_watermark() const noexcept { return high_watermark_; }
     bool leads() const noexcept { return std::holds_alternative<Leader>(role_); }
-    // Who leads in its epoch, as far as it knows: not this replica when its reign is over. Nobody
-    // has to follow it for a fetch time-out to find that out.
+    // Who leads in its epoch: whom state() names, unless that one has said that it leads no more or
+    // is this replica, which knows. Who believed in it would follow it for a fetch time-out.
     std::optional<NodeId> leader() const;
     // It leads, and what it decides is decided on all that was ever committed.
     bool ready() const noexcept;
@@ -262,7 +263,7 @@ private:
     void tick(MonoTime now, Follower& role);
     void on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q);
     void on(MonoTime now, NodeId from, const FetchResponse& r);
-    void leader_is_gone(MonoTime now, Follower& role);
+    void leads_no_more(MonoTime now, Follower& role);
     void fetch(MonoTime now);
     void fetch_later(MonoTime now);
     void take(const FetchResponse& r);
@@ -279,6 +280,7 @@ private:
     std::uint64_t fetches_;        // the last one's number
     std::uint32_t elections_ = 0;  // it stood in, one after the other, since a leader was known
     std::optional<NodeId> deposed_;
+    bool reign_over_ = false;  // of the leader of this epoch, as it has said itself
     // It gives no vote before, nor stands itself: a leader counts on that (majority_until()).
     MonoTime promised_until_{};
     MonoTime leave_it_until_{};  // to another that could be elected as well

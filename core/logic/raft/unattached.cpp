@@ -37,8 +37,8 @@ void Raft::tick(MonoTime now, Unattached& role) {
     if (others.size() > 1 && role.asked) std::erase(others, *role.asked);
     if (others.empty()) return;
     NodeId to = others[rng_.below(others.size())];
-    const bool led = state_.leader && *state_.leader != self_.id && state_.leader != role.asked;
-    if (led && rng_.chance(1, 2)) to = *state_.leader;
+    const auto led = leader();
+    if (led && led != role.asked && rng_.chance(1, 2)) to = *led;
     role.asked = to;
     ask_whether_leads(to);
 }
@@ -89,7 +89,9 @@ void Raft::on(MonoTime now, NodeId, const EndQuorumEpochRequest& q) {
     QuorumState known = state_;
     known.leader = q.leader;
     persist(std::move(known));
-    // The best successor at once, the others later, in their order.
+    reign_over_ = true;
+    // The best successor at once, the others later, in their order. That is a wish: a fetch that
+    // waited there may be refused before, and who hears that does not wait for its place.
     const auto& order = q.preferred_successors;
     const auto self = [&](const ReplicaKey& replica) { return replica.same(self_); };
     const auto place = std::ranges::find_if(order, self) - order.begin();

@@ -152,14 +152,67 @@ TEST_CASE("raft: a leader that says itself that it leads no more is not waited f
         no.number = sent<FetchRequest>(raft).number - 1;
         raft.receive(now, NodeId{1}, no);
         CHECK(raft.deadline() > now + 1s);  // that was said to the process before this one
+        CHECK(raft.leader() == NodeId{1});
         ++no.number;
+        no.leader = NodeId{1};
+        Raft other = raft;
+        other.receive(now, NodeId{1}, no);  // another replica listens at that address
+        CHECK(other.leader() == NodeId{1});
+        no.leader.reset();
         raft.receive(now, NodeId{1}, no);
         // One after the other, those who only read at the end.
         CHECK(raft.deadline() <= now + RaftConfig{}.election_timeout / 8);
+        CHECK(raft.leader() == std::nullopt);
+        CHECK(raft.state().leader == NodeId{1});
         raft.tick(raft.deadline());
         CHECK(std::holds_alternative<Prospective>(raft.role()) == (self == 2));
         CHECK(std::holds_alternative<Unattached>(raft.role()) == (self == 4));
+        raft.effects().clear();
+        raft.receive(now, NodeId{5}, FetchRequest{Epoch{3}, key(5), {}});
+        CHECK(sent<FetchResponse>(raft).leader == std::nullopt);
+        // The next one is named.
+        raft.receive(now, NodeId{3}, BeginQuorumEpochRequest{Epoch{5}, NodeId{3}, key(self)});
+        CHECK(sent<BeginQuorumEpochResponse>(raft).leader == NodeId{3});
     }
+}
+
+TEST_CASE("raft: who has said good-bye is not named as the leader") {
+    const MonoTime now = MonoTime{} + 100s;
+    const VoterSet three({key(1), key(2), key(3)});
+    Raft raft(key(2), {}, {Epoch{4}, NodeId{1}, {}}, {}, VoterHistory(three), Rng(1), now);
+    raft.receive(now, NodeId{1}, EndQuorumEpochRequest{Epoch{4}, NodeId{1}, {key(3)}});
+    raft.effects().clear();
+    raft.receive(now, NodeId{4}, FetchRequest{Epoch{4}, key(4), {}});
+    CHECK(sent<FetchResponse>(raft).leader == std::nullopt);
+    CHECK(raft.state().leader == NodeId{1});
+}
+
+// INV-128: what the leader said before it was one is no word of the end of its reign.
+TEST_CASE("raft: a refusal from before the election does not end the promise") {
+    const MonoTime now = MonoTime{} + 100s;
+    const VoterSet three({key(1), key(2), key(3)});
+    Raft raft(key(2), {}, {}, {}, VoterHistory(three), Rng(1), now);
+    raft.receive(now, NodeId{1}, VoteRequest{Epoch{1}, key(1), {}, false, key(2)});
+    REQUIRE(sent<VoteResponse>(raft).granted);
+    // The candidate is asked whether it leads, in the epoch in which it stands.
+    raft.tick(raft.deadline());
+    const FetchRequest asked = sent<FetchRequest>(raft);
+    REQUIRE(asked.epoch == Epoch{1});
+    FetchResponse late;
+    late.epoch = late.asked = Epoch{1};
+    late.error = RaftError::not_leader;
+    late.number = asked.number;
+    // It wins, and is heard.
+    raft.receive(now, NodeId{1}, BeginQuorumEpochRequest{Epoch{1}, NodeId{1}, key(2)});
+    FetchResponse news;
+    news.epoch = news.asked = Epoch{1};
+    news.leader = NodeId{1};
+    news.number = sent<FetchRequest>(raft).number;
+    raft.receive(now, NodeId{1}, news);
+    REQUIRE(raft.hears_leader(now + 1s));
+    raft.receive(now, NodeId{1}, late);
+    CHECK(raft.hears_leader(now + 1s));
+    CHECK(raft.leader() == NodeId{1});
 }
 
 TEST_CASE("raft: a candidate that was denied a vote tries again soon, and later each time") {
