@@ -90,6 +90,15 @@ std::string format_seconds(Duration d, bool micros) {
     return fmt::format("{}.{:03}s", us / 1'000'000, us / 1000 % 1000);
 }
 
+std::string excerpt(std::string_view text) {
+    constexpr std::size_t kMost = 1024;
+    if (text.size() <= kMost) return std::string(text);
+    std::size_t end = kMost;
+    // No character of UTF-8 is cut.
+    while (end > kMost - 4 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    return std::string(text.substr(0, end)) + "...";
+}
+
 bool glob_match(std::string_view pattern, std::string_view text) {
     std::size_t p = 0, t = 0, star = std::string_view::npos, retry = 0;
     while (t < text.size()) {

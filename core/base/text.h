@@ -21,6 +21,10 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 // "4.213s": seconds with milliseconds, or microseconds when `micros`.
 std::string format_seconds(Duration, bool micros = false);
 
+// What a message quotes of another's words: all of it up to 1 KiB, else its begin and "...". A
+// message that quotes more may be longer than the protocol's longest string.
+std::string excerpt(std::string_view text);
+
 // Shell-like: '*' is any run of characters, '?' any one. Case matters.
 bool glob_match(std::string_view pattern, std::string_view text);
 }  // namespace faultline

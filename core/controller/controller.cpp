@@ -233,13 +233,13 @@ Result<wire::AlterPartitionResponse> Controller::serve(const wire::AlterPartitio
 }
 
 Result<wire::CreateTopicsResponse> Controller::serve(const wire::CreateTopicsRequest& request) {
-    return decide([&](const model::MetadataImage& image) {
+    return decide_for(request, [&](const model::MetadataImage& image) {
         return logic::create_topics(image, request, config_.defaults, env_.rng);
     });
 }
 
 Result<wire::DeleteTopicsResponse> Controller::serve(const wire::DeleteTopicsRequest& request) {
-    return decide([&](const model::MetadataImage& image) {
+    return decide_for(request, [&](const model::MetadataImage& image) {
         auto d = logic::delete_topics(image, request);
         if (config_.delete_topics) return d;
         d.records.clear();
@@ -251,7 +251,7 @@ Result<wire::DeleteTopicsResponse> Controller::serve(const wire::DeleteTopicsReq
 
 Result<wire::CreatePartitionsResponse> Controller::serve(
     const wire::CreatePartitionsRequest& request) {
-    return decide([&](const model::MetadataImage& image) {
+    return decide_for(request, [&](const model::MetadataImage& image) {
         return logic::create_partitions(image, request);
     });
 }
@@ -281,14 +281,14 @@ Result<wire::AllocateProducerIdsResponse> Controller::serve(
 }
 
 Result<wire::ElectLeadersResponse> Controller::serve(const wire::ElectLeadersRequest& request) {
-    return decide([&](const model::MetadataImage& image) {
+    return decide_for(request, [&](const model::MetadataImage& image) {
         return logic::elect_leaders(image, request, topic_defaults());
     });
 }
 
 Result<wire::AlterPartitionReassignmentsResponse> Controller::serve(
     const wire::AlterPartitionReassignmentsRequest& request) {
-    return decide([&](const model::MetadataImage& image) {
+    return decide_for(request, [&](const model::MetadataImage& image) {
         return logic::reassign(image, request, topic_defaults());
     });
 }
@@ -315,13 +315,13 @@ Result<wire::UnregisterBrokerResponse> Controller::serve(
 
 Result<wire::IncrementalAlterConfigsResponse> Controller::serve(
     const wire::IncrementalAlterConfigsRequest& request) {
-    return decide([&](const model::MetadataImage& image) {
+    return decide_for(request, [&](const model::MetadataImage& image) {
         return logic::incremental_alter_configs(image, request, config_.defaults);
     });
 }
 
 Result<wire::AlterConfigsResponse> Controller::serve(const wire::AlterConfigsRequest& request) {
-    return decide([&](const model::MetadataImage& image) {
+    return decide_for(request, [&](const model::MetadataImage& image) {
         return logic::alter_configs(image, request, config_.defaults);
     });
 }

@@ -9,6 +9,7 @@
 #include "core/controller/quorum.h"
 #include "core/fiber/sync.h"
 #include "core/logic/controller/configs.h"
+#include "core/logic/controller/large_decision.h"
 #include "core/logic/controller/partitions.h"
 #include "gen/wire/add_raft_voter_request.h"
 #include "gen/wire/add_raft_voter_response.h"
@@ -118,6 +119,10 @@ private:
     template <class Fn>
     auto decide(Fn fn)
         -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)>;
+    // The same for a client's request, which is refused when it asks for too much at once.
+    template <class Request, class Fn>
+    auto decide_for(const Request& request, Fn fn)
+        -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)>;
     template <class Response, class Request>
     std::optional<Response> refuse_change(const Request& request) const;
     void reign(fiber::StopToken stop);
@@ -156,5 +161,20 @@ auto Controller::decide(Fn fn)
     if (!decision.records.empty())
         FL_CHECK(quorum_.append(decision.records, env_.clock.in(kCommitTimeout)));
     return std::move(decision.response);
+}
+
+template <class Request, class Fn>
+auto Controller::decide_for(const Request& request, Fn fn)
+    -> Result<decltype(fn(std::declval<const model::MetadataImage&>()).response)> {
+    return decide([&](const model::MetadataImage& image) {
+        auto decision = fn(image);
+        if (!logic::too_large(decision.records)) return decision;
+        env_.log.warn("a client's request is refused: it would be {} records of the metadata log",
+                      decision.records.size());
+        decision = {};
+        logic::fail_all(request, wire::KafkaError::policy_violation, decision.response,
+                        logic::kTooLarge);
+        return decision;
+    });
 }
 }  // namespace faultline::controller

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/assert.h"
+#include "core/base/text.h"
 
 namespace faultline::model {
 namespace {
@@ -39,7 +40,8 @@ std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 std::string invalid(std::string_view name, std::string_view value, std::string_view why) {
-    return fmt::format("Invalid value {} for configuration {}: {}", value, name, why);
+    return fmt::format("Invalid value {} for configuration {}: {}", excerpt(value), excerpt(name),
+                       why);
 }
 
 // "1..", "0..500", "1..9 or -1"; texts, for Kafka prints a bound as it was written.
@@ -133,7 +135,7 @@ std::optional<std::string> check_endpoints(std::string_view name,
         return fmt::format(
             "Failed to parse host name from {} for the configuration {}. Each entry should be in "
             "the form \"{{host}}:{{port}}\"",
-            e, name);
+            excerpt(e), name);
     }
     return std::nullopt;
 }

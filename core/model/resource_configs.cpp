@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/model/config_value.h"
 
 namespace faultline::model {
@@ -114,7 +115,7 @@ std::optional<std::string> check_offset_reset(std::string_view name, std::string
     return fmt::format(
         "Invalid value {0} for configuration {1}: Invalid value `{0}` for configuration {1}. The "
         "value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.",
-        value, name);
+        excerpt(value), name);
 }
 
 std::optional<std::string> check_bounds(std::string_view name, std::int64_t value) {
@@ -199,7 +200,7 @@ std::optional<ResourceConfigRefusal> check_group_config(const ConfigMap& config)
     const auto name_of = [](const GroupKey& k) { return k.key.name; };
     for (const auto& [name, value] : config) {
         if (find_in(kGroupKeys, name, name_of) == nullptr)
-            return invalid(fmt::format("Unknown group config name: {}", name));
+            return invalid(fmt::format("Unknown group config name: {}", excerpt(name)));
     }
     for (const auto& [name, value] : config) {
         const ConfigKey& key = find_in(kGroupKeys, name, name_of)->key;
@@ -219,7 +220,8 @@ std::optional<ResourceConfigRefusal> check_client_metrics_config(const ConfigMap
     for (const auto& [name, value] : config) {
         const ConfigKey* key = find_in(kClientMetricsKeys, name, &ConfigKey::name);
         if (key == nullptr)
-            return bad_request(fmt::format("Unknown client metrics configuration: {}", name));
+            return bad_request(
+                fmt::format("Unknown client metrics configuration: {}", excerpt(name)));
         // What stands twice in one of its lists is told once, and not refused.
         if (key->type != list) {
             if (auto why = check_value(*key, name, value)) return invalid(*std::move(why));
@@ -234,7 +236,7 @@ std::optional<ResourceConfigRefusal> check_client_metrics_config(const ConfigMap
         if (name != "match") continue;
         for (const std::string& part : parse_list(value)) {
             if (!is_match(part))
-                return invalid(fmt::format("Illegal client matching pattern: {}", part));
+                return invalid(fmt::format("Illegal client matching pattern: {}", excerpt(part)));
         }
     }
     return std::nullopt;

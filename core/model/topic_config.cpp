@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/model/config_value.h"
 
 namespace faultline::model {
@@ -107,7 +108,7 @@ const TopicKey* find_topic_key(std::string_view name) {
 std::optional<std::string> check_topic_config(const ConfigMap& config, bool tiny_segments) {
     for (const auto& [name, value] : config) {
         if (find_topic_key(name) == nullptr)
-            return fmt::format("Unknown topic config name: {}", name);
+            return fmt::format("Unknown topic config name: {}", excerpt(name));
     }
     for (const auto& [name, value] : config) {
         if (auto why = check_one(*find_topic_key(name), value, tiny_segments)) return why;
@@ -134,7 +135,7 @@ std::optional<std::string> check_topic_config(const ConfigMap& config, bool tiny
 std::optional<std::string> set_topic_key(TopicConfig& c, std::string_view name,
                                          std::string_view value) {
     const TopicKey* key = find_topic_key(name);
-    if (key == nullptr) return fmt::format("Unknown topic config name: {}", name);
+    if (key == nullptr) return fmt::format("Unknown topic config name: {}", excerpt(name));
     if (auto why = check_one(*key, value, true)) return why;
     assign(c, *key, value);
     return std::nullopt;
@@ -194,7 +195,7 @@ std::optional<std::string> bad_topic_name(std::string_view name) {
     if (name.size() > 249) {
         return fmt::format(
             "Topic name is invalid: the length of '{}' is longer than the max allowed length 249",
-            name);
+            excerpt(name));
     }
     const bool legal = std::ranges::all_of(name, [](char ch) {
         const auto u = static_cast<unsigned char>(ch);
@@ -205,6 +206,6 @@ std::optional<std::string> bad_topic_name(std::string_view name) {
     return fmt::format(
         "Topic name is invalid: '{}' contains one or more characters other than ASCII "
         "alphanumerics, '.', '_' and '-'",
-        name);
+        excerpt(name));
 }
 }  // namespace faultline::model

@@ -1,8 +1,11 @@
 // DescribeConfigs and ListConfigResources (KIP-1142): what is configured, and where that was said.
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/broker/handlers/respond.h"
 #include "core/logic/controller/configs.h"
 #include "core/model/config_value.h"
@@ -98,11 +101,12 @@ bool is_self(const Shard& shard, const Asked& asked, std::string_view expected, 
     if (asked.resource_name.find(' ') != std::string::npos) id.reset();
     if (!id) {
         refuse(out, KafkaError::invalid_request,
-               fmt::format("Broker id must be an integer, but it is: {}", asked.resource_name));
+               fmt::format("Broker id must be an integer, but it is: {}",
+                           excerpt(asked.resource_name)));
     } else if (*id != shard.config().node.v) {
         refuse(out, KafkaError::invalid_request,
                fmt::format("Unexpected broker id, expected {}{} but received {}",
-                           shard.config().node.v, expected, asked.resource_name));
+                           shard.config().node.v, expected, excerpt(asked.resource_name)));
     }
     return id && *id == shard.config().node.v;
 }
@@ -150,6 +154,52 @@ void describe_other(const Layers& layers, const Asked& asked, const DescribeConf
               : model::describe_client_metrics(own_of(image.client_metrics, name)),
         out);
 }
+
+void describe(Shard& shard, const Layers& layers, const Asked& asked,
+              const DescribeConfigsRequest& request, Described& out) {
+    if (asked.resource_type == logic::kTopicConfigs) {
+        describe_topic(shard, layers, asked, request, out);
+    } else if (asked.resource_type == logic::kBrokerConfigs) {
+        describe_broker(shard, layers, asked, request, out);
+    } else if (asked.resource_type == logic::kLoggerConfigs) {
+        describe_logger(shard, asked, request, out);
+    } else if (asked.resource_type == logic::kGroupConfigs ||
+               asked.resource_type == logic::kClientMetricsConfigs) {
+        describe_other(layers, asked, request, out);
+    } else {
+        refuse(out, KafkaError::invalid_request,
+               fmt::format("Nothing of resource type {} can be described: topics are 2, "
+                           "brokers 4, loggers 8, client metrics 16, groups 32.",
+                           asked.resource_type));
+    }
+}
+
+// Bytes of it in the answer, about.
+std::size_t size_of(const Described& d) {
+    constexpr std::size_t kRest = 16;  // lengths and numbers
+    const auto size = [](const std::optional<std::string>& text) {
+        return text ? text->size() : 0;
+    };
+    std::size_t sum = kRest + d.resource_name.size() + size(d.error_message);
+    for (const auto& entry : d.configs) {
+        sum += kRest + entry.name.size() + size(entry.value) + size(entry.documentation);
+        for (const auto& s : entry.synonyms) sum += kRest + s.name.size() + size(s.value);
+    }
+    return sum;
+}
+
+// What is asked, each question once: an answer is hundreds of times as long as its question.
+std::vector<const Asked*> questions(const DescribeConfigsRequest& request) {
+    using Keys = std::vector<std::string>;
+    std::vector<const Asked*> out;
+    std::set<std::tuple<std::int8_t, std::string_view, Keys>> seen;
+    for (const Asked& asked : request.resources) {
+        const auto keys = asked.configuration_keys.value_or(Keys{});  // none: all of them
+        if (seen.emplace(asked.resource_type, asked.resource_name, keys).second)
+            out.push_back(&asked);
+    }
+    return out;
+}
 }  // namespace
 
 bool handle_describe_configs(Context& context, rpc::Request& r, rpc::Responder& responder) {
@@ -157,25 +207,20 @@ bool handle_describe_configs(Context& context, rpc::Request& r, rpc::Responder& 
     if (!decode(r, request)) return false;
     const Layers layers(context.shard);
     DescribeConfigsResponse response;
-    for (const Asked& asked : request.resources) {
+    // All that is configured of ten thousand topics; a group can be described that nobody knows, so
+    // what can be asked for has no end.
+    constexpr std::size_t kMost = 128U << 20;
+    std::size_t size = 0;
+    for (const Asked* asked : questions(request)) {
         Described& out = response.results.emplace_back();
-        out.resource_type = asked.resource_type;
-        out.resource_name = asked.resource_name;
+        out.resource_type = asked->resource_type;
+        out.resource_name = asked->resource_name;
         out.error_message.emplace();
-        if (asked.resource_type == logic::kTopicConfigs) {
-            describe_topic(context.shard, layers, asked, request, out);
-        } else if (asked.resource_type == logic::kBrokerConfigs) {
-            describe_broker(context.shard, layers, asked, request, out);
-        } else if (asked.resource_type == logic::kLoggerConfigs) {
-            describe_logger(context.shard, asked, request, out);
-        } else if (asked.resource_type == logic::kGroupConfigs ||
-                   asked.resource_type == logic::kClientMetricsConfigs) {
-            describe_other(layers, asked, request, out);
+        if (size < kMost) {
+            describe(context.shard, layers, *asked, request, out);
+            size += size_of(out);
         } else {
-            refuse(out, KafkaError::invalid_request,
-                   fmt::format("Nothing of resource type {} can be described: topics are 2, "
-                               "brokers 4, loggers 8, client metrics 16, groups 32.",
-                               asked.resource_type));
+            refuse(out, KafkaError::policy_violation, "The answer is too large.");
         }
     }
     respond(responder, r, response);
@@ -198,7 +243,9 @@ bool handle_list_config_resources(Context& context, rpc::Request& r, rpc::Respon
     if (r.version.v > 0 && types.empty())
         types = {logic::kGroupConfigs, logic::kClientMetricsConfigs, logic::kLoggerConfigs,
                  logic::kBrokerConfigs, logic::kTopicConfigs};
+    std::set<std::int8_t> listed;
     for (const std::int8_t type : types) {
+        if (!listed.insert(type).second) continue;
         if (type == logic::kTopicConfigs) {
             for (const auto& [name, topic] : image->topics) add(name, type);
         } else if (type == logic::kBrokerConfigs || type == logic::kLoggerConfigs) {

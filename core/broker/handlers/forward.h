@@ -2,56 +2,12 @@
 #pragma once
 #include "core/broker/ask_controller.h"
 #include "core/broker/handlers/respond.h"
+#include "core/logic/controller/large_decision.h"
 #include "core/wire/error_map.h"
 
 namespace faultline::broker {
 
-// The error in all of an answer's places that tell one.
-inline void fail_all(const auto&, wire::KafkaError error, auto& response) requires requires {
-    response.error_code;
-}
-{ response.error_code = error; }
-inline void fail_all(const wire::CreateTopicsRequest& q, wire::KafkaError error,
-                     wire::CreateTopicsResponse& response) {
-    for (const auto& t : q.topics) {
-        auto& result = response.topics.emplace_back();
-        result.name = t.name;
-        result.error_code = error;
-    }
-}
-inline void fail_all(const wire::DeleteTopicsRequest& q, wire::KafkaError error,
-                     wire::DeleteTopicsResponse& response) {
-    const auto add = [&](const std::optional<std::string>& name, const Uuid& id) {
-        auto& result = response.responses.emplace_back();
-        result.name = name;
-        result.topic_id = id;
-        result.error_code = error;
-    };
-    for (const auto& name : q.topic_names) add(name, {});
-    for (const auto& t : q.topics) add(t.name, t.topic_id);
-}
-inline void fail_all(const wire::CreatePartitionsRequest& q, wire::KafkaError error,
-                     wire::CreatePartitionsResponse& response) {
-    for (const auto& t : q.topics) {
-        auto& result = response.results.emplace_back();
-        result.name = t.name;
-        result.error_code = error;
-    }
-}
-
-// Of AlterConfigs and IncrementalAlterConfigs: an answer for each resource.
-inline void fail_all(const auto& q, wire::KafkaError error, auto& response) requires requires {
-    q.resources;
-    response.responses;
-}
-{
-    for (const auto& r : q.resources) {
-        auto& result = response.responses.emplace_back();
-        result.resource_type = r.resource_type;
-        result.resource_name = r.resource_name;
-        result.error_code = error;
-    }
-}
+using logic::fail_all;
 
 template <class Response, class Request>
 Response decide(Context& context, const Request& request) {

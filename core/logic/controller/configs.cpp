@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/base/text.h"
 #include "core/logic/controller/brokers.h"
 #include "core/model/config_value.h"
 #include "core/model/config_view.h"
@@ -117,13 +118,13 @@ std::optional<ConfigRefusal> operate(const Resource& r, const Setting& s, Config
     const model::ConfigKey* key = key_of(r, s.name);
     const bool append = s.operation == kAppend;
     if (key == nullptr && r.type == kBrokerConfigs)
-        return invalid_config(fmt::format("Unknown config name: {}", s.name));
+        return invalid_config(fmt::format("Unknown config name: {}", excerpt(s.name)));
     if (key == nullptr || key->type != model::ConfigType::list) {
         return invalid_config(r.type == kBrokerConfigs
                                   ? fmt::format("Config value {} is not allowed for config key: {}",
-                                                append ? "append" : "subtract", s.name)
+                                                append ? "append" : "subtract", excerpt(s.name))
                                   : fmt::format("Can't {} to key {} because its type is not LIST.",
-                                                append ? "APPEND" : "SUBTRACT", s.name));
+                                                append ? "APPEND" : "SUBTRACT", excerpt(s.name)));
     }
     const auto now = config.find(s.name);
     auto parts = parts_of(now != config.end()           ? std::string_view(now->second)
@@ -137,7 +138,14 @@ std::optional<ConfigRefusal> operate(const Resource& r, const Setting& s, Config
             parts.push_back(part);
         }
     }
-    config[s.name] = model::join_list(parts);
+    std::string joined = model::join_list(parts);
+    constexpr std::size_t kMost = INT16_MAX;  // bytes of a text in the metadata log, too
+    if (joined.size() > kMost) {
+        return invalid_config(
+            "The configuration value cannot be added because it exceeds the maximum value size of "
+            "32767 bytes.");
+    }
+    config[s.name] = std::move(joined);
     return std::nullopt;
 }
 
@@ -159,8 +167,8 @@ std::optional<ConfigRefusal> judge_settings(const Resource& r) {
         if (s.operation != kDelete && !s.value) without.push_back(s.name);
     }
     if (!without.empty()) {
-        return invalid_request(
-            fmt::format("Null value not supported for : {}", fmt::join(without, ", ")));
+        return invalid_request("Null value not supported for : " +
+                               excerpt(fmt::format("{}", fmt::join(without, ", "))));
     }
     return std::nullopt;
 }
@@ -169,10 +177,11 @@ std::optional<ConfigRefusal> judge_broker(const Resource& r, const model::Metada
                                           NodeId self, bool incremental) {
     if (!r.name.empty()) {
         const auto id = node_of(r.name);
-        if (!id) return invalid_request("Node id must be an integer, but it is: " + r.name);
+        if (!id)
+            return invalid_request("Node id must be an integer, but it is: " + excerpt(r.name));
         if (*id != self.v) {
-            return invalid_request(
-                fmt::format("Unexpected broker id, expected {}, but received {}", self.v, r.name));
+            return invalid_request(fmt::format("Unexpected broker id, expected {}, but received {}",
+                                               self.v, excerpt(r.name)));
         }
     }
     ConfigMap config;
@@ -374,7 +383,7 @@ std::optional<std::string> check_broker_config(const ConfigMap& config, bool clu
         return fmt::format(
             "Cannot update these configs at default cluster level, broker id must be specified: "
             "[{}]",
-            fmt::join(per_broker, ", "));
+            excerpt(fmt::format("{}", fmt::join(per_broker, ", "))));
     }
     for (const std::string_view name : {"log.roll.ms", "log.roll.jitter.ms", "log.retention.ms"}) {
         const auto it = config.find(name);
@@ -410,8 +419,8 @@ LoggerChange alter_logger(const IncrementalAlterConfigsRequest::AlterConfigsReso
     };
     const auto id = node_of(asked.resource_name);
     if (!id)
-        return refuse(
-            invalid_request("Node id must be an integer, but it is: " + asked.resource_name));
+        return refuse(invalid_request("Node id must be an integer, but it is: " +
+                                      excerpt(asked.resource_name)));
     if (*id != self.v) {
         return refuse(invalid_request(
             fmt::format("Unexpected node id. Expected {}, but received {}", self.v, *id)));
@@ -426,7 +435,8 @@ LoggerChange alter_logger(const IncrementalAlterConfigsRequest::AlterConfigsReso
                                                             : "SUBTRACT")));
         }
         if (c.name != kRootLogger)
-            return refuse(invalid_config(fmt::format("Logger {} does not exist!", c.name)));
+            return refuse(
+                invalid_config(fmt::format("Logger {} does not exist!", excerpt(c.name))));
         if (c.config_operation == kDelete)
             return refuse(
                 invalid_request("Removing the log level of the root logger is not allowed"));
@@ -434,7 +444,7 @@ LoggerChange alter_logger(const IncrementalAlterConfigsRequest::AlterConfigsReso
             return refuse(invalid_config(fmt::format(
                 "Cannot set the log level of {} to {} as it is not a supported log level. Valid "
                 "log levels are {}",
-                c.name, *c.value, fmt::join(kLevels, ", "))));
+                c.name, excerpt(*c.value), fmt::join(kLevels, ", "))));
         }
         change.level = c.value;
     }

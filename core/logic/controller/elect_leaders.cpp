@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/logic/controller/each_of.h"
 #include "core/logic/controller/partitions.h"
 
@@ -46,7 +47,7 @@ Result elect_one(const Ballot& ballot, const model::TopicImage* topic, const std
     r.error_message.reset();
     if (topic == nullptr || index < 0 || std::cmp_greater_equal(index, topic->partitions.size())) {
         r.error_code = KafkaError::unknown_topic_or_partition;
-        r.error_message = topic == nullptr ? fmt::format("No such topic as {}", name)
+        r.error_message = topic == nullptr ? fmt::format("No such topic as {}", excerpt(name))
                                            : fmt::format("No such partition as {}-{}", name, index);
         return r;
     }

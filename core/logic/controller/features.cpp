@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
+
 namespace faultline::logic {
 namespace {
 using wire::KafkaError;
@@ -35,7 +37,7 @@ std::string refuse_update(const Update& update, std::int16_t now) {
     const auto known = std::ranges::find(kSupported, update.feature, &FeatureRange::name);
     const std::int16_t to = update.max_version_level;
     if (known == std::end(kSupported))
-        return fmt::format("{} is no feature of this cluster", update.feature);
+        return fmt::format("{} is no feature of this cluster", excerpt(update.feature));
     if (to < known->low || to > known->high) {
         return fmt::format("{} cannot be {}: its levels are {} to {}", update.feature, to,
                            known->low, known->high);

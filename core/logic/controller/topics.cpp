@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/logic/controller/placement.h"
 #include "core/model/config_view.h"
 #include "core/model/internal_topics.h"
@@ -19,6 +20,7 @@ using Topic = CreateTopicsRequest::CreatableTopic;
 using Answer = CreateTopicsResponse::CreatableTopicResult;
 
 constexpr std::int8_t kTopicResource = 2;
+constexpr std::int64_t kMostPartitions = 10'000;  // of one request, as Kafka
 
 struct Refusal {
     KafkaError error;
@@ -86,10 +88,6 @@ std::optional<Refusal> place(const model::MetadataImage& image, const Topic& top
     if (count <= 0)
         return Refusal{KafkaError::invalid_partitions,
                        "Number of partitions was set to an invalid non-positive value."};
-    constexpr std::int32_t kMost = 10'000;  // Kafka's bound of records in one command
-    if (count > kMost)
-        return Refusal{KafkaError::policy_violation,
-                       "Excessively large number of partitions per request."};
     if (topic.replication_factor < -1 || topic.replication_factor == 0) {
         return Refusal{KafkaError::invalid_replication_factor,
                        "Replication factor must be larger than 0, or -1 to use the default value."};
@@ -106,6 +104,12 @@ std::optional<Refusal> place(const model::MetadataImage& image, const Topic& top
     }
     replicas = place_replicas(image, count, factor, rng);
     return std::nullopt;
+}
+
+// Of a whole request; what is no number of partitions is refused for itself.
+std::int64_t partitions_of(const Topic& topic, const TopicDefaults& defaults) {
+    if (!topic.assignments.empty()) return static_cast<std::int64_t>(topic.assignments.size());
+    return topic.num_partitions == -1 ? defaults.partitions : std::max(topic.num_partitions, 0);
 }
 
 // Kafka's metrics know a dot as an underscore, so two names that differ only there are refused.
@@ -146,8 +150,9 @@ std::optional<Refusal> judge(const model::MetadataImage& image, const Topic& top
     model::ConfigMap own;
     for (const auto& c : topic.configs) {
         if (!c.value)
-            return Refusal{KafkaError::invalid_config,
-                           fmt::format("Null value not supported for topic configs: {}", c.name)};
+            return Refusal{
+                KafkaError::invalid_config,
+                fmt::format("Null value not supported for topic configs: {}", excerpt(c.name))};
         own[c.name] = *c.value;
     }
     if (const auto why = model::check_topic_config(own, defaults.tiny_segments))
@@ -223,6 +228,10 @@ Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
     Decision<CreateTopicsResponse> decision;
     std::map<std::string, int> times;
     for (const Topic& t : request.topics) ++times[t.name];
+    std::int64_t partitions = 0;
+    for (const Topic& t : request.topics)
+        partitions += times[t.name] == 1 ? partitions_of(t, defaults) : 0;
+    const bool too_many = partitions > kMostPartitions;
     std::set<std::string> answered;
     for (const Topic& topic : request.topics) {
         if (!answered.insert(topic.name).second) continue;
@@ -233,6 +242,9 @@ Decision<CreateTopicsResponse> create_topics(const model::MetadataImage& image,
         std::optional<Refusal> refusal;
         if (times[topic.name] > 1) {
             refusal = Refusal{KafkaError::invalid_request, "Duplicate topic name."};
+        } else if (too_many) {
+            refusal = Refusal{KafkaError::policy_violation,
+                              "Excessively large number of partitions per request."};
         } else {
             refusal = judge(image, topic, defaults, rng, replicas);
         }

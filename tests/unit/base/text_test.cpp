@@ -42,3 +42,12 @@ TEST_CASE("text: globs", "[text]") {
     CHECK_FALSE(glob_match("?.log", "12.log"));
     CHECK_FALSE(glob_match("", "x"));
 }
+
+TEST_CASE("text: an excerpt is short and cuts no character", "[text]") {
+    CHECK(excerpt("") == "");
+    CHECK(excerpt(std::string(1024, 'x')) == std::string(1024, 'x'));
+    CHECK(excerpt(std::string(1025, 'x')) == std::string(1024, 'x') + "...");
+    CHECK(excerpt(std::string(1022, 'x') + "\xe2\x82\xac" + "yy") ==
+          std::string(1022, 'x') + "...");
+    CHECK(excerpt(std::string(5000, '\x80')).size() < 1100);  // no UTF-8
+}

@@ -53,7 +53,8 @@ struct Bench {
 
 class Client {
 public:
-    explicit Client(Env& e) : env(e), conn(dial(e)), reader_(*conn, 100U << 20) {}
+    explicit Client(Env& e, std::uint16_t port = 9092)
+        : env(e), conn(dial(e, port)), reader_(*conn, 256U << 20) {}
 
     template <class Request>
     void send(std::int16_t version, const Request& request) {
@@ -95,6 +96,10 @@ public:
         send(version, request);
         return receive<Response>(version);
     }
+    // Whether anything came, an answer or the end of the connection.
+    bool heard(Duration timeout) {
+        return reader_.next(env.clock.in(timeout)).code() != Errc::timed_out;
+    }
     bool closed(Duration timeout = 120s) {
         const auto frame = reader_.next(env.clock.in(timeout));
         return frame.code() == Errc::closed || frame.code() == Errc::unreachable;
@@ -104,9 +109,9 @@ public:
 
 private:
     // The broker may still be starting.
-    static ConnectionPtr dial(Env& e) {
+    static ConnectionPtr dial(Env& e, std::uint16_t port) {
         for (int i = 0; i < 100; ++i) {
-            auto c = e.net.connect({"n1", 9092}, e.clock.in(5s));
+            auto c = e.net.connect({"n1", port}, e.clock.in(5s));
             if (c.ok()) return *std::move(c);
             e.fibers.sleep_until(e.clock.in(100ms));
         }

@@ -118,6 +118,26 @@ TEST_CASE("alter configs: what is wrong with a topic's keys is said as Kafka say
     CHECK(d.image.digest() == before);
 }
 
+TEST_CASE("alter configs: a list that grows by appending is no longer than a value can be") {
+    Desk desk;
+    const auto list = [](int from, int to) {
+        std::string text;
+        for (int i = from; i < to; ++i) text += (i > from ? "," : "") + std::to_string(i) + ":1";
+        return text;
+    };
+    const std::string key = "leader.replication.throttled.replicas";
+    const std::string most(32'764, '0');
+    check(desk.on_t({{key, kSet, list(0, 3000)}}), KafkaError::none);
+    const ConfigRefusal refusal{KafkaError::invalid_config,
+                                "The configuration value cannot be added because it exceeds the "
+                                "maximum value size of 32767 bytes."};
+    check(desk.on_t({{key, kAppend, list(3000, 6000)}}), refusal.error, refusal.message);
+    CHECK(desk.of_t().at(key) == list(0, 3000));
+    check(desk.on_t({{key, kSet, most + ":1"}}), KafkaError::none);  // 32766
+    check(desk.on_t({{key, kAppend, "1:1"}}), refusal.error, refusal.message);
+    check(desk.on_t({{key, kSubtract, most + ":1"}}), KafkaError::none);
+}
+
 TEST_CASE("alter configs: a resource that stands twice is refused, the others are decided") {
     Desk d;
     IncrementalAlterConfigsRequest q;

@@ -1,6 +1,7 @@
 // Who leads, who is in sync, who stays eligible: change_partition, and what follows for brokers.
 #include <algorithm>
 
+#include "core/logic/controller/large_decision.h"
 #include "core/logic/controller/partitions.h"
 #include "tests/support/catch.h"
 
@@ -252,6 +253,19 @@ TEST_CASE("a reassignment is complete when the new replicas are in sync") {
     CHECK(c.partition().isr == BrokerIds{3, 4});
     CHECK(c.partition().leader == NodeId{3});
     CHECK(c.partition().adding.empty());
+}
+
+TEST_CASE("a reassignment that names one partition for ever is too large a decision") {
+    Cluster c(4);
+    c.topic({1, 2});
+    wire::AlterPartitionReassignmentsRequest q;
+    auto& t = q.topics.emplace_back();
+    t.name = "t";
+    t.partitions.resize(10'000);
+    for (auto& p : t.partitions) p.replicas = BrokerIds{3, 4};
+    CHECK(!too_large(reassign(c.image, q, c.defaults).records));
+    t.partitions.push_back(t.partitions.front());
+    CHECK(too_large(reassign(c.image, q, c.defaults).records));
 }
 
 TEST_CASE("a reassignment that is cancelled leaves what there was") {

@@ -143,6 +143,48 @@ TEST_CASE("every topic of a request is judged alone") {
     CHECK(d.records.size() == 2);
 }
 
+// As Kafka 4.3.1: the whole request is refused, also what is wrong in another way.
+TEST_CASE("a request makes 10,000 partitions in all, assigned ones too, or none") {
+    const Desk empty;
+    const auto assigned = [](std::string name, std::int32_t count) {
+        auto t = topic(std::move(name), -1, -1);
+        for (std::int32_t i = 0; i < count; ++i)
+            t.assignments.push_back({.partition_index = i, .broker_ids = {1}, .unknown_tags = {}});
+        return t;
+    };
+    std::vector<CreateTopicsRequest::CreatableTopic> many;
+    for (int i = 0; i < 110; ++i) many.push_back(topic("t" + std::to_string(i), 10'000));
+    const std::vector<CreateTopicsRequest::CreatableTopic> requests[] = {
+        many,
+        {topic("a", 5001), topic("b", 5001)},
+        {topic("bad name", 5001), topic("b", 5000)},
+        {topic("a", 5000), assigned("b", 5001)},
+        {topic("a", -1, -1), topic("b", 9'998)},  // three of the first
+        {assigned("a", 10'001)},
+        {topic("a", INT32_MAX), topic("b", INT32_MAX)},
+    };
+    for (const auto& topics : requests) {
+        Desk desk;
+        const auto d = desk.decide(topics);
+        CHECK(d.records.empty());
+        REQUIRE(d.response.topics.size() == topics.size());
+        for (const auto& t : d.response.topics) {
+            CHECK(t.error_code == KafkaError::policy_violation);
+            CHECK(t.error_message == "Excessively large number of partitions per request.");
+        }
+        CHECK(desk.decide(topics, true).response.topics[0].error_code ==
+              KafkaError::policy_violation);
+    }
+    Desk desk;
+    CHECK(desk.decide({topic("a", 5000), topic("b", 5000)}).response.topics[1].error_code ==
+          KafkaError::none);
+    // What stands twice is answered before, and counts for nothing.
+    const auto twice = desk.decide({topic("a", 6000), topic("b", 6000), topic("b", 6000)});
+    REQUIRE(twice.response.topics.size() == 2);
+    CHECK(twice.response.topics[0].error_code == KafkaError::none);
+    CHECK(twice.response.topics[1].error_code == KafkaError::invalid_request);
+}
+
 TEST_CASE("names that differ only by dot and underscore collide, as in Kafka") {
     Desk desk;
     desk.commit(desk.decide({topic("a.b")}).records);
