@@ -7,6 +7,7 @@
 namespace faultline::rpc {
 namespace {
 constexpr std::uint32_t kBadFrame = 1;               // ConnectionShut::reason
+constexpr std::uint32_t kUnwritable = 3;             // likewise
 constexpr Duration kNextRequest = 5ms;               // who sends more often is seen to do so
 constexpr Duration kRestOfRequest = 1ms;             // until its next bytes, when we end
 constexpr Duration kLook = 100us;                    // long enough to see what has arrived
@@ -20,6 +21,12 @@ void Responder::send(OutBuf answer) {
 
 void Responder::none() {
     ticket_->slot->done = true;
+    if (ticket_->slot->changed != nullptr) ticket_->slot->changed->notify_all();
+}
+
+void Responder::lose(std::string why) {
+    ticket_->slot->why = std::move(why);
+    ticket_->slot->lost = true;
     if (ticket_->slot->changed != nullptr) ticket_->slot->changed->notify_all();
 }
 
@@ -119,6 +126,17 @@ ServerConnection::Next ServerConnection::serve_one(const Handler& handler, Frame
     return Next::end;
 }
 
+// No answer leaves any more. That one is lost means that none behind it can come in order.
+void ServerConnection::give_up() {
+    if (!pending_.empty() && !pending_.front()->why.empty()) {
+        log_.error("closing {}: {}", to_string(connection_->peer()), pending_.front()->why);
+        probe_.emit([] { return probe::ConnectionShut{kUnwritable}; });
+    }
+    broken_ = true;
+    connection_->abort();
+    changed_.notify_all();
+}
+
 // The frames of all that is answered in a row: one write for pipelined requests. Bounded, so that a
 // slow reader gets its time-out for a bounded number of bytes.
 OutBuf ServerConnection::take_answers() {
@@ -138,12 +156,7 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
             return !pending_.empty() && (pending_.front()->done || pending_.front()->lost);
         });
         if (!ready.ok()) return;
-        if (pending_.front()->lost) {  // nothing behind it can be answered in order
-            broken_ = true;
-            connection_->abort();
-            changed_.notify_all();
-            return;
-        }
+        if (pending_.front()->lost) return give_up();
         OutBuf answers = take_answers();
         writing_ = true;
         changed_.notify_all();
@@ -154,10 +167,7 @@ void ServerConnection::write_answers(fiber::StopToken stop) {
         changed_.notify_all();
         if (!written) {
             probe_.reached(probe::Site::answer_not_written);
-            broken_ = true;
-            connection_->abort();
-            changed_.notify_all();
-            return;
+            return give_up();
         }
     }
 }

@@ -34,12 +34,16 @@ public:
     void send(OutBuf answer);
     // This request has no answer (Produce with acks=0).
     void none();
+    // There is an answer, and it cannot be written down: a defect of ours. The connection logs why
+    // and closes.
+    void lose(std::string why);
 
 private:
     friend class ServerConnection;
     struct Slot {
         bool done = false;
         bool lost = false;  // nobody is left who could answer
+        std::string why;    // it was lost, where that is an error
         OutBuf answer;
         fiber::Semaphore::Units units;        // of the request's bytes, until it is answered
         fiber::Condition* changed = nullptr;  // null once the connection is gone
@@ -113,6 +117,7 @@ private:
     OutBuf take_answers();
     void write_answers(fiber::StopToken stop);
     void refuse(std::string_view why);
+    void give_up();
 
     ConnectionPtr connection_;
     ServerLimits limits_;

@@ -4,6 +4,12 @@
 #include "gen/wire/broker_heartbeat_request.h"
 
 namespace faultline::broker {
+namespace {
+// What is wrong with the whole request has a place of its own from version 1 on.
+void fit_version(wire::Version version, wire::ElectLeadersResponse& response) {
+    if (version.v == 0) response.error_code = wire::KafkaError::none;
+}
+}  // namespace
 
 bool handle_broker_registration(Context& c, rpc::Request& r, rpc::Responder& responder) {
     return forward<wire::BrokerRegistrationRequest, wire::BrokerRegistrationResponse>(c, r,
@@ -20,7 +26,8 @@ bool handle_allocate_producer_ids(Context& c, rpc::Request& r, rpc::Responder& r
                                                                                         responder);
 }
 bool handle_elect_leaders(Context& c, rpc::Request& r, rpc::Responder& responder) {
-    return forward<wire::ElectLeadersRequest, wire::ElectLeadersResponse>(c, r, responder);
+    return forward<wire::ElectLeadersRequest, wire::ElectLeadersResponse>(c, r, responder,
+                                                                          &fit_version);
 }
 bool handle_alter_partition_reassignments(Context& c, rpc::Request& r, rpc::Responder& responder) {
     return forward<wire::AlterPartitionReassignmentsRequest,

@@ -6,6 +6,11 @@
 
 namespace faultline::broker {
 namespace {
+// Where the leader is came with version 16 (KIP-853).
+void fit_version(wire::Version version, wire::FetchResponse& response) {
+    if (version.v < 16) response.node_endpoints.clear();
+}
+
 // In a fiber of its own: answers may be held back. What cannot be answered closes the connection.
 template <class Request, class Response, class Serve>
 bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder, Serve serve) {
@@ -24,8 +29,11 @@ bool serve_replica(Context& context, rpc::Request& r, rpc::Responder& responder,
         {.name = "quorum request"},
         [controller = context.controller, request = std::move(request), serve, api = r.api,
          version = r.version, correlation = r.correlation, responder](fiber::StopToken) mutable {
-            const Result<Response> answer = serve(controller->quorum(), request);
-            if (answer.ok()) respond(responder, api, version, correlation, *answer);
+            Result<Response> answer = serve(controller->quorum(), request);
+            if (!answer.ok()) return;
+            if constexpr (requires { fit_version(version, *answer); })
+                fit_version(version, *answer);
+            respond(responder, api, version, correlation, *answer);
         });
     return true;
 }
@@ -61,6 +69,16 @@ bool handle_end_quorum_epoch(Context& c, rpc::Request& r, rpc::Responder& respon
 }
 
 bool handle_quorum_fetch(Context& c, rpc::Request& r, rpc::Responder& responder) {
+    // Earlier ones cannot say what they hold, nor be told that it is wrong: refused, as in Kafka,
+    // whose list has them too.
+    if (r.version.v < 12) {
+        wire::FetchRequest request;
+        wire::FetchResponse refusal;
+        refusal.error_code = wire::KafkaError::invalid_request;
+        if (!decode(r, request)) return false;
+        respond(responder, r, refusal);
+        return true;
+    }
     return serve_replica<wire::FetchRequest, wire::FetchResponse>(
         c, r, responder, [lane = c.connection](auto& quorum, const auto& request) {
             return quorum.fetch(request, lane);

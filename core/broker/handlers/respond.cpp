@@ -1,13 +1,13 @@
 #include "core/broker/handlers/respond.h"
 
-#include "core/base/assert.h"
+#include <fmt/format.h>
 
 namespace faultline::broker {
 
-void unwritable(wire::ApiKey api, const char* why, const char* field) {
-    // Printed as "FIELD:API KEY: assertion failed: WHY".
-    assert_failed(
-        {.expression = why, .file = field, .line = static_cast<int>(api), .invariant = 0});
+std::string unwritable(wire::ApiKey api, wire::Version version, const char* why,
+                       const char* field) {
+    return fmt::format("the answer to API {} in version {} cannot be written: {} ({})",
+                       static_cast<int>(api), version.v, why, field);
 }
 
 OutBuf fill(wire::Encoded encoded, Holes holes) {

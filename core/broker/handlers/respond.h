@@ -1,5 +1,6 @@
 // What every handler does the same way: decode, encode, fill the holes of a response.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "core/broker/api_table.h"
@@ -16,8 +17,8 @@ using Holes = std::vector<SmallVec<FileSlice, 2>>;  // by the token of an Extern
 // The encoded message with file slices in its holes.
 OutBuf fill(wire::Encoded encoded, Holes holes);
 
-// A response of ours that its version cannot carry: a bug, told with the field.
-[[noreturn]] void unwritable(wire::ApiKey api, const char* why, const char* field);
+// Why a response cannot be sent, for the log.
+std::string unwritable(wire::ApiKey api, wire::Version version, const char* why, const char* field);
 
 template <class Message>
 bool decode(const rpc::Request& request, Message& out) {
@@ -26,14 +27,18 @@ bool decode(const rpc::Request& request, Message& out) {
     return in.ok();
 }
 
-// Sends header and message. A response that cannot be written is a bug of ours.
+// Sends header and message. A response that cannot be written, because its version has no such
+// field or its text is too long, is a defect of ours; what a client has asked for must not end a
+// node, so it costs this connection, and nothing else.
 template <class Message>
 void respond(rpc::Responder& responder, wire::ApiKey api, wire::Version version,
              std::int32_t correlation, const Message& message, Holes holes = {}) {
     wire::Writer out;
     rpc::write_response_header(out, api, version, correlation);
     message.encode(out, version);
-    if (!out.ok()) unwritable(api, out.error(), out.error_field());
+    if (!out.ok()) return responder.lose(unwritable(api, version, out.error(), out.error_field()));
+    if (out.size() > INT32_MAX)  // of a frame's length
+        return responder.lose(unwritable(api, version, "it is larger than 2 GiB", "all of it"));
     responder.send(fill(out.finish(), std::move(holes)));
 }
 template <class Message>

@@ -33,7 +33,8 @@ struct Reasons final : probe::Sink {
 };
 
 // n1 serves; the handler's answer is the correlation id and the body. "slow:" waits for a second in
-// a fiber of its own, "none:" has no answer, "drop:" loses its responder, "bad:" is not understood.
+// a fiber of its own, "none:" has no answer, "drop:" loses its responder, "lose:" says why,
+// "bad:" is not understood.
 struct Bench {
     explicit Bench(rpc::ServerLimits limits = {}, std::size_t budget_bytes = 1U << 20,
                    std::uint64_t seed = 1, std::size_t budget_handlers = 500)
@@ -74,6 +75,7 @@ struct Bench {
             IoBuf::copy_of(as_bytes(be(static_cast<std::uint32_t>(r.correlation), 4) + body)));
         if (body.starts_with("bad:")) return false;
         if (body.starts_with("drop:")) return true;
+        if (body.starts_with("lose:")) return to.lose("it cannot be written"), true;
         if (body.starts_with("none:")) {
             to.none();
         } else if (body.starts_with("slow:")) {
@@ -234,6 +236,21 @@ TEST_CASE("server_conn: a lost responder closes the connection") {
         const std::string end = c.next();
         CHECK((end == "closed" || end == "unreachable"));
     });
+}
+
+TEST_CASE("server_conn: an answer that cannot be made closes its connection, and says so once") {
+    Bench b;
+    b.run([](Env& env) {
+        Client c(env), other(env);
+        c.send(request(1, "a"));
+        CHECK(c.next() == "1:a");
+        c.send(request(2, "lose:") + request(3, "lose:") + request(4, "b"));
+        const std::string end = c.next();
+        CHECK((end == "closed" || end == "unreachable"));
+        other.send(request(5, "c"));
+        CHECK(other.next() == "5:c");
+    });
+    CHECK(b.sink.reasons == std::vector<std::uint32_t>{3});
 }
 
 TEST_CASE("server_conn: requests without their answer are bounded") {
