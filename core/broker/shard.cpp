@@ -270,7 +270,8 @@ void Shard::drop(const TopicPartition& tp) {
     if (it == partitions_.end()) return;
     const auto keep = it->second;  // fetches may still hold it
     partitions_.erase(it);
-    if (const auto removed = logs_->remove(tp); !removed.ok()) {
+    const auto removed = logs_->remove(tp);
+    if (!removed.ok() && removed.code() != Errc::closed) {  // else by the next start
         env_.log.warn("{}-{} cannot be removed: {}", tp.topic, tp.index.v,
                       to_string(removed.error()));
     }
@@ -523,9 +524,13 @@ Result<std::int64_t> Shard::next_producer_id() {
         const model::BrokerImage* self = image_->broker(config().node);
         q.broker_epoch = self == nullptr ? -1 : self->epoch;
         FL_TRY(const auto block, ask_controller<wire::AllocateProducerIdsResponse>(*this, q));
-        if (block.error_code != KafkaError::none) return Error{Errc::busy, 0, "shard.producer_ids"};
-        id_next_ = block.producer_id_start;
-        id_end_ = block.producer_id_start + block.producer_id_len;
+        const std::int64_t start = block.producer_id_start;
+        const bool some =
+            block.producer_id_len > 0 && start >= 0 && start <= INT64_MAX - block.producer_id_len;
+        if (block.error_code != KafkaError::none || !some)
+            return Error{Errc::busy, 0, "shard.producer_ids"};
+        id_next_ = start;
+        id_end_ = start + block.producer_id_len;
     }
     FL_INVARIANT(42, id_next_ < id_end_);
     return id_next_++;

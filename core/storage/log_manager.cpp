@@ -338,6 +338,7 @@ Result<LogRef> LogManager::create(const TopicPartition& partition, const Uuid& t
 
 Result<void> LogManager::remove(const TopicPartition& partition) {
     FL_TRY(const std::string dead, move_away(partition, "delete"));
+    if (closed_) return {};  // meanwhile: nobody would wait for it, and the next start does it
     removals_.spawn({.name = "log.remove"}, [this, dead](fiber::StopToken) { remove_files(dead); });
     return {};
 }
@@ -348,6 +349,8 @@ Result<std::string> LogManager::set_aside(const TopicPartition& partition) {
 
 Result<std::string> LogManager::move_away(const TopicPartition& named, std::string_view why) {
     const TopicPartition partition = named;  // the caller's may be part of what goes
+    // The directory is another process's by now, or soon.
+    if (closed_) return Error{Errc::closed, 0, "log_manager.remove"};
     if (!busy_.insert(partition).second) return Error{Errc::busy, 0, "log_manager.remove"};
     struct Busy {
         std::set<TopicPartition>& set;

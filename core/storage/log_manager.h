@@ -91,7 +91,8 @@ public:
     // directory is healthy; no_space. Parks.
     Result<LogRef> create(const TopicPartition&, const Uuid& topic_id, const LogConfig&);
     // Renames the directory away (durable when it returns) and removes its files in the
-    // background; also of an offline partition. Readers keep what they hold. not_found. Parks.
+    // background; also of an offline partition. Readers keep what they hold. not_found; closed,
+    // after close(): the next start is told again. Parks.
     Result<void> remove(const TopicPartition&);
     // The same, but its files stay, in a directory that no start opens: returns its path. For the
     // log of a topic that nobody knows, as Kafka does. Parks.

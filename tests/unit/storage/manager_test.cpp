@@ -134,6 +134,42 @@ TEST_CASE("manager: a removed partition leaves nothing behind, and its name star
     });
 }
 
+TEST_CASE("manager: after close nothing is removed, and no removal is left over", "[storage]") {
+    ManagerRig rig;
+    rig.run([&] {
+        rig.options.primary = true;
+        auto first = rig.make();
+        REQUIRE(first->open().ok());
+        rig.options.primary = false;  // a manager that writes no checkpoints closes at once
+        rig.options.owns = [](const TopicPartition&) { return true; };
+        auto m = rig.make();
+        REQUIRE(m->open(first->states()).ok());
+        REQUIRE(m->create(kA, kId, rig.options.defaults).ok());
+        REQUIRE(m->create(kB, kId, rig.options.defaults).ok());
+        rig.disk.set_yielding(true);
+        rig.disk.set_sync_time(10ms);
+        fiber::Group removing(rig.scheduler);
+        Result<void> removed = Error{Errc::busy, 0, "test"};
+        removing.spawn({}, [&](fiber::StopToken) { removed = m->remove(kA); });
+        rig.scheduler.sleep_until(rig.clock.in(5ms));  // its directory has another name, unsynced
+        REQUIRE(m->close().ok());
+        CHECK(removed.code() == Errc::busy);
+        removing.join();
+        CHECK(removed.ok());
+        CHECK(m->remove(kB).code() == Errc::closed);
+        CHECK(m->set_aside(kB).code() == Errc::closed);
+        CHECK(rig.disk.exists("data/b-c.d-12/partition.metadata"));
+        m.reset();
+        rig.options.primary = true;
+        REQUIRE(first->close().ok());
+        first = rig.make();
+        REQUIRE(first->open().ok());
+        CHECK(first->partitions() == std::vector<TopicPartition>{kB});
+        for (const std::string& path : rig.disk.paths()) CHECK(path.find("-delete") == path.npos);
+        REQUIRE(first->close().ok());
+    });
+}
+
 TEST_CASE("manager: retention and checkpoints run by themselves", "[storage]") {
     ManagerRig rig;
     rig.options.defaults.flush_ms = 3000;
