@@ -108,11 +108,13 @@ Result<std::shared_ptr<rpc::ClientConn>> HandOver::connect(NodeId leader, const 
         return started.error();
     }
     // Another request of this shard may have been faster: its connection is as good.
-    if (const auto [it, made] = conns_.emplace(leader, conn); !made && it->second->usable()) {
+    const auto [it, made] = conns_.emplace(leader, conn);
+    if (!made && it->second->usable()) {
         broken_.push_back(conn);
         return it->second;
     }
-    conns_[leader] = conn;
+    // And may have broken meanwhile: it has fibers until close().
+    if (!made) broken_.push_back(std::exchange(it->second, conn));
     return conn;
 }
 

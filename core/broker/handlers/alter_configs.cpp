@@ -45,6 +45,10 @@ Response alter(Context& context, const Request& request, logic::EarlyAnswers& ea
     }
     Response decided;
     if (!rest.resources.empty()) decided = decide<Response>(context, rest);
+    if (decided.responses.size() != rest.resources.size()) {  // by a controller that is not well
+        decided.responses.clear();
+        fail_all(rest, wire::KafkaError::unknown_server_error, decided);
+    }
     Response response;
     auto next = decided.responses.begin();
     for (std::size_t i = 0; i < early.size(); ++i) {
