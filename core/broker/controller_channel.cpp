@@ -2,8 +2,10 @@
 
 namespace faultline::broker {
 namespace {
-constexpr Duration kConnectTimeout = 2s;
-}
+// Of one attempt. All that is asked waits for it, heartbeats too, and meanwhile another may be
+// elected: the first ones are short, those that follow on them have time for a slow network.
+constexpr Duration kFirstConnect = 250ms, kLongestConnect = 2s;
+}  // namespace
 
 Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::connect(Deadline deadline,
                                                                     fiber::StopToken stop) {
@@ -13,26 +15,39 @@ Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::connect(Deadline dea
     if (conn_ != nullptr && conn_->usable() && to_ == *leader) return conn_;
     const auto endpoint = local_.quorum().endpoint_of(*leader);
     if (!endpoint) return Error{Errc::not_found, 0, "controller.unknown"};
-    if (conn_ != nullptr) old_.push_back(std::move(conn_));
+    if (conn_ != nullptr) {
+        if (to_ != *leader) conn_->give_up();  // who waits there asks the new one
+        old_.push_back(std::move(conn_));
+    }
     std::erase_if(old_, [](const auto& c) {
         const bool alone = c.use_count() == 1;
         if (alone) c->close();
         return alone;
     });
-    const Deadline until = std::min(deadline, env_.clock.in(kConnectTimeout));
-    FL_TRY(auto stream, env_.net.connect(*endpoint, until, stop));
-    auto conn = std::make_shared<rpc::ClientConn>(
-        env_.fibers, std::move(stream), rpc::ClientConnOptions{.client_id = "broker"}, env_.probe);
-    if (const auto started = conn->start(until, stop); !started.ok()) {
-        conn->close();
-        return started.error();
-    }
+    if (tried_ != *leader) patience_ = kFirstConnect;
+    tried_ = *leader;
+    auto made = dial(*endpoint, std::min(deadline, env_.clock.in(patience_)), stop);
+    const bool late = !made.ok() && made.code() == Errc::timed_out;
+    patience_ = late ? std::min(patience_ * 2, kLongestConnect) : kFirstConnect;
+    FL_TRY(auto conn, std::move(made));
     if (local_.quorum().leader() != leader) {  // follow() did not know of this one
         conn->close();
         return Error{Errc::busy, 0, "controller.changed"};
     }
     conn_ = conn;
     to_ = *leader;
+    return conn;
+}
+
+Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::dial(const Endpoint& to, Deadline until,
+                                                                 fiber::StopToken stop) {
+    FL_TRY(auto stream, env_.net.connect(to, until, stop));
+    auto conn = std::make_shared<rpc::ClientConn>(
+        env_.fibers, std::move(stream), rpc::ClientConnOptions{.client_id = "broker"}, env_.probe);
+    if (const auto started = conn->start(until, stop); !started.ok()) {
+        conn->close();
+        return started.error();
+    }
     return conn;
 }
 

@@ -62,11 +62,15 @@ private:
     }
     static constexpr Duration kTimeout = std::chrono::seconds(30);
     Result<std::shared_ptr<rpc::ClientConn>> connect(Deadline deadline, fiber::StopToken stop);
+    Result<std::shared_ptr<rpc::ClientConn>> dial(const Endpoint& to, Deadline until,
+                                                  fiber::StopToken stop);
 
     Env& env_;
     controller::Controller& local_;
     fiber::Mutex connecting_;
-    NodeId to_{-1};
+    NodeId to_{-1};     // of conn_
+    NodeId tried_{-1};  // last, and how long the next attempt may take
+    Duration patience_{};
     std::shared_ptr<rpc::ClientConn> conn_;
     std::vector<std::shared_ptr<rpc::ClientConn>> old_;  // others may still be inside
 };

@@ -7,6 +7,7 @@ using wire::KafkaError;
 
 namespace {
 constexpr Duration kSlack = 400ms;  // a leader on a busy machine answers so much later than it may
+constexpr Duration kPatience = 2s;  // with a leader that answered quickly before
 constexpr Duration kNewsTravel = 5ms;  // who leads is heard of here and there within that
 }  // namespace
 
@@ -18,7 +19,8 @@ ReplicaFetcher::ReplicaFetcher(Env& env, const FetcherConfig& config, NodeId lea
       leader_(leader),
       endpoint_(std::move(endpoint)),
       broker_epoch_(std::move(broker_epoch)),
-      seen_(std::move(seen)) {}
+      seen_(std::move(seen)),
+      patience_(std::min(kPatience, config.timeout)) {}
 
 void ReplicaFetcher::start(fiber::Group& fibers) {
     fibers.spawn({.name = "replica fetcher"},
@@ -61,6 +63,8 @@ void ReplicaFetcher::run(fiber::StopToken stop) {
         if (conn_ != nullptr) conn_->close();
         conn_.reset();
         if (done.code() == Errc::cancelled) continue;  // there is more to ask for
+        // It may be slow, and not lost.
+        if (done.code() == Errc::timed_out) patience_ = std::min(patience_ * 2, config_.timeout);
         if (done.code() == Errc::closed || done.code() == Errc::unreachable) {
             seen_(false);
             if (connect(stop).ok()) {
@@ -78,7 +82,7 @@ Result<void> ReplicaFetcher::connect(fiber::StopToken stop) {
     if (conn_ != nullptr && conn_->usable()) return {};
     if (conn_ != nullptr) conn_->close();
     conn_.reset();
-    const Deadline deadline = env_.clock.in(config_.timeout);
+    const Deadline deadline = env_.clock.in(patience_);
     FL_TRY(auto stream, env_.net.connect(endpoint_, deadline, stop));
     auto conn = std::make_shared<rpc::ClientConn>(
         env_.fibers, std::move(stream), rpc::ClientConnOptions{.client_id = "replica"}, env_.probe);
@@ -131,15 +135,18 @@ Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
     }
     interrupt_.emplace();
     asked_at_ = env_.clock.now();
+    const Duration longest = std::min(config_.wait + patience_, config_.timeout);
     const auto answer =
-        conn_->call<wire::FetchResponse>(q, env_.clock.in(config_.timeout), interrupt_->token());
+        conn_->call<wire::FetchResponse>(q, env_.clock.in(longest), interrupt_->token());
     interrupt_.reset();
     const bool was_hung = overdue();
+    const Duration took = env_.clock.now() - *asked_at_;
     asked_at_.reset();
     if (!answer.ok()) {
         session_.lost();
         return answer.error();
     }
+    patience_ = std::min(std::max(kPatience, took * 2), config_.timeout);
     if (was_hung) seen_(true);
     const bool in_session = q.session_epoch != 0;
     if (!session_.answered(*answer)) {

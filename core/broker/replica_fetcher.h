@@ -17,7 +17,7 @@ namespace faultline::broker {
 struct FetcherConfig {
     Duration wait = std::chrono::milliseconds(500);     // replica.fetch.wait.max.ms
     Duration backoff = std::chrono::milliseconds(100);  // replica.fetch.backoff.ms
-    Duration timeout = std::chrono::seconds(30);        // replica.socket.timeout.ms
+    Duration timeout = std::chrono::seconds(30);        // replica.socket.timeout.ms, at most
     std::int32_t max_bytes = 10 << 20;                  // replica.fetch.response.max.bytes
     std::int32_t partition_max_bytes = 1 << 20;         // replica.fetch.max.bytes
     // The leader is to tell a higher high watermark at once: consumers read this replica (KIP-392).
@@ -78,6 +78,9 @@ private:
     fiber::Condition changed_;
     std::optional<fiber::StopSource> interrupt_;  // of the fetch under way
     std::optional<MonoTime> asked_at_;            // the fetch under way
+    // For connecting, and for an answer beyond the time that a fetch may wait there: an answer that
+    // was lost, with a leader that is well, should not cost the whole time-out.
+    Duration patience_;
     bool stopping_ = false;
     bool starts_moved_ = false;  // of some partition since they were written
 };

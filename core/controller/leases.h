@@ -14,7 +14,8 @@ constexpr Duration broker_lease(Duration session) { return session * 9 / 10; }
 // After its election a controller gives every broker a new session, but the node that led the
 // quorum in the epoch before: nobody has heard of that one for a fetch time-out. What a controller
 // before that one had answered it is over then, too. It may be elected sooner when the one before
-// runs no more, or has said that it leads no more: its broker was told before that was sent.
+// runs no more, or has said that it leads no more: its broker was told before that was sent (its
+// other shards a moment later, which what is waited for covers).
 constexpr Duration successor_waits(Duration session, Duration fetch_timeout) {
     return std::max(session / 3, session - fetch_timeout);
 }

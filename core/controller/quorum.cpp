@@ -8,8 +8,8 @@
 namespace faultline::controller {
 namespace {
 constexpr std::size_t kMaxRead = 8U << 20;  // bytes of one answer, and of one step of the replay
-constexpr Duration kDiskRetry = 200ms;      // between attempts to write to a full disk
 constexpr Duration kStood = 100ms, kRead = 200ms;
+constexpr std::int64_t kMostElections = 1'000'000;  // between what two replicas know
 
 // One bit per node id.
 std::uint64_t bits_of(const raft::VoterSet& voters) {
@@ -108,7 +108,7 @@ void Quorum::run(fiber::StopToken stop) {
     while (!stop.stop_requested() && !broken_) {
         perform(stop);
         if (downloaded_ && !has_work() && !broken_) {
-            const auto done = install(*downloaded_);
+            const auto done = install(*downloaded_, stop);
             downloaded_.reset();
             downloaded_changed_.notify_all();
             if (!done.ok()) return fail(done.error());
@@ -144,7 +144,7 @@ void Quorum::perform(fiber::StopToken stop) {
         if (!done.ok() && done.code() == Errc::no_space) {
             // A replica that cannot write says nothing meanwhile: the others go on without it.
             env_.probe.reached(probe::Site::quorum_waits_for_space);
-            env_.fibers.sleep_until(env_.clock.in(kDiskRetry), stop);
+            env_.fibers.sleep_until(env_.clock.in(kFullDiskRetry), stop);
             continue;
         }
         if (!done.ok()) return fail(done.error());
@@ -317,6 +317,12 @@ constexpr std::size_t Quorum::kind_of() {
 
 void Quorum::reply(NodeId to, const raft::Message& message, IoBuf records) {
     const auto* fetched = std::get_if<raft::FetchResponse>(&message);
+    // Not for whoever asks now: the disk kept it back for longer than its asker has waited.
+    const auto late = late_.find({to, message.index()});
+    if (fetched == nullptr && late != late_.end()) {
+        if (--late->second == 0) late_.erase(late);
+        return;
+    }
     const auto it = std::ranges::find_if(asks_, [&](const Ask* a) {
         return a->from == to && a->kind == message.index() && !a->answered &&
                (fetched == nullptr || fetched->number == a->number);
@@ -344,10 +350,17 @@ Result<void> Quorum::answer_fetch(const raft::SendFetched& effect) {
     return {};
 }
 
+// No replica is so many elections ahead. One that was believed would use up the epochs there are.
+bool Quorum::believable(Epoch epoch) const {
+    return std::int64_t{epoch.v} - raft_->state().epoch.v <= kMostElections && epoch.v < INT32_MAX;
+}
+
 Result<raft::Message> Quorum::ask(NodeId from, const raft::Message& message, std::size_t kind,
                                   std::uint64_t number, IoBuf* records) {
     if (broken_) return *broken_;
     if (replacing_) return Error{Errc::busy, 0, "quorum.replacing_log"};
+    const Epoch epoch = std::visit([](const auto& m) { return m.epoch; }, message);
+    if (!believable(epoch)) return Error{Errc::invalid, 0, "quorum.epoch"};
     Ask ask{.from = from,
             .kind = kind,
             .number = number,
@@ -361,6 +374,7 @@ Result<raft::Message> Quorum::ask(NodeId from, const raft::Message& message, std
     const Deadline deadline = env_.clock.in(config_.raft.fetch_wait + config_.raft.request_timeout);
     if (ask.waiter.park(deadline, fibers_.token()) != fiber::Wake::signalled) {
         std::erase(asks_, &ask);
+        if (number == 0) ++late_[{from, kind}];
         return Error{Errc::timed_out, 0, "quorum.ask"};
     }
     if (records != nullptr) *records = std::move(ask.records);
@@ -384,6 +398,7 @@ Result<wire::BeginQuorumEpochResponse> Quorum::begin_epoch(
 
 Result<wire::EndQuorumEpochResponse> Quorum::end_epoch(const wire::EndQuorumEpochRequest& request) {
     FL_TRY(const auto q, from_wire(request));
+    if (!believable(q.epoch)) return Error{Errc::invalid, 0, "quorum.epoch"};
     if (!replacing_) raft_->receive(env_.clock.now(), q.leader, q);
     poke();
     wire::EndQuorumEpochResponse response;

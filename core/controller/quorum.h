@@ -117,7 +117,8 @@ public:
     Result<raft::ChangeRefusal> begin_dynamic_voters(Deadline deadline);
 
 private:
-    // A request whose answer Raft has yet to give.
+    // A request whose answer Raft has yet to give. What is told apart by its number, a fetch, has
+    // one; the others of a kind are answered one by one, in their order.
     struct Ask {
         NodeId from;
         std::size_t kind;  // of the answer, by its index in raft::Message
@@ -133,6 +134,7 @@ private:
     void learned(NodeId node, const Endpoint& endpoint) override;
     void unreachable(NodeId peer, bool was_fetch, bool gone) override;
 
+    bool believable(Epoch epoch) const;
     void run(fiber::StopToken stop);
     void flush(fiber::StopToken stop);
     void hand_out(fiber::StopToken stop);
@@ -155,7 +157,7 @@ private:
     bool may_trim_to(const SnapshotInfo& snapshot) const;
     void fetch_snapshots(fiber::StopToken stop);
     Result<MetadataSnapshot> download(const raft::FetchSnapshot& job, fiber::StopToken stop);
-    Result<void> install(const MetadataSnapshot& snapshot);
+    Result<void> install(const MetadataSnapshot& snapshot, fiber::StopToken stop);
     // Raft has something to do, or something was told to it.
     void poke() { work_.notify_all(); }
     bool has_work() { return !raft_->effects().empty() || !effects_.empty(); }
@@ -189,6 +191,9 @@ private:
     std::uint64_t next_payload_ = 1, next_number_ = 1;
     std::deque<raft::Effect> effects_;  // in their order
     std::deque<Ask*> asks_;
+    // Answers that are still to come, and whose askers have gone: so many of that kind to that
+    // node.
+    std::map<std::pair<NodeId, std::size_t>, unsigned> late_;
     fiber::Condition work_, written_, commits_, handed_out_;
     Offset committed_{0}, applied_{0}, told_{0}, ready_at_{0};  // told: caught_up() returned
     Epoch reign_{0};  // of which this node leads or led last
@@ -204,6 +209,9 @@ private:
     bool replacing_ = false;  // the log is being replaced: Raft hears of nothing meanwhile
     fiber::Group fibers_;
 };
+
+// Between attempts to write to a full disk.
+inline constexpr Duration kFullDiskRetry = std::chrono::milliseconds(200);
 
 // By which a bootstrap server is asked before it is known which node it is.
 NodeId bootstrap_id(std::size_t index);

@@ -34,7 +34,8 @@ Result<logic::raft::Batch> describe_batch(const IoBuf& bytes) {
     std::byte head[wire::kBatchHeader];
     bytes.copy_out(0, head);
     const wire::BatchHeader h = wire::parse_batch_header(head);
-    if (h.count <= 0 || h.base_offset < 0 || h.leader_epoch < 0)
+    if (h.count <= 0 || h.base_offset < 0 || h.leader_epoch < 0 || h.last_offset_delta < 0 ||
+        h.last_offset_delta == INT32_MAX)
         return Error{Errc::corrupt, 0, "quorum.batch"};
     logic::raft::Batch batch;
     batch.epoch = Epoch{h.leader_epoch};

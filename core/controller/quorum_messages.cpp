@@ -233,8 +233,9 @@ Result<raft::BeginQuorumEpochResponse> from_wire(const wire::BeginQuorumEpochRes
     r.leader = node_of(p->leader_id);
     r.asked = q.epoch;
     // That the epoch is over shows in the epoch itself.
-    if (p->error_code == KafkaError::invalid_voter_key)
-        r.error = raft::RaftError::invalid_voter_key;
+    if (p->error_code == KafkaError::invalid_voter_key ||
+        p->error_code == KafkaError::invalid_request)
+        r.error = from_kafka(p->error_code);
     return r;
 }
 

@@ -5,6 +5,11 @@
 #include "gen/wire/update_raft_voter_response.h"
 
 namespace faultline::controller {
+namespace {
+// What was not used for so long may have been forgotten on the way, without a word: a vote does not
+// try it.
+constexpr Duration kIdle = 10s;
+}  // namespace
 
 bool is_refused(const Error& error) noexcept {
     return error.code == Errc::unreachable && error.sys == kConnectionRefused;
@@ -28,7 +33,9 @@ void QuorumPeer::run(Lane& lane, fiber::StopToken stop) {
     while (lane.more.wait(Deadline::never(), stop, [&] { return !lane.waiting.empty(); }).ok()) {
         const raft::Message message = std::move(lane.waiting.front());
         lane.waiting.pop_front();
+        const auto before = lane.conn;
         auto done = connect(lane, stop);
+        const bool reused = done.ok() && lane.conn == before;
         if (done.ok()) done = exchange(lane, message, stop);
         if (done.ok()) continue;
         if (done.code() == Errc::cancelled) break;
@@ -40,10 +47,12 @@ void QuorumPeer::run(Lane& lane, fiber::StopToken stop) {
         if (lane.conn != nullptr) {
             lane.conn->close();
             lane.conn.reset();
-            // The stream broke: whether the process went with it shows at once.
+            // The stream broke: whether the process went with it shows at once. One that was there
+            // before may be of a process long gone; all of them may be said twice.
             if (done.code() != Errc::timed_out) {
-                const auto again = connect(lane, stop);
-                gone = !again.ok() && refused(again.error());
+                done = connect(lane, stop);
+                gone = !done.ok() && refused(done.error());
+                if (done.ok() && reused && exchange(lane, message, stop).ok()) continue;
             }
         }
         events_.unreachable(config_.node, std::holds_alternative<raft::FetchRequest>(message),
@@ -54,7 +63,9 @@ void QuorumPeer::run(Lane& lane, fiber::StopToken stop) {
 }
 
 Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
-    if (lane.conn != nullptr && lane.conn->usable() && lane.to == config_.endpoint) return {};
+    const bool fresh = env_.clock.now() - std::exchange(lane.used, env_.clock.now()) < kIdle;
+    if (lane.conn != nullptr && lane.conn->usable() && lane.to == config_.endpoint && fresh)
+        return {};
     if (lane.conn != nullptr) lane.conn->close();
     lane.conn.reset();
     const Deadline deadline = env_.clock.in(config_.patience);
@@ -73,7 +84,8 @@ Result<void> QuorumPeer::connect(Lane& lane, fiber::StopToken stop) {
 }
 
 Result<void> QuorumPeer::exchange(Lane& lane, const raft::Message& message, fiber::StopToken stop) {
-    const Deadline deadline = env_.clock.in(config_.patience);
+    const bool fetches = std::holds_alternative<raft::FetchRequest>(message);
+    const Deadline deadline = env_.clock.in(fetches ? config_.patience : config_.vote_patience);
     rpc::ClientConn& conn = *lane.conn;
     if (const auto* q = std::get_if<raft::FetchRequest>(&message)) {
         FL_TRY(const auto answer,
@@ -115,7 +127,7 @@ Result<SnapshotPart> QuorumPeer::fetch_snapshot(const SnapshotPartRequest& q,
     FL_CHECK(connect(snapshots_, stop));
     FL_TRY(const auto answer,
            snapshots_.conn->call<wire::FetchSnapshotResponse>(
-               to_wire(q, config_.cluster_id), env_.clock.in(config_.request_timeout), stop));
+               to_wire(q, config_.cluster_id), env_.clock.in(config_.patience), stop));
     return from_wire(answer);
 }
 

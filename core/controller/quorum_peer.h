@@ -18,9 +18,9 @@ struct PeerConfig {
     Endpoint endpoint;
     std::string cluster_id;
     Duration request_timeout{};
-    // For connecting, votes and fetches. A connection whose other end is gone takes what is sent
-    // without a word, and nothing else is sent meanwhile.
-    Duration patience{};
+    // A connection whose other end is gone takes what is sent without a word, and nothing else is
+    // sent meanwhile. For connecting, fetches and parts of snapshots; and for votes and the like.
+    Duration patience{}, vote_patience{};
     std::int32_t fetch_wait_ms = 0;
     std::optional<std::pair<std::string, Endpoint>> own{};  // a listener of this node, for the peer
 };
@@ -58,8 +58,9 @@ private:
         std::deque<raft::Message> waiting;
         fiber::Condition more;
         std::shared_ptr<rpc::ClientConn> conn;
-        Endpoint to;     // of conn
-        Endpoint tried;  // last
+        Endpoint to;      // of conn
+        MonoTime used{};  // last
+        Endpoint tried;   // last
     };
     void run(Lane& lane, fiber::StopToken stop);
     Result<void> connect(Lane& lane, fiber::StopToken stop);

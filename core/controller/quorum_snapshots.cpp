@@ -70,7 +70,8 @@ void Quorum::keep_snapshots(fiber::StopToken stop) {
             due, stop, [&] { return told_ == applied_ && fresh_bytes_ >= c.record_bytes; });
         if (stop.stop_requested() || broken_) return;
         last = env_.clock.now();
-        const auto turn = snapshot_turn_.lock();
+        const auto turn = snapshot_turn_.lock(Deadline::never(), stop);
+        if (!turn.ok()) return;
         Result<void> done;
         if (fresh_bytes_ > 0) done = write_snapshot();
         if (done.ok()) done = trim_log();
@@ -210,16 +211,28 @@ Result<MetadataSnapshot> Quorum::download(const raft::FetchSnapshot& job, fiber:
 }
 
 // In the fiber that runs Raft, which hears of nothing else until it is done: replacing_.
-Result<void> Quorum::install(const MetadataSnapshot& snapshot) {
+Result<void> Quorum::install(const MetadataSnapshot& snapshot, fiber::StopToken stop) {
     if (!raft_->awaits_snapshot(snapshot.id)) {
         snapshots_.abandon();
         return {};
     }
     replacing_ = true;
+    // A replica that cannot write says nothing meanwhile: the others go on without it.
+    const auto when_there_is_space = [&](const auto& step) -> Result<void> {
+        while (true) {
+            const Result<void> done = step();
+            if (done.ok() || done.code() != Errc::no_space) return done;
+            env_.probe.reached(probe::Site::quorum_waits_for_space);
+            if (env_.fibers.sleep_until(env_.clock.in(kFullDiskRetry), stop) ==
+                fiber::Wake::cancelled)
+                return Error{Errc::cancelled, 0, "quorum.install"};
+        }
+    };
     const auto replaced = [&]() -> Result<void> {
-        FL_CHECK(snapshots_.publish());
-        FL_CHECK(log_.log().truncate_fully_and_start_at(snapshot.id.end));
-        return logs_->checkpoint_own_log_starts();
+        FL_CHECK(when_there_is_space([&] { return snapshots_.publish(); }));
+        FL_CHECK(when_there_is_space(
+            [&] { return log_.log().truncate_fully_and_start_at(snapshot.id.end); }));
+        return when_there_is_space([&] { return logs_->checkpoint_own_log_starts(); });
     }();
     replacing_ = false;
     if (!replaced.ok()) return replaced;

@@ -52,9 +52,11 @@ QuorumPeer* Quorum::peer(NodeId node) {
     peer.cluster_id = config_.cluster_id;
     const raft::RaftConfig& times = config_.raft;
     peer.request_timeout = times.request_timeout;
-    // Who asked has given that leader up by then.
+    // Who asked has given that leader up by then, or that election.
     peer.patience =
         std::min(times.request_timeout, std::max(times.fetch_timeout, 2 * times.fetch_wait));
+    peer.vote_patience =
+        std::min(times.request_timeout, std::max(peer.patience, 2 * times.election_timeout));
     peer.fetch_wait_ms = static_cast<std::int32_t>(times.fetch_wait / 1ms);
     if (config_.advertised) peer.own = {config_.listener, *config_.advertised};
     return (peers_[node] = std::make_unique<QuorumPeer>(env_, std::move(peer), *this, fibers_))

@@ -103,7 +103,9 @@ Result<MetadataSnapshot> SnapshotStore::finish() {
 Result<void> SnapshotStore::publish() {
     if (!incoming_) return Error{Errc::invalid, 0, "snapshot.publish"};
     const std::string path = path_of(incoming_->info.id);
-    FL_CHECK(disk_.rename(path + std::string(kPart), path));
+    // It may be tried again: the disk was full.
+    if (!incoming_->renamed) FL_CHECK(disk_.rename(path + std::string(kPart), path));
+    incoming_->renamed = true;
     FL_CHECK(disk_.sync_dir(dir_));
     insert(incoming_->info);
     incoming_.reset();

@@ -71,6 +71,7 @@ private:
     struct Incoming {
         FileRef file;
         SnapshotInfo info;
+        bool renamed = false;  // it has its name, which may not be on the disk yet
     };
     std::optional<Incoming> incoming_;  // the one that comes part by part
 };

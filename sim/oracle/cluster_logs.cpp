@@ -218,7 +218,8 @@ void ClusterLogs::truncated(NodeId node, const probe::LogTruncated& t) {
     const auto lost = std::ranges::upper_bound(p->committed, t.to.v - 1, {}, &Committed::last);
     if (lost != p->committed.end() && lost->last >= deleted) {
         const Batch* own = batch_at(r, lost->first);
-        const bool shared = own != nullptr && own->same(*lost);
+        // Of two that were found in logs, nobody knows whether they are the same.
+        const bool shared = own != nullptr && own->known && lost->known && own->same(*lost);
         if (shared && !knows_no_better(*p, node, r, *lost)) cut_ = *lost;
     }
     shorten(r, t.to.v);

@@ -68,8 +68,11 @@ void Raft::tick(MonoTime now, Candidate& role) {
 void Raft::on(MonoTime now, NodeId from, const VoteResponse& r) {
     if (catch_up(now, r.epoch, r.leader)) return;
     if (r.asked != state_.epoch || voters_.current().find(from) == nullptr) return;
+    // Who grants does so in the epoch that it is asked in.
+    if (r.granted && r.epoch != r.asked) return;
     if (auto* prospective = std::get_if<Prospective>(&role_); prospective && r.pre_vote) {
         (r.granted ? prospective->granted : prospective->denied).insert(from);
+        if (lost(prospective->denied)) return follow_on(now);
         if (prospective->granted.size() < voters_.current().majority()) return;
         if (now >= leave_it_until_) return become_candidate(now);
         prospective->until = std::min(prospective->until, leave_it_until_);
@@ -86,12 +89,23 @@ void Raft::leave_it_to(MonoTime now, const ReplicaKey& candidate) {
     if (candidate.id < self_.id) leave_it_until_ = now + config_.election_timeout / 8;
 }
 
+// Whether so many denied their votes that there are not enough left.
+bool Raft::lost(const std::set<NodeId>& denied) const {
+    const VoterSet& voters = voters_.current();
+    return voters.size() - denied.size() < voters.majority();
+}
+
+// The others hear the leader, so it is there: a connection to it was not. But who was told that its
+// process is gone would ask it and them over and over.
+void Raft::follow_on(MonoTime now) {
+    const auto led = leader();
+    if (led && promised_until_ != MonoTime{}) become_follower(now, state_.epoch, *led);
+}
+
 // There is nothing to wait for when too many denied their votes, and little when one did, who most
 // likely stands itself: it is tried again after a short time of its own (KIP-595, back-off).
 void Raft::back_off(MonoTime now, Candidate& role) {
-    const VoterSet& voters = voters_.current();
-    const bool lost = voters.size() - role.denied.size() < voters.majority();
-    const Duration left = lost ? Duration{0} : config_.election_timeout / 2;
+    const Duration left = lost(role.denied) ? Duration{0} : config_.election_timeout / 2;
     role.until = std::min(role.until, now + left + drawn_backoff());
 }
 }  // namespace faultline::logic::raft

@@ -9,6 +9,8 @@ namespace faultline::logic::raft {
 
 void Raft::become_follower(MonoTime now, Epoch epoch, NodeId leader) {
     FL_ASSERT(leader != self_.id);
+    // INV-120  An epoch has one leader.
+    FL_INVARIANT(120, !names_another(epoch, leader));
     const HeldFetches held = stop_leading();
     QuorumState next = state_;
     if (epoch > state_.epoch) next = {epoch, {}, {}};
@@ -88,9 +90,9 @@ void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q) {
     r.asked = q.epoch;
     // Who leads is good to know for any replica; only the voter that is named acknowledges it.
     if (!q.voter.same(self_)) r.error = RaftError::invalid_voter_key;
-    if (q.epoch >= state_.epoch) {
-        // INV-120  An epoch has one leader.
-        FL_INVARIANT(120, q.epoch > state_.epoch || !state_.leader || *state_.leader == q.leader);
+    if (names_another(q.epoch, q.leader)) {
+        r.error = RaftError::invalid_request;
+    } else if (q.epoch >= state_.epoch) {
         const auto* follower = std::get_if<Follower>(&role_);
         const bool known =
             q.epoch == state_.epoch && follower != nullptr && follower->leader == q.leader;
@@ -105,8 +107,9 @@ void Raft::on(MonoTime now, NodeId from, const BeginQuorumEpochRequest& q) {
 // on the same connection tells it that the answer has come.
 void Raft::on(MonoTime now, NodeId from, const FetchResponse& r) {
     const bool changed = catch_up(now, r.epoch, r.leader);
-    const bool leads = r.epoch == state_.epoch && r.leader == from && r.error == RaftError::none;
-    // A leader that was lost of sight, or had said good-bye, answers as one.
+    const bool leads = r.epoch == state_.epoch && r.leader == from && r.error == RaftError::none &&
+                       !reign_over_ && !names_another(r.epoch, from);
+    // A leader that was lost of sight answers as one.
     const bool looks =
         std::holds_alternative<Unattached>(role_) || std::holds_alternative<Prospective>(role_);
     if (leads && looks) become_follower(now, r.epoch, from);

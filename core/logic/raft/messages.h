@@ -26,7 +26,8 @@ enum class RaftError : std::uint8_t {
     fenced_leader_epoch,   // the asker's epoch is over
     unknown_leader_epoch,  // the asker's epoch is newer than the asked one's
     not_leader,
-    invalid_request,    // the asker's offset is not one of this log
+    // The asker's offset is not one of this log, or it names another leader than the epoch's.
+    invalid_request,
     invalid_voter_key,  // another replica was asked: that node has another disk now
 };
 
@@ -68,8 +69,8 @@ struct BeginQuorumEpochResponse {
     Epoch epoch;
     std::optional<NodeId> leader;
     Epoch asked;
-    RaftError error =
-        RaftError::none;  // invalid_voter_key: another replica than was named knows now
+    // invalid_voter_key: another replica than was named knows now. invalid_request: another leads.
+    RaftError error = RaftError::none;
 };
 struct EndQuorumEpochRequest {
     Epoch epoch;

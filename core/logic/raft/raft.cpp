@@ -74,6 +74,11 @@ void Raft::send_to_voters(const Message& message) {
     }
 }
 
+// Of an epoch that has a leader. Whoever says so is wrong, and changes nothing.
+bool Raft::names_another(Epoch epoch, NodeId leader) const {
+    return epoch == state_.epoch && state_.leader && *state_.leader != leader;
+}
+
 // Follows what another replica says of a later epoch, or of who leads in this one. True when this
 // replica changed.
 bool Raft::catch_up(MonoTime now, Epoch epoch, std::optional<NodeId> leader) {

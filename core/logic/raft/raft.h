@@ -219,6 +219,7 @@ private:
     void persist(QuorumState state);
     void send(NodeId to, Message message);
     void send_to_voters(const Message& message);
+    bool names_another(Epoch epoch, NodeId leader) const;
     bool catch_up(MonoTime now, Epoch epoch, std::optional<NodeId> leader);
     void raise_high_watermark(Offset to);
     void append_own(Batch batch);
@@ -240,6 +241,8 @@ private:
     void tick(MonoTime now, Candidate& role);
     void on(MonoTime now, NodeId from, const VoteResponse& r);
     void leave_it_to(MonoTime now, const ReplicaKey& candidate);
+    bool lost(const std::set<NodeId>& denied) const;
+    void follow_on(MonoTime now);
     void back_off(MonoTime now, Candidate& role);
     // leader.cpp
     void become_leader(MonoTime now);

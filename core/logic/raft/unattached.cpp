@@ -72,7 +72,7 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
         } else if (!hears_leader(now) && may_vote(state_, q.candidate, q.last, log_.last())) {
             r.granted = true;
             QuorumState promised = state_;
-            promised.voted = q.candidate;
+            if (!promised.voted) promised.voted = q.candidate;
             persist(std::move(promised));
             become_unattached(now, state_.epoch);  // it gets the time to win
         }
@@ -83,7 +83,7 @@ void Raft::on(MonoTime now, NodeId from, const VoteRequest& q) {
 }
 
 void Raft::on(MonoTime now, NodeId, const EndQuorumEpochRequest& q) {
-    if (q.epoch < state_.epoch || q.leader == self_.id) return;
+    if (q.epoch < state_.epoch || q.leader == self_.id || names_another(q.epoch, q.leader)) return;
     promised_until_ = {};
     become_unattached(now, q.epoch);
     QuorumState known = state_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <ranges>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -12,24 +14,53 @@
 #include "tests/unit/cluster/three_brokers.h"
 
 namespace faultline::broker::test {
+namespace {
+// A client that asks one node and nobody else.
+struct OneNode {
+    OneNode(Env& e, std::int32_t node, Duration longest)
+        : env(e), patience(longest), admin(env, config(node, patience)) {
+        const auto to = admin.cluster().any(env.clock.in(10s));
+        REQUIRE(to.ok());
+        conn = *to;
+    }
+    // By partition of "t", who leads it as that node says.
+    std::map<std::int32_t, std::int32_t> leaders() {
+        wire::MetadataRequest request;
+        request.topics->emplace_back().name = "t";
+        const auto told = conn->call<wire::MetadataResponse>(request, env.clock.in(patience));
+        REQUIRE(told.ok());
+        std::map<std::int32_t, std::int32_t> leaders;
+        for (const auto& p : told->topics.at(0).partitions)
+            leaders[p.partition_index] = p.leader_id;
+        return leaders;
+    }
+    static client::ClientConfig config(std::int32_t node, Duration longest) {
+        client::ClientConfig out = Cluster::client({fmt::format("n{}", node)});
+        out.request_timeout = longest;
+        return out;
+    }
+    Env& env;
+    Duration patience;
+    client::Admin admin;
+    std::shared_ptr<rpc::ClientConn> conn;
+};
+
+void create(client::Admin& admin, Env& env, int partitions) {
+    const auto made = admin.create_topic({"t", partitions, 3, {}}, env.clock.in(120s));
+    REQUIRE(made.ok());
+    REQUIRE(made->ok());
+}
+}  // namespace
 
 TEST_CASE("metadata: a leader that is cut off does not name itself when its lease is over") {
     Cluster c(7);
     c.run([&](Env& env) {
         client::Admin admin(env, Cluster::client({"n1", "n2", "n3"}));
-        const auto made = admin.create_topic({"t", 1, 3, {}}, env.clock.in(120s));
-        REQUIRE(made.ok());
-        REQUIRE(made->ok());
+        create(admin, env, 1);
         const auto leader_told_by = [&](std::int32_t node) {
-            client::Admin one(env, Cluster::client({"n" + std::to_string(node)}));
-            const auto conn = one.cluster().any(env.clock.in(10s));
-            REQUIRE(conn.ok());
-            wire::MetadataRequest request;
-            request.topics->emplace_back().name = "t";
-            const auto told = (*conn)->call<wire::MetadataResponse>(request, env.clock.in(30s));
-            REQUIRE(told.ok());
-            const std::int32_t leader = told->topics.at(0).partitions.at(0).leader_id;
-            one.close();
+            OneNode one(env, node, 30s);
+            const std::int32_t leader = one.leaders().at(0);
+            one.admin.close();
             return leader;
         };
         const std::int32_t leader = leader_told_by(1);
@@ -50,36 +81,21 @@ TEST_CASE("metadata: a controller that stood still does not let its own broker l
     Cluster c(21);
     c.run([&](Env& env) {
         client::Admin admin(env, Cluster::client({"n1", "n2", "n3"}));
-        const auto made = admin.create_topic({"t", 12, 3, {}}, env.clock.in(120s));
-        REQUIRE(made.ok());
-        REQUIRE(made->ok());
+        create(admin, env, 12);
         for (std::int32_t n = 1; n <= 3; ++n) {
             env.fibers.sleep_until(env.clock.in(15s));
             const NodeId node = c.nodes.at(static_cast<std::size_t>(n - 1));
-            client::ClientConfig patient = Cluster::client({"n" + std::to_string(n)});
-            patient.request_timeout = 60s;
-            client::Admin one(env, patient);
-            const auto conn = one.cluster().any(env.clock.in(10s));
-            REQUIRE(conn.ok());
-            const auto led = [&] {
-                wire::MetadataRequest request;
-                request.topics->emplace_back().name = "t";
-                const auto told = (*conn)->call<wire::MetadataResponse>(request, env.clock.in(60s));
-                REQUIRE(told.ok());
-                return std::ranges::count(
-                    told->topics.at(0).partitions, n,
-                    &wire::MetadataResponse::MetadataResponsePartition::leader_id);
-            };
+            OneNode one(env, n, 60s);
             CAPTURE(n);
             c.world.at(c.world.now() + 1ms, [&c, node] { c.world.pause(node); });
             env.fibers.sleep_until(env.clock.in(8s));
             c.world.at(c.world.now() + 1ms, [&c, node] { c.world.resume(node); });
             // It waits to be read when the node goes on; the next ones come soon after that.
             for (int i = 0; i < 20; ++i) {
-                CHECK(led() == 0);
+                CHECK(std::ranges::count(one.leaders() | std::views::values, n) == 0);
                 env.fibers.sleep_until(env.clock.in(1ms));
             }
-            one.close();
+            one.admin.close();
         }
         admin.close();
     });
@@ -94,41 +110,16 @@ TEST_CASE("leases: who is cut off leads no more when another begins to") {
     Cluster c(seed);
     c.run([&](Env& env) {
         client::Admin admin(env, Cluster::client({"n1", "n2", "n3"}));
-        const auto made = admin.create_topic({"t", 12, 3, {}}, env.clock.in(120s));
-        REQUIRE(made.ok());
-        REQUIRE(made->ok());
+        create(admin, env, 12);
         env.fibers.sleep_until(env.clock.in(5s));
-        struct Asked {
-            std::unique_ptr<client::Admin> admin;
-            std::shared_ptr<rpc::ClientConn> conn;
-        };
-        std::vector<Asked> nodes;
-        for (int n = 1; n <= 3; ++n) {
-            Asked& a = nodes.emplace_back();
-            a.admin =
-                std::make_unique<client::Admin>(env, Cluster::client({fmt::format("n{}", n)}));
-            const auto conn = a.admin->cluster().any(env.clock.in(10s));
-            REQUIRE(conn.ok());
-            a.conn = *conn;
-        }
-        // By partition, who leads it as that node says.
-        const auto leaders_by = [&](std::size_t node) {
-            wire::MetadataRequest request;
-            request.topics->emplace_back().name = "t";
-            const auto told =
-                nodes[node].conn->call<wire::MetadataResponse>(request, env.clock.in(30s));
-            REQUIRE(told.ok());
-            std::map<std::int32_t, std::int32_t> leaders;
-            for (const auto& p : told->topics.at(0).partitions)
-                leaders[p.partition_index] = p.leader_id;
-            return leaders;
-        };
+        std::vector<std::unique_ptr<OneNode>> nodes;
+        for (int n = 1; n <= 3; ++n) nodes.push_back(std::make_unique<OneNode>(env, n, 30s));
         const auto self = static_cast<std::int32_t>(victim + 1);
         c.cut_off(c.nodes.at(victim));
         bool followed = false;
         for (const Deadline end = env.clock.in(15s); env.clock.now() < end.at;) {
             // First the successor, then who may not have heard of it.
-            const auto next = leaders_by((victim + 1) % 3), old = leaders_by(victim);
+            const auto next = nodes[(victim + 1) % 3]->leaders(), old = nodes[victim]->leaders();
             for (const auto& [partition, leader] : next) {
                 if (leader == self || leader < 0) continue;
                 followed = true;
@@ -137,7 +128,7 @@ TEST_CASE("leases: who is cut off leads no more when another begins to") {
             env.fibers.sleep_until(env.clock.in(5ms));
         }
         CHECK(followed);
-        for (Asked& a : nodes) a.admin->close();
+        for (const auto& one : nodes) one->admin.close();
         admin.close();
     });
 }

@@ -115,6 +115,15 @@ TEST_CASE("committed-agree: batches that nobody told of are cut in their middle"
     CHECK(h.verdict() == 0);
 }
 
+TEST_CASE("committed-agree: of two batches that nobody told of, who knows whether they differ",
+          "[oracle]") {
+    // n1 and n2 die with a batch each that they had not told of. n2 leads with its own.
+    History h(141);
+    h.begun().crash(1, false).crash(2, false).open(1, 2).open(2, 2);
+    h.lead(2, 2, 0b0100).hw(2, 2, 2).follow(1, 2, 2).cut(1, 2, 1);
+    CHECK(h.verdict() == 0);
+}
+
 TEST_CASE("committed-agree: a later leader commits something else", "[oracle]") {
     History h(141);
     h.begun().write(1, 1, 1).write(3, 1, 1).hw(1, 2, 1);

@@ -185,6 +185,13 @@ TEST_CASE("raft: who has said good-bye is not named as the leader") {
     raft.receive(now, NodeId{4}, FetchRequest{Epoch{4}, key(4), {}});
     CHECK(sent<FetchResponse>(raft).leader == std::nullopt);
     CHECK(raft.state().leader == NodeId{1});
+    // What it had answered before comes late.
+    FetchResponse late;
+    late.epoch = late.asked = Epoch{4};
+    late.leader = NodeId{1};
+    raft.receive(now, NodeId{1}, late);
+    CHECK_FALSE(raft.hears_leader(now));
+    CHECK_FALSE(std::holds_alternative<Follower>(raft.role()));
 }
 
 // INV-128: what the leader said before it was one is no word of the end of its reign.
@@ -213,6 +220,82 @@ TEST_CASE("raft: a refusal from before the election does not end the promise") {
     raft.receive(now, NodeId{1}, late);
     CHECK(raft.hears_leader(now + 1s));
     CHECK(raft.leader() == NodeId{1});
+}
+
+TEST_CASE("raft: what names another leader of an epoch that has one changes nothing") {
+    const MonoTime now = MonoTime{} + 100s;
+    const VoterSet three({key(1), key(2), key(3)});
+    Raft raft(key(2), {}, {Epoch{4}, NodeId{1}, {}}, {}, VoterHistory(three), Rng(1), now);
+    raft.effects().clear();
+    raft.receive(now, NodeId{3}, BeginQuorumEpochRequest{Epoch{4}, NodeId{3}, key(2)});
+    const auto refused = sent<BeginQuorumEpochResponse>(raft);
+    CHECK(refused.error == RaftError::invalid_request);
+    CHECK(refused.leader == NodeId{1});
+    raft.receive(now, NodeId{3}, EndQuorumEpochRequest{Epoch{4}, NodeId{3}, {key(2)}});
+    FetchResponse r;
+    r.epoch = r.asked = Epoch{4};
+    r.leader = NodeId{3};
+    raft.receive(now, NodeId{3}, r);
+    CHECK(raft.leader() == NodeId{1});
+    CHECK(raft.effects().empty());
+}
+
+TEST_CASE(
+    "raft: who asks again for the vote that it has got is told so, with more of its name too") {
+    const VoterSet three({key(1), key(2), key(3)});
+    Raft raft(key(2), {}, {}, {}, VoterHistory(three), Rng(1), MonoTime{});
+    // As version 0 asks, without the directory.
+    raft.receive(MonoTime{}, NodeId{1},
+                 VoteRequest{Epoch{1}, {NodeId{1}, {}}, {}, false, {NodeId{2}, {}}});
+    raft.receive(MonoTime{}, NodeId{1}, VoteRequest{Epoch{1}, key(1), {}, false, key(2)});
+    CHECK(sent<VoteResponse>(raft).granted);
+    CHECK(raft.state().voted == ReplicaKey{NodeId{1}, {}});
+}
+
+TEST_CASE("raft: a grant counts in the epoch that it was asked for in") {
+    const VoterSet three({key(1), key(2), key(3)});
+    Raft raft(key(1), {}, {}, {}, VoterHistory(three), Rng(1), MonoTime{});
+    raft.tick(raft.deadline());
+    REQUIRE(std::holds_alternative<Prospective>(raft.role()));
+    VoteResponse yes;
+    yes.granted = yes.pre_vote = true;
+    yes.asked = yes.epoch = Epoch{0};
+    raft.receive(MonoTime{} + 2s, NodeId{2}, yes);
+    REQUIRE(std::holds_alternative<Candidate>(raft.role()));
+    // The answer to the pre-vote once more, as that to the vote.
+    yes.pre_vote = false;
+    yes.asked = Epoch{1};
+    raft.receive(MonoTime{} + 2s, NodeId{3}, yes);
+    CHECK(std::holds_alternative<Candidate>(raft.role()));
+    yes.epoch = Epoch{1};
+    raft.receive(MonoTime{} + 2s, NodeId{3}, yes);
+    CHECK(raft.leads());
+}
+
+TEST_CASE("raft: who loses its leader and hears that the others have not follows it on") {
+    const MonoTime start = MonoTime{} + 100s;
+    const VoterSet three({key(1), key(2), key(3)});
+    for (const bool gone : {false, true}) {
+        CAPTURE(gone);
+        Raft raft(key(2), {}, {Epoch{4}, NodeId{1}, {}}, {}, VoterHistory(three), Rng(1), start);
+        FetchResponse news;
+        news.epoch = news.asked = Epoch{4};
+        news.leader = NodeId{1};
+        news.number = sent<FetchRequest>(raft).number;
+        raft.receive(start, NodeId{1}, news);
+        if (gone) raft.unreachable(start, NodeId{1}, true, true);
+        const MonoTime lost = raft.deadline() + RaftConfig{}.fetch_timeout;
+        while (!std::holds_alternative<Prospective>(raft.role())) raft.tick(lost);
+        VoteResponse no;
+        no.pre_vote = true;
+        no.asked = no.epoch = Epoch{4};
+        no.leader = NodeId{1};
+        raft.receive(lost, NodeId{3}, no);
+        CHECK(std::holds_alternative<Prospective>(raft.role()));
+        raft.receive(lost, NodeId{1}, no);
+        // Whose process is gone would be asked over and over.
+        CHECK(std::holds_alternative<Follower>(raft.role()) == !gone);
+    }
 }
 
 TEST_CASE("raft: a candidate that was denied a vote tries again soon, and later each time") {
