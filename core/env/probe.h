@@ -57,7 +57,7 @@ struct BrokerFenced    { NodeId broker; std::int64_t epoch; bool fenced; };  // 
 // --- clients' edge --------------------------------------------------------------------------
 struct ProduceAnswered { PartitionKey partition; std::int16_t error; Offset first, last; };
 struct RecordsDeleted  { PartitionKey partition; Offset low_watermark; };  // DeleteRecords was answered
-struct ConnectionShut  { std::uint32_t reason; };                 // 1: bad frame, 2: over budget
+struct ConnectionShut  { std::uint32_t reason; };                 // 1: bad frame, 2: over budget, 3: unwritable answer
 // --- clients -------------------------------------------------------------------------------
 // Records first_record .. first_record + count - 1 of `client`, counted by that client from 0.
 struct ProduceSent     { PartitionKey partition; std::int32_t client; std::int64_t first_record; std::int32_t count; };
