@@ -1,7 +1,6 @@
 // DescribeConfigs and ListConfigResources (KIP-1142): what is configured, and where that was said.
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -187,19 +186,6 @@ std::size_t size_of(const Described& d) {
     }
     return sum;
 }
-
-// What is asked, each question once: an answer is hundreds of times as long as its question.
-std::vector<const Asked*> questions(const DescribeConfigsRequest& request) {
-    using Keys = std::vector<std::string>;
-    std::vector<const Asked*> out;
-    std::set<std::tuple<std::int8_t, std::string_view, Keys>> seen;
-    for (const Asked& asked : request.resources) {
-        const auto keys = asked.configuration_keys.value_or(Keys{});  // none: all of them
-        if (seen.emplace(asked.resource_type, asked.resource_name, keys).second)
-            out.push_back(&asked);
-    }
-    return out;
-}
 }  // namespace
 
 bool handle_describe_configs(Context& context, rpc::Request& r, rpc::Responder& responder) {
@@ -207,17 +193,17 @@ bool handle_describe_configs(Context& context, rpc::Request& r, rpc::Responder& 
     if (!decode(r, request)) return false;
     const Layers layers(context.shard);
     DescribeConfigsResponse response;
-    // All that is configured of ten thousand topics; a group can be described that nobody knows, so
-    // what can be asked for has no end.
+    // All that is configured of ten thousand topics. What is asked for has no end: a resource may
+    // stand in it twice, as in Kafka, and a group be described that nobody knows.
     constexpr std::size_t kMost = 128U << 20;
     std::size_t size = 0;
-    for (const Asked* asked : questions(request)) {
+    for (const Asked& asked : request.resources) {
         Described& out = response.results.emplace_back();
-        out.resource_type = asked->resource_type;
-        out.resource_name = asked->resource_name;
+        out.resource_type = asked.resource_type;
+        out.resource_name = asked.resource_name;
         out.error_message.emplace();
         if (size < kMost) {
-            describe(context.shard, layers, *asked, request, out);
+            describe(context.shard, layers, asked, request, out);
             size += size_of(out);
         } else {
             refuse(out, KafkaError::policy_violation, "The answer is too large.");

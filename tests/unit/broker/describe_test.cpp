@@ -79,45 +79,25 @@ KafkaError produce_of(Client& c, const std::string& topic, std::size_t bytes) {
 }
 }  // namespace
 
-TEST_CASE("describe: what is asked twice is answered once") {
+TEST_CASE("describe: an answer is no larger than it may be, whatever is asked") {
     Bench b;
     b.run([](Env& env) {
         Client c(env);
         create(c, "t", 1);
         wire::DescribeConfigsRequest q;
-        for (int i = 0; i < 20; ++i) {
-            auto& r = q.resources.emplace_back();
-            r.resource_type = i % 2 == 0 ? 2 : 4;
-            r.resource_name = i % 2 == 0 ? "t" : "";
-            r.configuration_keys.reset();
-            if (i % 4 == 2) r.configuration_keys.emplace();  // all of them, in other words
-            if (i % 5 == 4) r.configuration_keys = {"retention.ms", "segment.ms"};
-        }
-        const auto a = c.call<wire::DescribeConfigsResponse>(4, q);
-        REQUIRE(a.results.size() == 4);  // each with all keys, and with two
-        CHECK(a.results[0].resource_name == "t");
-        CHECK(a.results[0].configs.size() == 34);
-        CHECK(a.results[1].resource_type == 4);
-        CHECK(a.results[2].configs.size() == 2);
-    });
-}
-
-TEST_CASE("describe: an answer is no larger than it may be, whatever is asked") {
-    Bench b;
-    b.run([](Env& env) {
-        Client c(env);
-        wire::DescribeConfigsRequest q;
         q.include_documentation = q.include_synonyms = true;
         for (int i = 0; i < 60'000; ++i) {
             auto& r = q.resources.emplace_back();
-            r.resource_type = 32;
-            r.resource_name = std::to_string(i);
+            r.resource_type = i % 2 == 0 ? 32 : 2;
+            r.resource_name = i % 2 == 0 ? std::to_string(i) : "t";  // that nobody knows, and twice
             r.configuration_keys.reset();
         }
         const auto a = c.call<wire::DescribeConfigsResponse>(4, q);
         REQUIRE(a.results.size() == q.resources.size());
-        CHECK(a.results.front().error_code == KafkaError::none);
-        CHECK(!a.results.front().configs.empty());
+        for (std::size_t i = 0; i < 4; ++i) {
+            CHECK(a.results[i].error_code == KafkaError::none);
+            CHECK(!a.results[i].configs.empty());
+        }
         CHECK(a.results.back().error_code == KafkaError::policy_violation);
         CHECK(a.results.back().configs.empty());
     });
