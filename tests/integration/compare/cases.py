@@ -120,6 +120,8 @@ def topics(s):
     s.one("create nothing", "CreateTopics", create())
     s.one("create internal", "CreateTopics", create(topic("__cluster_metadata")))
     s.one("create too many", "CreateTopics", create(topic("huge", 20000), validate=True))
+    s.one("create too many together", "CreateTopics", create(topic("a b", 5000), topic("huge", 5001), validate=True))
+    s.one("create too many records", "CreateTopics", create(topic("huge", 10000)))
 
 
 def metadata(s):
@@ -211,6 +213,8 @@ def configs(s):
         "delete with value": [("retention.ms", DELETE, "5")], "delete unset": [("flush.ms", DELETE, None)], "delete unknown": [("nix", DELETE, None)],
         "nothing": [], "lags cross": [("min.compaction.lag.ms", SET, "500"), ("max.compaction.lag.ms", SET, "100")],
         "below": [("segment.bytes", SET, "1")], "bool": [("unclean.leader.election.enable", SET, "maybe")], "double": [("min.cleanable.dirty.ratio", SET, "2")],
+        "throttled long": [("leader.replication.throttled.replicas", SET, ",".join(f"{i}:1" for i in range(3000)))],
+        "throttled too long": [("leader.replication.throttled.replicas", APPEND, ",".join(f"{i}:1" for i in range(3000, 6000)))],
         "throttled": [("leader.replication.throttled.replicas", SET, "0:1")], "throttled bad": [("leader.replication.throttled.replicas", SET, "0")],
         "compression": [("compression.type", SET, "zip")], "tiered": [("remote.storage.enable", SET, "true")], "int overflow": [("segment.bytes", SET, "99999999999")],
         "min isr": [("min.insync.replicas", SET, "0")], "timestamp type": [("message.timestamp.type", SET, "never")],
