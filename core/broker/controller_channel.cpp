@@ -1,11 +1,11 @@
 #include "core/broker/controller_channel.h"
 
+#include <algorithm>
+
 namespace faultline::broker {
 namespace {
-// Of one attempt. All that is asked waits for it, heartbeats too, and meanwhile another may be
-// elected: the first ones are short, those that follow on them have time for a slow network.
-constexpr Duration kFirstConnect = 250ms, kLongestConnect = 2s;
-}  // namespace
+constexpr Duration kLongestConnect = 2s;
+}
 
 Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::connect(Deadline deadline,
                                                                     fiber::StopToken stop) {
@@ -24,11 +24,16 @@ Result<std::shared_ptr<rpc::ClientConn>> ControllerChannel::connect(Deadline dea
         if (alone) c->close();
         return alone;
     });
-    if (tried_ != *leader) patience_ = kFirstConnect;
+    if (tried_ != *leader) patience_ = usual_;
     tried_ = *leader;
+    const MonoTime begun = env_.clock.now();
     auto made = dial(*endpoint, std::min(deadline, env_.clock.in(patience_)), stop);
-    const bool late = !made.ok() && made.code() == Errc::timed_out;
-    patience_ = late ? std::min(patience_ * 2, kLongestConnect) : kFirstConnect;
+    if (made.ok()) {
+        usual_ = std::clamp((env_.clock.now() - begun) * 2, kFirstConnect, kLongestConnect);
+        patience_ = usual_;
+    } else if (made.code() == Errc::timed_out) {
+        patience_ = std::min(patience_ * 2, kLongestConnect);
+    }
     FL_TRY(auto conn, std::move(made));
     if (local_.quorum().leader() != leader) {  // follow() did not know of this one
         conn->close();

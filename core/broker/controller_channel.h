@@ -69,8 +69,12 @@ private:
     controller::Controller& local_;
     fiber::Mutex connecting_;
     NodeId to_{-1};     // of conn_
-    NodeId tried_{-1};  // last, and how long the next attempt may take
-    Duration patience_{};
+    NodeId tried_{-1};  // last
+    // How long the next attempt may take. All that is asked waits for it, heartbeats too, and
+    // meanwhile another may be elected: the first ones are as short as is usual here, those that
+    // follow have time for a network that has become slow.
+    static constexpr Duration kFirstConnect = std::chrono::milliseconds(250);
+    Duration usual_ = kFirstConnect, patience_ = kFirstConnect;
     std::shared_ptr<rpc::ClientConn> conn_;
     std::vector<std::shared_ptr<rpc::ClientConn>> old_;  // others may still be inside
 };

@@ -62,9 +62,12 @@ void ReplicaFetcher::run(fiber::StopToken stop) {
         if (done.ok() || stopping_) continue;
         if (conn_ != nullptr) conn_->close();
         conn_.reset();
+        if (done.code() == Errc::timed_out) {  // it may be slow, and not lost
+            patience_ = std::min(patience_ * 2, config_.timeout);
+        } else {
+            silent_since_.reset();
+        }
         if (done.code() == Errc::cancelled) continue;  // there is more to ask for
-        // It may be slow, and not lost.
-        if (done.code() == Errc::timed_out) patience_ = std::min(patience_ * 2, config_.timeout);
         if (done.code() == Errc::closed || done.code() == Errc::unreachable) {
             seen_(false);
             if (connect(stop).ok()) {
@@ -134,19 +137,21 @@ Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
         return {};
     }
     interrupt_.emplace();
-    asked_at_ = env_.clock.now();
+    const MonoTime asked_at = env_.clock.now();
+    if (!silent_since_) silent_since_ = asked_at;
     const Duration longest = std::min(config_.wait + patience_, config_.timeout);
     const auto answer =
         conn_->call<wire::FetchResponse>(q, env_.clock.in(longest), interrupt_->token());
     interrupt_.reset();
-    const bool was_hung = overdue();
-    const Duration took = env_.clock.now() - *asked_at_;
-    asked_at_.reset();
     if (!answer.ok()) {
         session_.lost();
         return answer.error();
     }
-    patience_ = std::min(std::max(kPatience, took * 2), config_.timeout);
+    const bool was_hung = overdue();
+    silent_since_.reset();
+    // It falls slowly: a leader that is slow is not always.
+    const Duration took = env_.clock.now() - asked_at;
+    patience_ = std::min(std::max({kPatience, took * 2, patience_ / 2}), config_.timeout);
     if (was_hung) seen_(true);
     const bool in_session = q.session_epoch != 0;
     if (!session_.answered(*answer)) {
@@ -158,7 +163,7 @@ Result<void> ReplicaFetcher::round(fiber::StopToken stop) {
 }
 
 bool ReplicaFetcher::overdue() const {
-    return asked_at_ && env_.clock.now() - *asked_at_ > config_.wait + kSlack;
+    return silent_since_ && env_.clock.now() - *silent_since_ > config_.wait + kSlack;
 }
 
 void ReplicaFetcher::put_off(Followed& followed, KafkaError error) {

@@ -77,7 +77,7 @@ private:
     logic::FollowerSession session_;
     fiber::Condition changed_;
     std::optional<fiber::StopSource> interrupt_;  // of the fetch under way
-    std::optional<MonoTime> asked_at_;            // the fetch under way
+    std::optional<MonoTime> silent_since_;        // what was asked of it has no answer since
     // For connecting, and for an answer beyond the time that a fetch may wait there: an answer that
     // was lost, with a leader that is well, should not cost the whole time-out.
     Duration patience_;

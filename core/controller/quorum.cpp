@@ -90,6 +90,8 @@ void Quorum::tell_damage(const Error& error) const {
 
 void Quorum::fail(const Error& error) {
     if (broken_) return;
+    // What waited for space, or for whoever did, ends with this node.
+    if (error.code == Errc::cancelled && fibers_.token().stop_requested()) return;
     broken_ = error;
     // Whoever reads the log finds damage that the storage did not look for: it was good when it was
     // opened.
@@ -372,7 +374,8 @@ Result<raft::Message> Quorum::ask(NodeId from, const raft::Message& message, std
     raft_->receive(env_.clock.now(), from, message);
     poke();
     const Deadline deadline = env_.clock.in(config_.raft.fetch_wait + config_.raft.request_timeout);
-    if (ask.waiter.park(deadline, fibers_.token()) != fiber::Wake::signalled) {
+    // The answer may come in the very moment in which the time is over.
+    if (ask.waiter.park(deadline, fibers_.token()) != fiber::Wake::signalled && !ask.answered) {
         std::erase(asks_, &ask);
         if (number == 0) ++late_[{from, kind}];
         return Error{Errc::timed_out, 0, "quorum.ask"};

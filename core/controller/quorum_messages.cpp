@@ -32,6 +32,9 @@ std::optional<NodeId> node_of(std::int32_t id) {
     return id < 0 ? std::nullopt : std::optional(NodeId{id});
 }
 
+// None comes after it.
+bool is_last(std::int32_t epoch) { return epoch == INT32_MAX; }
+
 KafkaError to_kafka(raft::RaftError e) {
     switch (e) {
         case raft::RaftError::none: return KafkaError::none;
@@ -213,7 +216,8 @@ wire::FetchResponse to_wire(const raft::FetchResponse& r, IoBuf records) {
 
 Result<raft::VoteResponse> from_wire(const wire::VoteResponse& m, const raft::VoteRequest& q) {
     const auto* p = only_part(m);
-    if (p == nullptr || m.error_code != KafkaError::none) return misshapen();
+    if (p == nullptr || m.error_code != KafkaError::none || is_last(p->leader_epoch))
+        return misshapen();
     raft::VoteResponse r;
     r.epoch = Epoch{p->leader_epoch};
     r.leader = node_of(p->leader_id);
@@ -227,7 +231,8 @@ Result<raft::VoteResponse> from_wire(const wire::VoteResponse& m, const raft::Vo
 Result<raft::BeginQuorumEpochResponse> from_wire(const wire::BeginQuorumEpochResponse& m,
                                                  const raft::BeginQuorumEpochRequest& q) {
     const auto* p = only_part(m);
-    if (p == nullptr || m.error_code != KafkaError::none) return misshapen();
+    if (p == nullptr || m.error_code != KafkaError::none || is_last(p->leader_epoch))
+        return misshapen();
     raft::BeginQuorumEpochResponse r;
     r.epoch = Epoch{p->leader_epoch};
     r.leader = node_of(p->leader_id);
@@ -245,6 +250,7 @@ Result<raft::FetchResponse> from_wire(const wire::FetchResponse& m, const raft::
                      m.responses[0].partitions.size() == 1;
     if (!one) return misshapen();
     const auto& p = m.responses[0].partitions[0];
+    if (is_last(p.current_leader.leader_epoch)) return misshapen();
     raft::FetchResponse r;
     r.error = from_kafka(p.error_code);
     r.epoch = Epoch{p.current_leader.leader_epoch};
@@ -314,6 +320,7 @@ Result<SnapshotPart> from_wire(const wire::FetchSnapshotResponse& m) {
                      m.topics[0].partitions.size() == 1;
     if (!one) return misshapen();
     const auto& p = m.topics[0].partitions[0];
+    if (is_last(p.current_leader.leader_epoch)) return misshapen();
     SnapshotPart part;
     part.found = p.error_code != KafkaError::snapshot_not_found &&
                  p.error_code != KafkaError::position_out_of_range;

@@ -51,6 +51,36 @@ TEST_CASE(
     });
 }
 
+// Then it has been given, and nothing is still to come that would be taken from the next one.
+TEST_CASE("quorum: an answer in the moment in which its time is over is one") {
+    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+        TestWorld world(seed);
+        world.run([&] {
+            QuorumRig rig(world);
+            rig.config.voters.push_back({NodeId{2}, {"n2", 9093}});
+            rig.config.raft.election_timeout = 600s;
+            // A multiple of what a full disk is tried again after.
+            rig.config.raft.request_timeout = 12 * controller::kFullDiskRetry - 500ms;
+            REQUIRE(rig.config.raft.fetch_wait == 500ms);
+            REQUIRE(rig.start().ok());
+            world.disk.set_capacity(1);
+            fiber::Group later(world.scheduler);
+            later.spawn({.name = "space"}, [&](fiber::StopToken) {
+                world.scheduler.sleep_until(world.clock.in(12 * controller::kFullDiskRetry - 1ms));
+                world.disk.set_capacity(1 << 30);
+            });
+            (void)rig.quorum->vote(vote(5));
+            for (const std::int32_t epoch : {6, 7}) {
+                const auto next = rig.quorum->vote(vote(epoch));
+                REQUIRE(next.ok());
+                CHECK(next->topics.at(0).partitions.at(0).leader_epoch == epoch);
+            }
+            later.join();
+            rig.stop();
+        });
+    }
+}
+
 TEST_CASE("quorum: an epoch that no election can have reached is refused") {
     TestWorld world;
     world.run([&] {
