@@ -104,8 +104,10 @@ void Shard::set_lease(MonoTime until) {
 
 bool Shard::seems_gone(NodeId broker) const {
     // Cut off from the controller: what this node would say of its own leadership is of the past,
-    // and clients that it keeps busy would ask nobody else.
-    if (broker == env_.node) return env_.clock.now() >= context_.lease_until;
+    // and clients that it keeps busy would ask nobody else. Of the others it can only say what it
+    // knew: that it does not reach them says nothing of them.
+    const bool cut_off = env_.clock.now() >= context_.lease_until;
+    if (broker == env_.node || cut_off) return broker == env_.node && cut_off;
     const auto it = suspects_.find(broker);
     return it != suspects_.end() && env_.clock.now() < it->second;
 }

@@ -6,6 +6,10 @@
 #include "gen/wire/metadata_request.h"
 
 namespace faultline::client {
+namespace {
+constexpr Duration kElection = 2s, kElsewhere = 2s;
+}
+
 Cluster::Cluster(Env& env, ClientConfig config)
     : env_(env), config_(std::move(config)), rng_(env.rng.fork(env.rng.next())) {
     next_candidate_ = rng_.below(std::max<std::size_t>(1, config_.bootstrap.size()));
@@ -78,16 +82,20 @@ Result<ConnRef> Cluster::any(Deadline deadline, fiber::StopToken stop) {
         if (all.empty()) return Error{Errc::invalid, 0, "client.no_bootstrap"};
         for (const Endpoint& e : all) {
             const auto it = brokers_.find(e);
-            if (it != brokers_.end() && it->second->conn && it->second->conn->usable()) {
-                return it->second->conn;
-            }
+            const bool there =
+                it != brokers_.end() && it->second->conn && it->second->conn->usable();
+            if (there && e != clueless_) return it->second->conn;
         }
-        for (std::size_t i = 0; i < all.size(); ++i) {
-            auto conn = connect(all[next_candidate_ % all.size()], deadline, stop);
+        for (std::size_t i = 0; i < all.size(); ++i, ++next_candidate_) {
+            const Endpoint& e = all[next_candidate_ % all.size()];
+            if (e == clueless_) continue;
+            // It answers, if not what is needed: nobody else is waited for as long.
+            auto conn = connect(
+                e, clueless_ ? std::min(deadline, env_.clock.in(kElsewhere)) : deadline, stop);
             if (conn.ok()) return conn;
             if (conn.code() == Errc::cancelled) return conn.error();
-            ++next_candidate_;
         }
+        if (std::exchange(clueless_, std::nullopt)) continue;
         FL_CHECK(back_off(attempt, deadline, stop));
     }
 }
@@ -111,6 +119,9 @@ Result<ConnRef> Cluster::broker(std::int32_t node, Deadline deadline, fiber::Sto
 
 Result<void> Cluster::refresh(const std::string& topic, Deadline deadline, fiber::StopToken stop) {
     FL_TRY(const ConnRef conn, any(deadline, stop));
+    for (const auto& [endpoint, broker] : brokers_) {
+        if (broker->conn == conn) asked_last_ = endpoint;
+    }
     wire::MetadataRequest request;
     request.allow_auto_topic_creation = config_.allow_auto_create;
     if (topic.empty()) {
@@ -143,6 +154,7 @@ void Cluster::refresh_aged(const std::string& topic, Deadline deadline, fiber::S
 Result<Leader> Cluster::leader(const std::string& topic, std::int32_t partition, Deadline deadline,
                                fiber::StopToken stop) {
     bool refreshed = false;
+    const MonoTime begun = env_.clock.now();
     Error last{Errc::timed_out, 0, "client.leader"};
     refresh_aged(topic, deadline, stop);
     for (std::uint32_t attempt = 1;; ++attempt) {
@@ -162,6 +174,8 @@ Result<Leader> Cluster::leader(const std::string& topic, std::int32_t partition,
             stale_.insert(topic);
         } else if (refreshed) {
             last = {Errc::not_found, 0, "client.leader"};
+            // A broker that is cut off from the others knows of no leader for as long as it is.
+            if (env_.clock.now() - begun > kElection) clueless_ = asked_last_;
         }
         if (last.code == Errc::cancelled) return last;
         // The first look costs no wait; every further one does.

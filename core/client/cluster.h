@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -105,5 +106,8 @@ private:
     std::set<std::string> wanted_, stale_;
     std::map<std::string, MonoTime> asked_;  // when each topic was answered for last
     std::size_t next_candidate_ = 0;
+    std::optional<Endpoint> asked_last_;  // for metadata
+    // Has known no leader for longer than an election takes: the others are asked before it.
+    std::optional<Endpoint> clueless_;
 };
 }  // namespace faultline::client

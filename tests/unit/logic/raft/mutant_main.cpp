@@ -17,7 +17,8 @@ struct Kind {
     test::Schedule (*schedule)(std::uint64_t seed);
     std::uint64_t seeds, in_one_process;
 };
-constexpr Kind kKinds[] = {{test::mixed_schedule, 1'600, 1}, {test::contested_schedule, 8'000, 100}};
+constexpr Kind kKinds[] = {{test::mixed_schedule, 1'600, 1},
+                           {test::contested_schedule, 8'000, 100}};
 
 // 0: held. 1: broke.
 int some(const Kind& kind, std::uint64_t first) {
