@@ -58,6 +58,8 @@ std::int64_t first_shift(std::vector<Process>& processes) {
     return begin + (one_boot ? h.wall_offset_ns : 0);
 }
 
+}  // namespace
+
 std::string utc(std::int64_t wall_ns) {
     const std::time_t s = wall_ns / 1'000'000'000;
     std::tm t{};
@@ -66,6 +68,7 @@ std::string utc(std::int64_t wall_ns) {
                        t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
+namespace {
 // A lane is a broker with its lives, or one client.
 void give_lanes(std::vector<Process>& processes, sim::TraceHead& head) {
     std::int32_t next = kFirstClient;
@@ -170,7 +173,7 @@ std::expected<std::string, std::string> join_rings(const std::vector<std::string
     std::map<NodeId, int> lives;
     std::string notes;
     for (const Process& p : *processes) {
-        add_life(p, ++lives[p.lane], moments);
+        add_life(p, lives[p.lane]++, moments);
         std::uint64_t forgotten = 0;
         for (const auto& s : p.file.shards) forgotten += s.forgotten;
         if (forgotten > 0)

@@ -207,7 +207,7 @@ void RealFaults::down(NodeId node, bool power) {
 
 void RealFaults::started(NodeId node) {
     dead_.erase(node);
-    record(sim::NodeStarted{node, ++incarnations_[node]});
+    record(sim::NodeStarted{node, incarnations_[node]++});
 }
 
 void RealFaults::ready(NodeId node) { world_.recorder.on(now(), node, probe::BrokerReady{0}); }

@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 #include "core/client/admin.h"
 #include "core/client/consumer.h"
+#include "runtime/faultline/event_rings.h"
 #include "runtime/faultline/real_faults.h"
 #include "runtime/posix/node.h"
 #include "runtime/tools/tools.h"
@@ -103,11 +104,14 @@ public:
     }
 
     sim::TraceHead head() const {
-        return {.scenario = scenario_.name,
-                .seed = options_.seed,
-                .nodes = infos_,
-                .apis = {},
-                .versions = {}};
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        sim::TraceHead head;
+        head.scenario = scenario_.name;
+        head.seed = options_.seed;
+        head.world = options_.world;
+        head.began = utc(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+        head.nodes = infos_;
+        return head;
     }
 
     Result<sim::Outcome> execute() {
