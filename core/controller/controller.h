@@ -9,6 +9,7 @@
 #include "core/controller/quorum.h"
 #include "core/fiber/sync.h"
 #include "core/logic/controller/configs.h"
+#include "core/logic/controller/fail_all.h"
 #include "core/logic/controller/large_decision.h"
 #include "core/logic/controller/partitions.h"
 #include "gen/wire/add_raft_voter_request.h"

@@ -2,7 +2,7 @@
 #pragma once
 #include "core/broker/ask_controller.h"
 #include "core/broker/handlers/respond.h"
-#include "core/logic/controller/large_decision.h"
+#include "core/logic/controller/fail_all.h"
 #include "core/wire/error_map.h"
 
 namespace faultline::broker {
